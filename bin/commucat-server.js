@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+// The reference's name for `commucat serve`.
+import { execute } from '@oclif/core';
+
+await execute({ dir: import.meta.url, args: ['serve', ...process.argv.slice(2)] });

@@ -1,0 +1,144 @@
+/**
+ * Every event type: name, category, version, what it means. Facts are JSON (UTF-8, `v` = version of the type); the two
+ * hot types (`mail.posted`, `inbox.advanced`) are binary, see `mail-encoding.ts`. Secrets never appear: the session
+ * category is keyed by a hash of the session token.
+ */
+
+export interface HandleReserved {
+  readonly type: 'handle.reserved';
+  readonly user: string;
+}
+export interface UserRegistered {
+  readonly type: 'user.registered';
+  readonly user: string;
+  readonly handle: string;
+  readonly domain: string;
+  readonly displayName: string | null;
+  readonly avatarUrl: string | null;
+}
+export interface UserProfileChanged {
+  readonly type: 'user.profile_changed';
+  readonly displayName: string | null;
+  readonly avatarUrl: string | null;
+  /** The device whose HELLO carried the change. */
+  readonly device: string;
+}
+export interface DeviceRegistered {
+  readonly type: 'device.registered';
+  readonly device: string;
+  readonly user: string;
+  /** Ed25519, hex. */
+  readonly publicKey: string;
+  readonly by: 'auto_approval' | 'operator' | 'pairing';
+}
+export interface DeviceCertificateIssued {
+  readonly type: 'device.certificate_issued';
+  readonly publicKey: string;
+  /** Decimal: a serial may exceed 2^53. */
+  readonly serial: string;
+  /** Unix seconds. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+export interface ChannelOpened {
+  readonly type: 'channel.opened';
+  /** The number that members use on the wire. */
+  readonly number: number;
+  readonly creator: string;
+  /** Devices named by the creator that have not consented yet. */
+  readonly listed: readonly string[];
+  /** Devices that take part at once because `channels.reach` allows it. */
+  readonly admitted: readonly string[];
+  readonly relay: boolean;
+  /** Any device that may use open rooms can join. */
+  readonly open: boolean;
+}
+export interface ChannelDevicesListed {
+  readonly type: 'channel.devices_listed';
+  readonly by: string;
+  readonly listed: readonly string[];
+  readonly admitted: readonly string[];
+}
+export interface ChannelJoined {
+  readonly type: 'channel.joined';
+  readonly device: string;
+}
+export interface ChannelLeft {
+  readonly type: 'channel.left';
+  readonly device: string;
+}
+export interface SessionOpened {
+  readonly type: 'session.opened';
+  readonly device: string;
+  readonly user: string;
+  readonly pattern: 'XK' | 'IK';
+  readonly generation: 'records' | 'plaintext';
+  readonly capabilities: readonly string[];
+  readonly noiseKeyVersion: number;
+}
+export interface SessionClosed {
+  readonly type: 'session.closed';
+  readonly device: string;
+  readonly reason: string;
+}
+export interface HandshakeRejected {
+  readonly type: 'handshake.rejected';
+  readonly reason: string;
+  readonly device: string | null;
+}
+export interface SecretRotated {
+  readonly type: 'secret.rotated';
+  readonly version: number;
+  /** Public part only, hex. */
+  readonly publicKey: string;
+}
+export interface CallOffered {
+  readonly type: 'call.offered';
+  readonly call: string;
+  readonly channel: string;
+  readonly initiator: string;
+  readonly participants: readonly string[];
+  readonly mode: 'full_duplex' | 'half_duplex';
+  readonly video: boolean;
+}
+export interface CallAnswered {
+  readonly type: 'call.answered';
+  readonly device: string;
+  readonly accept: boolean;
+  readonly reason: string | null;
+}
+export interface CallTransportUpdated {
+  readonly type: 'call.transport_updated';
+  readonly device: string;
+  readonly update: string;
+}
+export interface CallLeft {
+  readonly type: 'call.left';
+  readonly device: string;
+  readonly reason: string;
+  readonly cause: 'request' | 'disconnect';
+}
+export interface CallEnded {
+  readonly type: 'call.ended';
+  readonly reason: string;
+}
+
+export type FactEvent =
+  | HandleReserved
+  | UserRegistered
+  | UserProfileChanged
+  | DeviceRegistered
+  | DeviceCertificateIssued
+  | ChannelOpened
+  | ChannelDevicesListed
+  | ChannelJoined
+  | ChannelLeft
+  | SessionOpened
+  | SessionClosed
+  | HandshakeRejected
+  | SecretRotated
+  | CallOffered
+  | CallAnswered
+  | CallTransportUpdated
+  | CallLeft
+  | CallEnded;
