@@ -1,0 +1,7 @@
+import { randomBytes } from 'node:crypto';
+import type { Random } from '../protocol/ports.ts';
+
+/** The operating system's CSPRNG. */
+export const systemRandom: Random = {
+  bytes: (length) => new Uint8Array(randomBytes(length)),
+};
