@@ -1,0 +1,196 @@
+import { existsSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import type { Config } from './config.ts';
+import { ConfigError, type ConfigProblem } from './config-error.ts';
+import { type KeyRow, keyRows } from './schema.ts';
+import { closest } from './suggestion.ts';
+import { readTomlFile } from './toml-file.ts';
+import { unsupportedKey, unsupportedVariable } from './unsupported.ts';
+import { allowedFor, checkValue, describeFound } from './value.ts';
+
+export interface LoadConfigOptions {
+  /** Must exist. Without it: `COMMUCAT_CONFIG`, else `commucat.toml` in the working directory if there is one. */
+  readonly file?: string;
+  /** Usually `process.env`. An empty variable counts as absent. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** `section.key=value`, the strongest source; of two for one key the later wins. */
+  readonly overrides?: readonly string[];
+  /** By `section.key`: used where no other source says anything; stronger than the table's own defaults. */
+  readonly defaults?: Readonly<Record<string, string | number | boolean>>;
+  /** Relative paths of the environment, of overrides and of defaults start here. @default the working directory */
+  readonly workingDirectory?: string;
+}
+
+/** A raw value and where it came from. */
+interface Raw {
+  readonly value: unknown;
+  readonly file: string;
+  readonly line: number | undefined;
+  /** The key as this source spells it. */
+  readonly key: string;
+  /** Folder that relative paths start at. */
+  readonly base: string;
+}
+
+interface Gathering {
+  readonly rows: ReadonlyMap<string, KeyRow>;
+  readonly raw: Map<string, Raw>;
+  readonly problems: ConfigProblem[];
+  readonly warnings: string[];
+  readonly workingDirectory: string;
+}
+
+/**
+ * Merges, from weak to strong: table defaults, `defaults`, the file, the environment, `overrides`; checks everything.
+ * @throws ConfigError with every problem found, not only the first.
+ */
+export function loadConfig(options: LoadConfigOptions): Config {
+  const workingDirectory = options.workingDirectory ?? process.cwd();
+  const rows = new Map(keyRows().map((row) => [row.fullName, row]));
+  const gathering: Gathering = { rows, raw: new Map(), problems: [], warnings: [], workingDirectory };
+  const file = configFile(options, workingDirectory);
+  for (const [fullName, value] of Object.entries(options.defaults ?? {}))
+    put(gathering, 'defaults', fullName, value);
+  if (file !== undefined) takeFile(gathering, file);
+  takeEnvironment(gathering, options.env);
+  for (const override of options.overrides ?? []) takeOverride(gathering, override);
+
+  const values = check(gathering, file ?? 'configuration');
+  if (gathering.problems.length > 0) throw new ConfigError(gathering.problems);
+  return assemble(gathering, values, file);
+}
+
+function configFile(options: LoadConfigOptions, workingDirectory: string): string | undefined {
+  const named = options.file ?? (options.env['COMMUCAT_CONFIG'] || undefined);
+  if (named !== undefined) return resolve(workingDirectory, named);
+  const usual = resolve(workingDirectory, 'commucat.toml');
+  return existsSync(usual) ? usual : undefined;
+}
+
+function put(gathering: Gathering, file: string, fullName: string, value: unknown): void {
+  const why = unsupportedKey(fullName);
+  if (gathering.rows.has(fullName)) {
+    const base = gathering.workingDirectory;
+    gathering.raw.set(fullName, { value, file, line: undefined, key: fullName, base });
+  } else if (why === undefined) {
+    const guess = closest(fullName, gathering.rows.keys());
+    const allowed = guess === undefined ? 'the names in docs/configuration.md' : `did you mean ${guess}?`;
+    gathering.problems.push({ file, line: undefined, key: fullName, found: 'an unknown key', allowed });
+  } else {
+    gathering.warnings.push(`${file}: ${fullName} has no effect: ${why}`);
+  }
+}
+
+function takeFile(gathering: Gathering, file: string): void {
+  const content = readTomlFile(file);
+  gathering.problems.push(...content.problems);
+  gathering.warnings.push(...content.warnings);
+  for (const { fullName, value, line } of content.entries) {
+    gathering.raw.set(fullName, { value, file, line, key: fullName, base: dirname(file) });
+  }
+}
+
+/** Variables that other parts of the program and its tests read. */
+const OTHER_VARIABLES = new Set(['COMMUCAT_CONFIG', 'COMMUCAT_VERSION', 'COMMUCAT_VECTORS']);
+
+function takeEnvironment(gathering: Gathering, env: LoadConfigOptions['env']): void {
+  const byVariable = new Map([...gathering.rows.values()].map((row) => [row.env, row]));
+  for (const [variable, value] of Object.entries(env)) {
+    if (!variable.startsWith('COMMUCAT_') || value === undefined || value === '') continue;
+    const row = byVariable.get(variable);
+    const why = unsupportedVariable(variable);
+    if (row !== undefined) {
+      const base = gathering.workingDirectory;
+      gathering.raw.set(row.fullName, { value, file: 'environment', line: undefined, key: variable, base });
+    } else if (why !== undefined) {
+      gathering.warnings.push(`environment: ${variable} has no effect: ${why}`);
+    } else if (!OTHER_VARIABLES.has(variable) && !variable.startsWith('COMMUCAT_TEST_')) {
+      // The environment is shared with other programs: a stranger is no error.
+      const guess = closest(variable, byVariable.keys());
+      const hint = guess === undefined ? '' : `; did you mean ${guess}?`;
+      gathering.warnings.push(`environment: ${variable} is not known and has no effect${hint}`);
+    }
+  }
+}
+
+function takeOverride(gathering: Gathering, override: string): void {
+  const equals = override.indexOf('=');
+  if (equals > 0) {
+    put(gathering, '--set', override.slice(0, equals).trim(), override.slice(equals + 1));
+    return;
+  }
+  const problem = {
+    file: '--set',
+    line: undefined,
+    key: '',
+    found: 'a text without "="',
+    allowed: 'section.key=value',
+  };
+  gathering.problems.push(problem);
+}
+
+type Values = Map<string, string | number | boolean | undefined>;
+
+function check(gathering: Gathering, place: string): Values {
+  const values: Values = new Map();
+  for (const row of gathering.rows.values()) {
+    const raw = gathering.raw.get(row.fullName);
+    if (raw === undefined) {
+      if (row.definition.required) gathering.problems.push(missing(row, place));
+      continue;
+    }
+    const { file, line, key } = raw;
+    const checked = checkValue(row, raw.value);
+    if (checked.ok) values.set(row.fullName, absolute(row, checked.value, raw.base));
+    else {
+      const found = describeFound(row, raw.value);
+      gathering.problems.push({ file, line, key, found, allowed: allowedFor(row) });
+    }
+  }
+  checkTogether(gathering);
+  return values;
+}
+
+function missing(row: KeyRow, file: string): ConfigProblem {
+  const allowed = `${allowedFor(row)}; required, here or as ${row.env}`;
+  return { file, line: undefined, key: row.fullName, found: 'nothing', allowed };
+}
+
+function absolute(row: KeyRow, value: string | number | boolean, base: string): string | number | boolean {
+  return row.definition.path !== undefined && typeof value === 'string' && !isAbsolute(value)
+    ? resolve(base, value)
+    : value;
+}
+
+/** Rules that concern two keys. */
+function checkTogether(gathering: Gathering): void {
+  const pair = ['crypto.noise_private', 'crypto.noise_public'] as const;
+  const [present, absent] = gathering.raw.has(pair[0]) ? pair : [pair[1], pair[0]];
+  const raw = gathering.raw.get(present);
+  if (raw !== undefined && !gathering.raw.has(absent)) {
+    const { file, line, key } = raw;
+    const allowed = `${pair[0]} and ${pair[1]} together, or neither`;
+    gathering.problems.push({ file, line, key, found: `${key} without ${absent}`, allowed });
+  }
+}
+
+function assemble(gathering: Gathering, values: Values, file: string | undefined): Config {
+  const folder = file === undefined ? gathering.workingDirectory : dirname(file);
+  const dataDir = values.get('storage.data_dir') ?? resolve(folder, '.commucat');
+  const sections: Record<string, Record<string, unknown>> = {};
+  for (const row of gathering.rows.values()) {
+    const [section, key] = row.field;
+    const value = values.get(row.fullName) ?? fallback(row, folder, String(dataDir));
+    sections[section] = { ...sections[section], [key]: value };
+  }
+  for (const section of Object.values(sections)) Object.freeze(section);
+  const warnings = Object.freeze([...gathering.warnings]);
+  // Every row of the table that `Config` is derived from has been set above.
+  return Object.freeze({ ...sections, file, warnings }) as unknown as Config;
+}
+
+function fallback(row: KeyRow, folder: string, dataDir: string): unknown {
+  const value = row.definition.fallback;
+  if (row.definition.path === undefined || typeof value !== 'string') return value;
+  return resolve(row.definition.path === 'data_dir' ? dataDir : folder, value);
+}
