@@ -1,0 +1,1 @@
+export { sodiumBackend } from './sodium-backend.ts';
