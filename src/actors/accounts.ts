@@ -1,0 +1,310 @@
+import type { EventLog, ExpectedRevision, NewEvent, StreamAppend } from '../log/event-log.ts';
+import type { FactEvent } from '../log/events.ts';
+import { decodeFact, encodeFact } from '../log/fact-encoding.ts';
+import { LogError } from '../log/log-error.ts';
+import { toHex } from '../protocol/bytes.ts';
+import { type DeviceCertificate, issueCertificate, verifyCertificate } from '../protocol/certificate.ts';
+import type { CryptoBackend } from '../protocol/crypto-backend.ts';
+import type { Clock, Random } from '../protocol/ports.ts';
+import {
+  type AccountDecision,
+  type AccountPolicy,
+  type AccountView,
+  CERTIFICATE_LIFETIME,
+  type Claim,
+  decideAccount,
+  type DeviceEvent,
+  type DeviceState,
+  evolveDevice,
+  evolveUser,
+  type UserEvent,
+  type UserState,
+} from './account-decider.ts';
+import type { HandshakeRefusal, HelloFacts, UserSnapshot } from './relay-port.ts';
+
+/** Bytes of a generated user id or session token; both are hex on the wire. */
+const ID_BYTES = 32;
+
+export interface AccountsOptions {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly backend: CryptoBackend;
+  /** Ed25519 secret seed of the device CA, 32 bytes. */
+  readonly authoritySeed: Uint8Array;
+  readonly policy: AccountPolicy;
+}
+
+/** What `resolve` decided; `commit` writes it once the peer has proved its Noise key. */
+export interface Admission {
+  readonly hello: HelloFacts;
+  readonly claim: Claim;
+  readonly user: UserSnapshot;
+}
+
+export type Resolved =
+  | { readonly ok: true; readonly admission: Admission }
+  | { readonly ok: false; readonly refusal: HandshakeRefusal; readonly reason: string };
+
+export type Committed =
+  | {
+      readonly ok: true;
+      readonly user: UserSnapshot;
+      readonly pairingRequired: boolean;
+      readonly certificate: DeviceCertificate;
+    }
+  | { readonly ok: false; readonly refusal: HandshakeRefusal; readonly reason: string };
+
+type Accepted = Extract<AccountDecision, { ok: true }>;
+
+interface Loaded {
+  readonly view: AccountView;
+  readonly deviceRevision: number;
+  readonly ownerRevision: number;
+}
+
+/** Users and devices: resolved from the log, committed to the log, never from a read model. */
+export class Accounts {
+  readonly #options: AccountsOptions;
+  readonly authority: Uint8Array;
+
+  constructor(options: AccountsOptions) {
+    this.#options = options;
+    this.authority = options.backend.ed25519Public(options.authoritySeed);
+  }
+
+  /** Decides about a HELLO whose proof holds. Writes nothing: nobody has proved the Noise key yet. */
+  async resolve(hello: HelloFacts): Promise<Resolved> {
+    const { certificate } = hello;
+    // Before anything is looked up: a forged certificate must not choose an account.
+    if (certificate !== undefined && !verifyCertificate(this.#options.backend, certificate, this.authority)) {
+      return { ok: false, refusal: 'crypto failure', reason: 'certificate_signature' };
+    }
+    const claim = claimOf(hello);
+    const { view } = await this.#load(claim);
+    const decision = this.#decide(claim, view, toHex(this.#options.random.bytes(ID_BYTES)));
+    return decision.ok ? { ok: true, admission: { hello, claim, user: decision.user } } : decision;
+  }
+
+  /** Decides again on what the log says now, and appends. */
+  async commit(admission: Admission): Promise<Committed> {
+    const { claim } = admission;
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const loaded = await this.#load(claim);
+      const decision = this.#decide(claim, loaded.view, admission.user.id);
+      if (!decision.ok) {
+        return decision;
+      }
+      // Message 2 has already told the client who it is.
+      if (decision.user.id !== admission.user.id) {
+        return { ok: false, refusal: 'storage failure', reason: 'user_changed' };
+      }
+      const certificate = this.#certificate(admission, decision, loaded.view.device);
+      const appends = this.#appends(admission, decision, loaded, certificate);
+      try {
+        if (appends.length > 0) {
+          await this.#options.log.append(appends);
+        }
+      } catch (error) {
+        if (error instanceof LogError && error.code === 'LOG_WRONG_REVISION') {
+          continue;
+        }
+        throw error;
+      }
+      return { ok: true, user: decision.user, pairingRequired: decision.pairingRequired, certificate };
+    }
+    return { ok: false, refusal: 'storage failure', reason: 'conflict' };
+  }
+
+  /** The user of a registered device. */
+  async userOf(device: string): Promise<string | undefined> {
+    return (await this.#fold<DeviceEvent, DeviceState>(`device-${device}`, evolveDevice)).state?.user;
+  }
+
+  /**
+   * Registers a user, and a device of it where a key is given, as the operator.
+   *
+   * @returns the user's id, or `undefined` when the handle or the device id is taken.
+   */
+  async register(request: {
+    readonly handle: string;
+    readonly displayName: string | null;
+    readonly avatarUrl: string | null;
+    readonly device: { readonly id: string; readonly publicKey: Uint8Array } | undefined;
+  }): Promise<string | undefined> {
+    const user = toHex(this.#options.random.bytes(ID_BYTES));
+    const { handle, displayName, avatarUrl, device } = request;
+    const { domain } = this.#options.policy;
+    const facts: (readonly [string, readonly FactEvent[]])[] = [
+      [`handle-${handle}`, [{ type: 'handle.reserved', user }]],
+      [`user-${user}`, [{ type: 'user.registered', user, handle, domain, displayName, avatarUrl }, ...(device ? [{ type: 'user.device_added' as const, device: device.id }] : [])]],
+    ];
+    if (device !== undefined) {
+      const publicKey = toHex(device.publicKey);
+      facts.push([
+        `device-${device.id}`,
+        [{ type: 'device.registered', device: device.id, user, publicKey, by: 'operator' }],
+      ]);
+    }
+    try {
+      await this.#options.log.append(facts.map(([stream, events]) => append(stream, 'no-stream', events)));
+      return user;
+    } catch (error) {
+      if (error instanceof LogError && error.code === 'LOG_WRONG_REVISION') {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  #decide(claim: Claim, view: AccountView, freshUserId: string): AccountDecision {
+    return decideAccount(claim, view, this.#options.policy, this.#seconds(), freshUserId);
+  }
+
+  #seconds(): number {
+    return Math.floor(this.#options.clock.now() / 1000);
+  }
+
+  async #load(claim: Claim): Promise<Loaded> {
+    const device = await this.#fold<DeviceEvent, DeviceState>(`device-${claim.deviceId}`, evolveDevice);
+    if (device.state !== undefined) {
+      const owner = await this.#user(device.state.user);
+      return {
+        view: { device: device.state, owner: owner.state, named: undefined },
+        deviceRevision: device.revision,
+        ownerRevision: owner.revision,
+      };
+    }
+    const named = await this.#named(claim);
+    return {
+      view: { device: undefined, owner: undefined, named },
+      deviceRevision: device.revision,
+      ownerRevision: -1,
+    };
+  }
+
+  async #named(claim: Claim): Promise<UserState | undefined> {
+    const id = claim.certificate?.userId ?? claim.userId;
+    if (id !== undefined) {
+      return (await this.#user(id)).state;
+    }
+    if (claim.handle === undefined) {
+      return undefined;
+    }
+    for await (const recorded of this.#options.log.readStream(`handle-${claim.handle}`, { limit: 1 })) {
+      const fact = decodeFact(recorded);
+      return fact.type === 'handle.reserved' ? (await this.#user(fact.user)).state : undefined;
+    }
+    return undefined;
+  }
+
+  #user(id: string): Promise<{ readonly state: UserState | undefined; readonly revision: number }> {
+    return this.#fold<UserEvent, UserState>(`user-${id}`, evolveUser);
+  }
+
+  async #fold<Event, State>(
+    stream: string,
+    evolve: (state: State | undefined, event: Event) => State | undefined,
+  ): Promise<{ readonly state: State | undefined; readonly revision: number }> {
+    let state: State | undefined;
+    let revision = -1;
+    for await (const recorded of this.#options.log.readStream(stream)) {
+      state = evolve(state, decodeFact(recorded) as Event);
+      revision = recorded.revision;
+    }
+    return { state, revision };
+  }
+
+  #certificate(admission: Admission, decision: Accepted, device: DeviceState | undefined): DeviceCertificate {
+    const { hello } = admission;
+    if (decision.certificate === 'echo' && hello.certificate !== undefined) {
+      return hello.certificate;
+    }
+    const now = this.#seconds();
+    // Ed25519 is deterministic: the facts of the log give the very certificate that was issued then.
+    const known = decision.certificate === 'again' ? device?.certificate : undefined;
+    const { backend, authoritySeed, random } = this.#options;
+    return issueCertificate(backend, authoritySeed, {
+      serial: known?.serial ?? freshSerial(random),
+      userId: decision.user.id,
+      deviceId: hello.deviceId,
+      publicKey: hello.devicePublic,
+      issuedAt: known?.issuedAt ?? now,
+      expiresAt: known?.expiresAt ?? now + CERTIFICATE_LIFETIME,
+    });
+  }
+
+  #appends(
+    admission: Admission,
+    decision: Accepted,
+    loaded: Loaded,
+    certificate: DeviceCertificate,
+  ): readonly StreamAppend[] {
+    const { claim, hello } = admission;
+    const device: FactEvent[] = [];
+    const appends: StreamAppend[] = [];
+    const { id: user, handle, displayName, avatarUrl } = decision.user;
+    if (decision.newcomer) {
+      const { domain } = this.#options.policy;
+      const { deviceId, devicePublic: publicKey } = claim;
+      appends.push(append(`handle-${handle}`, 'no-stream', [{ type: 'handle.reserved', user }]));
+      appends.push(
+        append(`user-${user}`, 'no-stream', [
+          { type: 'user.registered', user, handle, domain, displayName, avatarUrl },
+          { type: 'user.device_added', device: deviceId },
+        ]),
+      );
+      device.push({ type: 'device.registered', device: deviceId, user, publicKey, by: 'auto_approval' });
+    } else if (decision.profile !== undefined) {
+      appends.push(append(`user-${user}`, loaded.ownerRevision, [decision.profile]));
+    }
+    if (decision.certificate === 'issue') {
+      const { serial, issuedAt, expiresAt } = certificate;
+      const publicKey = toHex(hello.devicePublic);
+      device.push({
+        type: 'device.certificate_issued',
+        publicKey,
+        serial: serial.toString(),
+        issuedAt,
+        expiresAt,
+      });
+    }
+    if (device.length > 0) {
+      const expected = loaded.deviceRevision < 0 ? 'no-stream' : loaded.deviceRevision;
+      appends.push(append(`device-${claim.deviceId}`, expected, device));
+    }
+    return appends;
+  }
+}
+
+function append(stream: string, expected: ExpectedRevision, facts: readonly FactEvent[]): StreamAppend {
+  const events: NewEvent[] = facts.map(encodeFact);
+  return { stream, expected, events };
+}
+
+function claimOf(hello: HelloFacts): Claim {
+  const { deviceId, userId, handle, displayName, avatarUrl, certificate } = hello;
+  return {
+    deviceId,
+    devicePublic: toHex(hello.devicePublic),
+    clientStatic: toHex(hello.clientStatic),
+    userId,
+    handle,
+    displayName,
+    avatarUrl,
+    certificate: certificate && {
+      userId: certificate.userId,
+      deviceId: certificate.deviceId,
+      publicKey: toHex(certificate.publicKey),
+      serial: certificate.serial,
+      issuedAt: certificate.issuedAt,
+      expiresAt: certificate.expiresAt,
+    },
+  };
+}
+
+/** A serial that every JSON parser reads without loss: below 2^53. */
+function freshSerial(random: Random): bigint {
+  const view = new DataView(random.bytes(8).slice().buffer);
+  return view.getBigUint64(0) >> 11n;
+}

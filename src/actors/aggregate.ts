@@ -1,0 +1,114 @@
+import type { EventLog, NewEvent, RecordedEvent } from '../log/event-log.ts';
+import { LogError } from '../log/log-error.ts';
+
+/** What a decision says: events to append, or why not. */
+export type Decision<Event, Rejection> =
+  | { readonly ok: true; readonly events: readonly Event[] }
+  | { readonly ok: false; readonly rejection: Rejection };
+
+export type Outcome<State, Event, Rejection> =
+  | { readonly ok: true; readonly state: State; readonly events: readonly Event[] }
+  | { readonly ok: false; readonly rejection: Rejection };
+
+/** The XState actor behind an aggregate: its context holds the folded state. */
+export interface FoldingActor<State, Event> {
+  send(event: { readonly type: 'EVOLVED'; readonly events: readonly Event[] }): void;
+  getSnapshot(): { readonly context: { readonly state: State } };
+  stop(): unknown;
+}
+
+export interface AggregateKind<State, Event> {
+  readonly start: () => FoldingActor<State, Event>;
+  readonly encode: (event: Event) => NewEvent;
+  readonly decode: (recorded: RecordedEvent) => Event;
+}
+
+const MOST_CONFLICTS = 8;
+
+/**
+ * One event-sourced actor: decide, append (durable), evolve. Its stream is the truth; the actor is rebuilt from it on
+ * first use and whenever somebody else appended first. Calls must not overlap: the registry sees to that.
+ */
+export class Aggregate<State, Event> {
+  readonly stream: string;
+  readonly #kind: AggregateKind<State, Event>;
+  readonly #log: EventLog;
+  #actor: FoldingActor<State, Event> | undefined;
+  #revision = -1;
+  /** Monotonic milliseconds of the last use, for the registry. */
+  usedAt = 0;
+
+  constructor(stream: string, kind: AggregateKind<State, Event>, log: EventLog) {
+    this.stream = stream;
+    this.#kind = kind;
+    this.#log = log;
+  }
+
+  /** The state as of the last event that this process has seen; folds the stream on first use. */
+  async state(): Promise<State> {
+    return (await this.#loaded()).getSnapshot().context.state;
+  }
+
+  async execute<Rejection>(
+    decide: (state: State) => Decision<Event, Rejection>,
+  ): Promise<Outcome<State, Event, Rejection>> {
+    for (let attempt = 0; ; attempt += 1) {
+      const actor = await this.#loaded();
+      const decision = decide(actor.getSnapshot().context.state);
+      if (!decision.ok) {
+        return decision;
+      }
+      try {
+        await this.#append(decision.events);
+      } catch (error) {
+        const conflict = error instanceof LogError && error.code === 'LOG_WRONG_REVISION';
+        if (!conflict || attempt >= MOST_CONFLICTS) {
+          throw error;
+        }
+        this.#unload();
+        continue;
+      }
+      actor.send({ type: 'EVOLVED', events: decision.events });
+      return { ok: true, state: actor.getSnapshot().context.state, events: decision.events };
+    }
+  }
+
+  stop(): void {
+    this.#unload();
+  }
+
+  async #append(events: readonly Event[]): Promise<void> {
+    if (events.length === 0) {
+      return;
+    }
+    const expected = this.#revision < 0 ? 'no-stream' : this.#revision;
+    const appends = [{ stream: this.stream, expected, events: events.map(this.#kind.encode) }] as const;
+    const [appended] = await this.#log.append(appends);
+    this.#revision = appended?.revision ?? this.#revision + events.length;
+  }
+
+  async #loaded(): Promise<FoldingActor<State, Event>> {
+    if (this.#actor !== undefined) {
+      return this.#actor;
+    }
+    const events: Event[] = [];
+    let revision = -1;
+    for await (const recorded of this.#log.readStream(this.stream)) {
+      events.push(this.#kind.decode(recorded));
+      revision = recorded.revision;
+    }
+    const actor = this.#kind.start();
+    if (events.length > 0) {
+      actor.send({ type: 'EVOLVED', events });
+    }
+    this.#actor = actor;
+    this.#revision = revision;
+    return actor;
+  }
+
+  #unload(): void {
+    this.#actor?.stop();
+    this.#actor = undefined;
+    this.#revision = -1;
+  }
+}

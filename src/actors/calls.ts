@@ -1,0 +1,92 @@
+import { createActor } from 'xstate';
+import type { EventLog } from '../log/event-log.ts';
+import { decodeFact, encodeFact } from '../log/fact-encoding.ts';
+import type { Clock } from '../protocol/ports.ts';
+import {
+  type CallCommand,
+  type CallEvent,
+  type CallRejection,
+  type CallState,
+  decideCall,
+} from './call-decider.ts';
+import { callMachine } from './call-machine.ts';
+import { Registry } from './registry.ts';
+import type { Route } from './route.ts';
+
+export interface CallsOptions {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  /** Milliseconds after which an idle call actor is dropped. */
+  readonly idleAfter: number;
+}
+
+export type CallResult =
+  | { readonly ok: true; readonly ended: boolean }
+  | { readonly ok: false; readonly rejection: CallRejection };
+
+/** A call that a device takes part in, remembered for the moment in which it disconnects. */
+export interface RunningCall {
+  readonly callId: string;
+  readonly channel: number;
+  readonly route: Route;
+}
+
+/** Calls are scoped by their channel: the same id elsewhere is another call. */
+const streamOf = (channelKey: string, callId: string): string => `call-${channelKey}-${callId}`;
+
+/** Runs the call actors and knows which calls end when a device goes. */
+export class Calls {
+  readonly #actors: Registry<CallState, CallEvent>;
+  readonly #running = new Map<string, Map<string, RunningCall>>();
+
+  constructor(options: CallsOptions) {
+    this.#actors = new Registry({
+      log: options.log,
+      clock: options.clock,
+      idleAfter: options.idleAfter,
+      kind: {
+        start: () => createActor(callMachine).start(),
+        encode: encodeFact,
+        decode: (recorded) => decodeFact(recorded) as CallEvent,
+      },
+    });
+  }
+
+  get actors(): number {
+    return this.#actors.size;
+  }
+
+  async execute(route: Route, callId: string, command: CallCommand): Promise<CallResult> {
+    const stream = streamOf(route.key, callId);
+    const outcome = await this.#actors.execute(stream, (state) => decideCall(state, command));
+    if (!outcome.ok) {
+      return outcome;
+    }
+    this.#remember(stream, { callId, channel: route.number, route }, outcome.state);
+    return { ok: true, ended: outcome.state.phase === 'ended' };
+  }
+
+  /** The calls that the device takes part in. */
+  runningOf(device: string): readonly RunningCall[] {
+    return [...(this.#running.get(device)?.values() ?? [])];
+  }
+
+  stop(): void {
+    this.#actors.stop();
+  }
+
+  #remember(stream: string, call: RunningCall, state: CallState): void {
+    for (const [device, standing] of state.participants) {
+      const calls = this.#running.get(device) ?? new Map<string, RunningCall>();
+      if (standing === 'accepted' && state.phase !== 'ended') {
+        calls.set(stream, call);
+        this.#running.set(device, calls);
+      } else {
+        calls.delete(stream);
+        if (calls.size === 0) {
+          this.#running.delete(device);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,232 @@
+import type { EventLog } from '../log/event-log.ts';
+import { decodeFact, encodeFact } from '../log/fact-encoding.ts';
+import { toHex } from '../protocol/bytes.ts';
+import type { Clock, Random } from '../protocol/ports.ts';
+import { createActor } from 'xstate';
+import type { Outcome } from './aggregate.ts';
+import {
+  type ChannelCommand,
+  type ChannelEvent,
+  type ChannelRejection,
+  type ChannelState,
+  decideChannel,
+  type Named,
+} from './channel-decider.ts';
+import type { ChannelDirectory } from './channel-directory.ts';
+import { channelMachine } from './channel-machine.ts';
+import { Registry } from './registry.ts';
+import { SerialQueue } from './serial-queue.ts';
+
+/** Bytes of a channel's key. */
+const KEY_BYTES = 16;
+
+export type Reach = 'joined' | 'friends' | 'anyone';
+export type OpenRooms = 'never' | 'compat' | 'always';
+
+export interface ChannelPolicy {
+  /** Whom a JOIN may put into a channel at once, without a JOIN of their own. */
+  readonly reach: Reach;
+  /** Who may open and join a room that anybody can enter. */
+  readonly openRooms: OpenRooms;
+  readonly channelsPerDevice: number;
+  readonly membersPerChannel: number;
+  /** Milliseconds after which an idle channel actor is dropped. */
+  readonly idleAfter: number;
+}
+
+export interface ChannelsOptions {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly directory: ChannelDirectory;
+  readonly policy: ChannelPolicy;
+  /** The user of a registered device, `undefined` for an unknown one. */
+  readonly userOf: (device: string) => Promise<string | undefined>;
+}
+
+export interface JoinRequest {
+  readonly device: string;
+  readonly user: string;
+  readonly number: number;
+  /** Devices that the JOIN names, the sender possibly among them. */
+  readonly members: readonly string[];
+  readonly relay: boolean;
+  readonly plaintext: boolean;
+}
+
+export type JoinRefusal = ChannelRejection | 'open_room_refused' | 'too_many_channels';
+
+export type JoinResult = { readonly ok: true } | { readonly ok: false; readonly refusal: JoinRefusal };
+
+type Change = Outcome<ChannelState, ChannelEvent, ChannelRejection>;
+
+const JOINED: JoinResult = { ok: true };
+
+/** Opens, joins and leaves channels: the rules of PROTOCOL.md 6 over the channel actors. */
+export class Channels {
+  readonly #options: ChannelsOptions;
+  readonly #actors: Registry<ChannelState, ChannelEvent>;
+  /** What a number means for a device is decided one request at a time. */
+  readonly #numbers = new SerialQueue<number>();
+
+  constructor(options: ChannelsOptions) {
+    this.#options = options;
+    this.#actors = new Registry({
+      log: options.log,
+      clock: options.clock,
+      idleAfter: options.policy.idleAfter,
+      kind: {
+        start: () => createActor(channelMachine).start(),
+        encode: encodeFact,
+        decode: (recorded) => decodeFact(recorded) as ChannelEvent,
+      },
+    });
+  }
+
+  get actors(): number {
+    return this.#actors.size;
+  }
+
+  /** True when a JOIN would change nothing: the common case after a reconnect, answered without the log. */
+  isMember(request: JoinRequest): boolean {
+    const route = this.#options.directory.route(request.device, request.number);
+    if (route === undefined) {
+      return false;
+    }
+    const members = new Set(route.members.map((mailbox) => mailbox.device));
+    return request.members.every(
+      (device) =>
+        members.has(device) || this.#options.directory.isListed(device, request.number, route.key),
+    );
+  }
+
+  join(request: JoinRequest): Promise<JoinResult> {
+    return this.#numbers.run(request.number, () => this.#join(request));
+  }
+
+  /** Takes the device out of its channel of this number; a device that is only listed there is not listed any more. */
+  leave(device: string, number: number): Promise<void> {
+    return this.#numbers.run(number, async () => {
+      const { directory } = this.#options;
+      const route = directory.route(device, number);
+      const keys = route === undefined ? [...directory.listings(device, number)] : [route.key];
+      for (const key of keys) {
+        await this.#execute(key, { type: 'leave', device });
+      }
+    });
+  }
+
+  stop(): void {
+    this.#actors.stop();
+  }
+
+  async #join(request: JoinRequest): Promise<JoinResult> {
+    const { device, number } = request;
+    const { directory } = this.#options;
+    const others = [...new Set(request.members)].filter((member) => member !== device);
+    const own = directory.route(device, number);
+    if (own !== undefined && !(await this.#supersedes(request, own.key, others))) {
+      return this.#enter(own.key, request, others);
+    }
+    if (directory.channelsOf(device) >= this.#options.policy.channelsPerDevice) {
+      return { ok: false, refusal: 'too_many_channels' };
+    }
+    const listing = this.#chooseListing(device, number, others);
+    if (listing !== undefined) {
+      return this.#enter(listing, request, others);
+    }
+    const namesOnlyItself = others.length === 0 && request.members.length > 0;
+    return namesOnlyItself ? this.#openRoom(request) : this.#open(request, others, false);
+  }
+
+  /**
+   * A device that was put into a channel without its own JOIN is not bound to it: its first JOIN may name people who
+   * are elsewhere. Otherwise a stranger could hold the number (with `channels.reach = anyone`).
+   */
+  async #supersedes(request: JoinRequest, key: string, others: readonly string[]): Promise<boolean> {
+    const state = await this.#actors.state(`channel-${key}`);
+    const admittedOnly = state.participants.get(request.device) === false;
+    if (!admittedOnly || others.length === 0 || others.some((other) => state.participants.has(other))) {
+      return false;
+    }
+    await this.#execute(key, { type: 'leave', device: request.device });
+    return true;
+  }
+
+  /** The channel in which most of the named devices already take part; for a device that names nobody, the oldest. */
+  #chooseListing(device: string, number: number, others: readonly string[]): string | undefined {
+    const { directory } = this.#options;
+    if (others.length === 0) {
+      return directory.oldestListing(device, number);
+    }
+    const overlap = new Map<string, number>();
+    for (const other of others) {
+      const key = directory.route(other, number)?.key;
+      if (key !== undefined && directory.isListed(device, number, key)) {
+        overlap.set(key, (overlap.get(key) ?? 0) + 1);
+      }
+    }
+    let best: string | undefined;
+    for (const key of directory.listings(device, number)) {
+      if ((overlap.get(key) ?? 0) > (best === undefined ? 0 : (overlap.get(best) ?? 0))) {
+        best = key;
+      }
+    }
+    return best;
+  }
+
+  async #openRoom(request: JoinRequest): Promise<JoinResult> {
+    const { openRooms } = this.#options.policy;
+    if (openRooms === 'never' || (openRooms === 'compat' && !request.plaintext)) {
+      return { ok: false, refusal: 'open_room_refused' };
+    }
+    const room = this.#options.directory.openRoom(request.number);
+    return room === undefined ? this.#open(request, [], true) : this.#enter(room, request, []);
+  }
+
+  async #open(request: JoinRequest, others: readonly string[], openRoom: boolean): Promise<JoinResult> {
+    const { device, number, relay } = request;
+    const key = toHex(this.#options.random.bytes(KEY_BYTES));
+    const named = await this.#classify(request, others, key);
+    return result(await this.#execute(key, { type: 'open', device, number, relay, openRoom, named }));
+  }
+
+  async #enter(key: string, request: JoinRequest, others: readonly string[]): Promise<JoinResult> {
+    const named = await this.#classify(request, others, key);
+    return result(await this.#execute(key, { type: 'join', device: request.device, named }));
+  }
+
+  /** Splits the named devices: who takes part at once, and who only from its own JOIN on. */
+  async #classify(request: JoinRequest, others: readonly string[], key: string): Promise<Named> {
+    const { reach } = this.#options.policy;
+    if (reach === 'joined') {
+      return { listed: others, admitted: [] };
+    }
+    const listed: string[] = [];
+    const admitted: string[] = [];
+    for (const other of others) {
+      const taken = this.#options.directory.route(other, request.number);
+      const user = taken === undefined || taken.key === key ? await this.#options.userOf(other) : undefined;
+      // Friend lists come with the REST interface; until then a device's friends are its account's other devices.
+      const reachable = user !== undefined && (reach === 'anyone' || user === request.user);
+      (reachable ? admitted : listed).push(other);
+    }
+    return { listed, admitted };
+  }
+
+  async #execute(key: string, command: ChannelCommand): Promise<Change> {
+    const { directory, policy } = this.#options;
+    const limits = { members: policy.membersPerChannel };
+    const stream = `channel-${key}`;
+    const before = await this.#actors.state(stream);
+    const outcome = await this.#actors.execute(stream, (state) => decideChannel(state, command, limits));
+    if (outcome.ok && outcome.events.length > 0) {
+      directory.update(key, before, outcome.state);
+    }
+    return outcome;
+  }
+}
+
+function result(change: Change): JoinResult {
+  return change.ok ? JOINED : { ok: false, refusal: change.rejection };
+}

@@ -1,0 +1,128 @@
+import type { Mailbox } from '../delivery/mailbox.ts';
+import type { Poster, PostOffice } from '../delivery/post-office.ts';
+import { errorPayload, type WireErrorCode } from '../protocol/errors.ts';
+import { FRAME } from '../protocol/frame-types.ts';
+import type { JsonInput } from '../protocol/json-writer.ts';
+import { serialAfter } from '../protocol/serial.ts';
+import { AckWriter, acknowledgement } from './acknowledgement.ts';
+import type { RelayEvents } from './relay-events.ts';
+import type { LinkPort } from './relay-port.ts';
+import type { Route } from './route.ts';
+import type { Session, WaitingFrame } from './session.ts';
+
+/** The sender of a frame that the server posts for a device that is gone: nobody waits for the acknowledgement. */
+export interface AbsentPoster extends Poster {
+  readonly session: undefined;
+}
+
+/** What frame handlers answer and pass on with. */
+export class Desk {
+  readonly #links: LinkPort;
+  readonly #office: PostOffice<Session | AbsentPoster>;
+  readonly #events: RelayEvents;
+  readonly #ack = new AckWriter();
+
+  constructor(links: LinkPort, office: PostOffice<Session | AbsentPoster>, events: RelayEvents) {
+    this.#links = links;
+    this.#office = office;
+    this.#events = events;
+  }
+
+  acknowledge(session: Session, channel: number, payload: Uint8Array): void {
+    if (session.open) {
+      this.#links.send(session.session, FRAME.ACK, channel, session.nextControlSequence(), payload);
+      session.markDirty();
+    }
+  }
+
+  /** The ACK that carries nothing but the number. */
+  acknowledgeFrame(session: Session, channel: number, sequence: number): void {
+    this.acknowledge(session, channel, this.#ack.write(sequence));
+  }
+
+  acknowledgeWith(
+    session: Session,
+    frame: WaitingFrame,
+    fields: Readonly<Record<string, JsonInput>>,
+  ): void {
+    this.acknowledge(session, frame.channel, acknowledgement(frame.sequence, fields));
+  }
+
+  /** Answers a frame by ERROR on its channel; the connection stays. */
+  refuse(
+    session: Session,
+    frame: Pick<WaitingFrame, 'channel' | 'sequence'>,
+    code: WireErrorCode,
+    detail: string,
+  ): void {
+    if (session.open) {
+      const payload = errorPayload(code, detail, { ack: frame.sequence });
+      this.#links.send(session.session, FRAME.ERROR, frame.channel, session.nextControlSequence(), payload);
+      this.#events.frameRefused(code);
+      session.markDirty();
+    }
+  }
+
+  /** With `resume`: whether the log has this durable frame already, or will have it in a moment. */
+  isRepetition(session: Session, sequence: number): boolean {
+    const { accepted } = session.mailbox;
+    return session.resumes && accepted !== 0 && !serialAfter(sequence, accepted);
+  }
+
+  /** A frame sent again: acknowledged once the first one is durable, posted never. */
+  repeat(session: Session, frame: WaitingFrame): void {
+    this.#office.post({ ...frame, poster: session, mail: undefined, recipients: [], reply: undefined });
+  }
+
+  /** Posts a durable frame to everybody else on the route; its ACK follows when it is on disk. */
+  post(session: Session, route: Route, frame: WaitingFrame, reply?: Uint8Array): void {
+    if (session.resumes) {
+      session.mailbox.accepted = frame.sequence;
+    }
+    this.#office.post({
+      poster: session,
+      mail: route.mail,
+      type: frame.type,
+      channel: frame.channel,
+      sequence: frame.sequence,
+      payload: frame.payload,
+      recipients: othersThan(route, session.mailbox),
+      reply,
+    });
+  }
+
+  /** Posts a frame in the name of a device whose session has ended. */
+  postFor(mailbox: Mailbox, route: Route, type: number, payload: Uint8Array): void {
+    this.#office.post({
+      poster: { mailbox, resumes: false, ended: false, session: undefined },
+      mail: route.mail,
+      type,
+      channel: route.number,
+      sequence: 0,
+      payload,
+      recipients: othersThan(route, mailbox),
+      reply: undefined,
+    });
+  }
+
+  /** Passes a live-only frame to whoever is connected now. */
+  pass(session: Session, route: Route, frame: WaitingFrame): void {
+    for (const mailbox of route.members) {
+      if (mailbox !== session.mailbox && mailbox.outbox?.sendLive(frame.type, frame.channel, frame.payload) === false) {
+        this.#events.dropped(frame.type);
+      }
+    }
+  }
+}
+
+function othersThan(route: Route, sender: Mailbox): readonly Mailbox[] {
+  const { members } = route;
+  // The common shape, two devices, without a closure.
+  if (members.length === 2) {
+    const [first, second] = members;
+    if (first !== undefined && second !== undefined) {
+      return first === sender ? [second] : second === sender ? [first] : members;
+    }
+  }
+  return members.filter((mailbox) => mailbox !== sender);
+}

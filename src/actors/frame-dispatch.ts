@@ -1,0 +1,227 @@
+import { parseAck, parseJoin, parsePresence } from '../protocol/control/index.ts';
+import { CommuCatError, decodeErrorPayload } from '../protocol/errors.ts';
+import { frameLength } from '../protocol/frame.ts';
+import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
+import { type JsonValue, parseJson } from '../protocol/json.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import type { Presence } from '../presence/presence.ts';
+import type { CallFrames } from './call-frames.ts';
+import type { Channels, JoinRefusal } from './channels.ts';
+import type { ChannelDirectory } from './channel-directory.ts';
+import type { Desk } from './desk.ts';
+import type { RelayEvents } from './relay-events.ts';
+import type { Route } from './route.ts';
+import type { Session, WaitingFrame } from './session.ts';
+
+export interface FrameDispatchParts {
+  readonly desk: Desk;
+  readonly directory: ChannelDirectory;
+  readonly channels: Channels;
+  readonly calls: CallFrames;
+  readonly presence: Presence;
+  readonly events: RelayEvents;
+  /** Tells the peer that its bytes are no frame, and ends the session. */
+  readonly decodeFailed: (session: Session, payload: Uint8Array) => void;
+}
+
+/** A payload that had to be JSON is none. */
+const NOT_JSON = Symbol('not json');
+
+/**
+ * What each frame of an established session does (PROTOCOL.md 5). A handler that has to wait returns a promise; the
+ * session's later frames wait for it, so that their order holds.
+ */
+export class FrameDispatch {
+  readonly #parts: FrameDispatchParts;
+
+  constructor(parts: FrameDispatchParts) {
+    this.#parts = parts;
+  }
+
+  handle(session: Session, frame: WaitingFrame): Promise<void> | undefined {
+    switch (frame.type) {
+      case FRAME.MSG:
+        this.#durable(session, frame);
+        return undefined;
+      case FRAME.VOICE_FRAME:
+      case FRAME.VIDEO_FRAME:
+        this.#live(session, frame);
+        return undefined;
+      default:
+        return this.#control(session, frame);
+    }
+  }
+
+  #control(session: Session, frame: WaitingFrame): Promise<void> | undefined {
+    const value = parsed(frame.payload);
+    if (value === NOT_JSON) {
+      this.#parts.decodeFailed(session, decodeErrorPayload());
+      return undefined;
+    }
+    try {
+      return this.#handleControl(session, frame, value);
+    } catch (error) {
+      if (error instanceof CommuCatError && error.code === 'CONTROL_INVALID') {
+        this.#parts.desk.refuse(session, frame, 'malformed', error.message);
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  #handleControl(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> | undefined {
+    switch (frame.type) {
+      case FRAME.JOIN:
+        return this.#join(session, frame, value);
+      case FRAME.LEAVE:
+        return this.#leave(session, frame);
+      case FRAME.KEY_UPDATE:
+      case FRAME.GROUP_EVENT:
+        this.#durable(session, frame);
+        return undefined;
+      case FRAME.TYPING:
+        this.#live(session, frame);
+        return undefined;
+      case FRAME.ACK:
+        this.#confirm(session, frame, value);
+        return undefined;
+      case FRAME.PRESENCE:
+        this.#parts.presence.publish(session.device, session.session, parsePresence(value).state, session.user);
+        return undefined;
+      case FRAME.GROUP_CREATE:
+      case FRAME.GROUP_INVITE:
+        this.#parts.desk.refuse(session, frame, 'unsupported', 'this server keeps no groups');
+        return undefined;
+      case FRAME.CALL_OFFER:
+      case FRAME.CALL_ANSWER:
+      case FRAME.CALL_END:
+      case FRAME.CALL_STATS:
+      case FRAME.TRANSPORT_UPDATE:
+        return this.#call(session, frame, value);
+      default:
+        // HELLO, AUTH and ERROR have no meaning here and are passed over (PROTOCOL.md 5).
+        return undefined;
+    }
+  }
+
+  #durable(session: Session, frame: WaitingFrame): void {
+    const { desk } = this.#parts;
+    if (desk.isRepetition(session, frame.sequence)) {
+      desk.repeat(session, frame);
+      return;
+    }
+    const route = this.#route(session, frame);
+    if (route !== undefined) {
+      desk.post(session, route, frame);
+    }
+  }
+
+  #live(session: Session, frame: WaitingFrame): void {
+    const route = this.#route(session, frame);
+    if (route !== undefined) {
+      this.#parts.desk.pass(session, route, frame);
+      this.#parts.desk.acknowledgeFrame(session, frame.channel, frame.sequence);
+    }
+  }
+
+  /** The channel of a frame that is to be relayed; `undefined` when the frame has been refused. */
+  #route(session: Session, frame: WaitingFrame): Route | undefined {
+    const { desk, directory } = this.#parts;
+    // A frame must fit into one record of every recipient, whatever sequence it gets there.
+    const length = frameLength(frame.channel, LIMITS.MAX_SEQUENCE, frame.payload.length);
+    if (length > LIMITS.MAX_RECORD_PLAINTEXT) {
+      const detail = `a frame may take ${LIMITS.MAX_RECORD_PLAINTEXT} bytes, this one takes up to ${length}`;
+      desk.refuse(session, frame, 'too_large', detail);
+      return undefined;
+    }
+    const route = directory.route(session.device, frame.channel);
+    if (route === undefined) {
+      const name = frameTypeOf(frame.type)?.name ?? 'frame';
+      desk.refuse(session, frame, 'unknown_channel', `${name} on channel ${frame.channel}: send JOIN first`);
+    }
+    return route;
+  }
+
+  #join(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> | undefined {
+    const { desk, channels } = this.#parts;
+    const { members, relay, groupId } = parseJoin(value);
+    if (groupId !== undefined) {
+      desk.refuse(session, frame, 'unknown_group', 'this server keeps no groups');
+      return undefined;
+    }
+    const { device, user, plaintext } = session;
+    const request = { device, user: user.id, number: frame.channel, members, relay, plaintext };
+    if (channels.isMember(request)) {
+      desk.acknowledgeFrame(session, frame.channel, frame.sequence);
+      return undefined;
+    }
+    return channels.join(request).then((result) => {
+      if (result.ok) {
+        desk.acknowledgeFrame(session, frame.channel, frame.sequence);
+      } else {
+        this.#refuseJoin(session, frame, result.refusal);
+      }
+    });
+  }
+
+  #refuseJoin(session: Session, frame: WaitingFrame, refusal: JoinRefusal): void {
+    const { desk } = this.#parts;
+    switch (refusal) {
+      case 'open_room_refused':
+        desk.refuse(session, frame, refusal, 'a JOIN must name the other devices of its channel');
+        return;
+      case 'too_many_members':
+        desk.refuse(session, frame, 'limit', 'limits.members_per_channel is reached');
+        return;
+      case 'too_many_channels':
+        desk.refuse(session, frame, 'limit', 'limits.channels_per_device is reached');
+        return;
+      case 'channel_closed':
+      case 'not_listed':
+        desk.refuse(session, frame, 'not_a_member', 'nobody in this channel has named the device');
+        return;
+      default:
+        refusal satisfies never;
+    }
+  }
+
+  async #leave(session: Session, frame: WaitingFrame): Promise<void> {
+    await this.#parts.channels.leave(session.device, frame.channel);
+    this.#parts.desk.acknowledgeFrame(session, frame.channel, frame.sequence);
+  }
+
+  #confirm(session: Session, frame: WaitingFrame, value: JsonValue): void {
+    if (session.mode !== 'confirmed' || frame.channel !== 0) {
+      return;
+    }
+    const { ack } = parseAck(value);
+    if (ack !== undefined && session.outbox?.confirm(ack) === false) {
+      const detail = `inbox number ${ack} was not sent; the next one is ${session.mailbox.next}`;
+      this.#parts.desk.refuse(session, frame, 'unknown_inbox_number', detail);
+    }
+  }
+
+  async #call(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> {
+    const { desk, calls } = this.#parts;
+    if (frameTypeOf(frame.type)?.durable === true && desk.isRepetition(session, frame.sequence)) {
+      desk.repeat(session, frame);
+      return;
+    }
+    const step = calls.read(session, frame, value);
+    const route = this.#route(session, frame);
+    if (route !== undefined) {
+      await step(route);
+    }
+  }
+}
+
+function parsed(payload: Uint8Array): JsonValue | typeof NOT_JSON {
+  try {
+    return parseJson(payload);
+  } catch (error) {
+    if (error instanceof CommuCatError) {
+      return NOT_JSON;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,72 @@
+import type { EventLog } from '../log/event-log.ts';
+import type { CancelTimer, Clock } from '../protocol/ports.ts';
+import { Aggregate, type AggregateKind, type Decision, type Outcome } from './aggregate.ts';
+import { SerialQueue } from './serial-queue.ts';
+
+export interface RegistryOptions<State, Event> {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly kind: AggregateKind<State, Event>;
+  /** Milliseconds without use after which an actor is dropped; its stream brings it back. */
+  readonly idleAfter: number;
+}
+
+/** The root actors of one kind, by stream: built lazily, dropped when idle, one command at a time for each. */
+export class Registry<State, Event> {
+  readonly #options: RegistryOptions<State, Event>;
+  readonly #aggregates = new Map<string, Aggregate<State, Event>>();
+  readonly #queue = new SerialQueue<string>();
+  #sweep: CancelTimer | undefined;
+
+  constructor(options: RegistryOptions<State, Event>) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#aggregates.size;
+  }
+
+  state(stream: string): Promise<State> {
+    return this.#queue.run(stream, () => this.#aggregate(stream).state());
+  }
+
+  execute<Rejection>(
+    stream: string,
+    decide: (state: State) => Decision<Event, Rejection>,
+  ): Promise<Outcome<State, Event, Rejection>> {
+    return this.#queue.run(stream, () => this.#aggregate(stream).execute(decide));
+  }
+
+  stop(): void {
+    this.#sweep?.();
+    for (const aggregate of this.#aggregates.values()) {
+      aggregate.stop();
+    }
+    this.#aggregates.clear();
+  }
+
+  #aggregate(stream: string): Aggregate<State, Event> {
+    let aggregate = this.#aggregates.get(stream);
+    if (aggregate === undefined) {
+      aggregate = new Aggregate(stream, this.#options.kind, this.#options.log);
+      this.#aggregates.set(stream, aggregate);
+      this.#sweep ??= this.#options.clock.after(this.#options.idleAfter, () => this.#dropIdle());
+    }
+    aggregate.usedAt = this.#options.clock.monotonic();
+    return aggregate;
+  }
+
+  #dropIdle(): void {
+    this.#sweep = undefined;
+    const before = this.#options.clock.monotonic() - this.#options.idleAfter;
+    for (const [stream, aggregate] of this.#aggregates) {
+      if (aggregate.usedAt < before) {
+        aggregate.stop();
+        this.#aggregates.delete(stream);
+      }
+    }
+    if (this.#aggregates.size > 0) {
+      this.#sweep = this.#options.clock.after(this.#options.idleAfter, () => this.#dropIdle());
+    }
+  }
+}

@@ -1,0 +1,17 @@
+/** What the relay tells telemetry; the composition root turns it into metrics and log lines. */
+export interface RelayEvents {
+  sessionOpened(id: string, plaintext: boolean): void;
+  sessionClosed(id: string, plaintext: boolean, reason: string): void;
+  handshakeRefused(reason: string): void;
+  frameReceived(type: number): void;
+  /** A frame was answered by ERROR. */
+  frameRefused(code: string): void;
+  posted(letters: number): void;
+  delivered(type: number, redelivery: boolean): void;
+  expired(letters: number): void;
+  withheld(type: number): void;
+  /** A live-only frame was dropped: its recipient reads too slowly. */
+  dropped(type: number): void;
+  /** Something failed inside; the peer was told nothing but a code. */
+  failed(what: string, error: unknown): void;
+}

@@ -1,0 +1,388 @@
+import type { CursorKeeper } from '../delivery/cursor-keeper.ts';
+import type { Mailboxes } from '../delivery/mailboxes.ts';
+import { Outbox, type OutboxLimits } from '../delivery/outbox.ts';
+import type { Post } from '../delivery/post-office.ts';
+import type { EventLog } from '../log/event-log.ts';
+import type { FactEvent } from '../log/events.ts';
+import { encodeFact } from '../log/fact-encoding.ts';
+import type { Presence } from '../presence/presence.ts';
+import { toHex, utf8 } from '../protocol/bytes.ts';
+import type { CryptoBackend } from '../protocol/crypto-backend.ts';
+import { errorPayload } from '../protocol/errors.ts';
+import { FRAME } from '../protocol/frame-types.ts';
+import type { Clock, Random } from '../protocol/ports.ts';
+import type { Accounts } from './accounts.ts';
+import type { CallFrames } from './call-frames.ts';
+import type { AbsentPoster, Desk } from './desk.ts';
+import type { FrameDispatch } from './frame-dispatch.ts';
+import type { RelayEvents } from './relay-events.ts';
+import type {
+  Establishment,
+  HelloFacts,
+  LinkPort,
+  RelayPort,
+  Resolution,
+  SessionNumber,
+} from './relay-port.ts';
+import { Session, SessionActor, type WaitingFrame } from './session.ts';
+
+const TOKEN_BYTES = 32;
+const SESSION_ID_BYTES = 16;
+/** What a session may be granted, sorted as the ACK lists it. PROTOCOL.md 11. */
+const CAPABILITIES = ['delivery-ack', 'resume'] as const;
+
+export interface RelayParts {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly backend: CryptoBackend;
+  readonly links: LinkPort;
+  readonly accounts: Accounts;
+  readonly mailboxes: Mailboxes;
+  readonly cursors: CursorKeeper;
+  readonly presence: Presence;
+  readonly desk: Desk;
+  readonly calls: CallFrames;
+  readonly events: RelayEvents;
+  readonly outboxLimits: OutboxLimits;
+  /** Bytes of frames that may wait for an earlier one of their session. */
+  readonly waitingBytes: number;
+}
+
+/** Sessions: their handshake, their frames in order, their end. Implements the relay's side of the gateway's port. */
+export class Relay implements RelayPort {
+  readonly #parts: RelayParts;
+  readonly #dispatch: (relay: Relay) => FrameDispatch;
+  readonly #actors = new Map<SessionNumber, SessionActor>();
+  /** The live session of each device. */
+  readonly #devices = new Map<string, Session>();
+  #dirty: Session[] = [];
+  #flushScheduled = false;
+  #frames: FrameDispatch | undefined;
+
+  constructor(parts: RelayParts, dispatch: (relay: Relay) => FrameDispatch) {
+    this.#parts = parts;
+    this.#dispatch = dispatch;
+  }
+
+  get sessions(): number {
+    return this.#devices.size;
+  }
+
+  async resolve(hello: HelloFacts): Promise<Resolution> {
+    const actor = new SessionActor();
+    this.#actors.set(hello.session, actor);
+    try {
+      const resolved = await this.#parts.accounts.resolve(hello);
+      if (!actor.is('resolving')) {
+        return { ok: false, refusal: 'invalid request', reason: 'closed' };
+      }
+      if (!resolved.ok) {
+        return this.#refused(hello.session, actor, resolved);
+      }
+      actor.admission = resolved.admission;
+      actor.token = toHex(this.#parts.random.bytes(TOKEN_BYTES));
+      actor.send('RESOLVED');
+      return { ok: true, sessionToken: actor.token, user: resolved.admission.user };
+    } catch (error) {
+      this.#parts.events.failed('resolve', error);
+      return this.#refused(hello.session, actor, { refusal: 'storage failure', reason: 'storage' });
+    }
+  }
+
+  async establish(number: SessionNumber): Promise<Establishment> {
+    const actor = this.#actors.get(number);
+    const admission = actor?.admission;
+    if (actor === undefined || admission === undefined || !actor.is('awaitingProof')) {
+      return { ok: false, refusal: 'invalid request', reason: 'closed' };
+    }
+    actor.send('PROVED');
+    try {
+      const committed = await this.#parts.accounts.commit(admission);
+      if (!committed.ok) {
+        return this.#refused(number, actor, committed);
+      }
+      const session = await this.#open(actor, admission.hello, committed.user);
+      if (session === undefined) {
+        return { ok: false, refusal: 'invalid request', reason: 'closed' };
+      }
+      const { mailbox } = session;
+      const { user, certificate, pairingRequired } = committed;
+      return {
+        ok: true,
+        facts: {
+          sessionToken: actor.token,
+          user,
+          pairingRequired,
+          certificate,
+          authority: this.#parts.accounts.authority,
+          capabilities: granted(admission.hello),
+          inbox:
+            session.mode === 'confirmed' ? { confirmed: mailbox.confirmed, next: mailbox.next } : undefined,
+          resume: session.resumes ? { received: mailbox.received } : undefined,
+        },
+      };
+    } catch (error) {
+      this.#parts.events.failed('establish', error);
+      return this.#refused(number, actor, { refusal: 'storage failure', reason: 'storage' });
+    }
+  }
+
+  begin(number: SessionNumber): void {
+    const actor = this.#actors.get(number);
+    if (actor?.is('acknowledging')) {
+      actor.send('BEGUN');
+      actor.session?.outbox?.begin();
+    }
+  }
+
+  frame(number: SessionNumber, type: number, channel: number, sequence: number, payload: Uint8Array): void {
+    const session = this.#actors.get(number)?.session;
+    if (session?.open !== true) {
+      return;
+    }
+    this.#parts.events.frameReceived(type);
+    const frame: WaitingFrame = { type, channel, sequence, payload };
+    if (session.waiting === undefined) {
+      this.#handle(session, frame);
+      return;
+    }
+    session.waiting.push(frame);
+    session.waitingBytes += payload.length;
+    if (session.waitingBytes > this.#parts.waitingBytes) {
+      this.#end(session, 'limit', 'too many frames wait for an earlier one');
+    }
+  }
+
+  taken(number: SessionNumber, mark: number): void {
+    this.#actors.get(number)?.session?.outbox?.taken(mark);
+  }
+
+  writable(number: SessionNumber): void {
+    this.#actors.get(number)?.session?.outbox?.pump();
+  }
+
+  closed(number: SessionNumber, reason: string): void {
+    const actor = this.#actors.get(number);
+    if (actor !== undefined) {
+      actor.send('CLOSED');
+      this.#actors.delete(number);
+      if (actor.session !== undefined) {
+        this.#close(actor.session, reason);
+      }
+    }
+  }
+
+  /** One batch of posts is through: everything that it queued leaves now. */
+  readonly flush = (): void => {
+    this.#flushScheduled = false;
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const session of dirty) {
+      session.dirty = false;
+      this.#parts.links.flush(session.session, session.outbox?.takeMark() ?? 0);
+    }
+  };
+
+  /** A post is durable. */
+  acknowledge(post: Post<Session | AbsentPoster>): void {
+    const { poster } = post;
+    if (poster.session === undefined) {
+      return;
+    }
+    if (post.reply === undefined) {
+      this.#parts.desk.acknowledgeFrame(poster, post.channel, post.sequence);
+    } else {
+      this.#parts.desk.acknowledge(poster, post.channel, post.reply);
+    }
+  }
+
+  /** A post did not get into the log. */
+  refusePost(post: Post<Session | AbsentPoster>): void {
+    const { poster } = post;
+    if (poster.session === undefined || !poster.open) {
+      return;
+    }
+    this.#parts.desk.refuse(poster, post, 'storage', 'the frame is not stored; send it again later');
+    if (poster.resumes) {
+      // Later frames of this session must not overtake the lost one: the client resumes from what the log has.
+      poster.ended = true;
+      this.#end(poster, 'storage_unavailable', 'the log takes no frames at the moment');
+    }
+  }
+
+  /** Bytes came that are no frame: they are answered, and nothing behind them can be read. */
+  decodeFailed(session: Session, payload: Uint8Array): void {
+    this.#parts.links.send(session.session, FRAME.ERROR, 0, session.nextControlSequence(), payload);
+    this.#drop(session, 'decode');
+  }
+
+  #handle(session: Session, frame: WaitingFrame): void {
+    this.#frames ??= this.#dispatch(this);
+    let pending: Promise<void> | undefined;
+    try {
+      pending = this.#frames.handle(session, frame);
+    } catch (error) {
+      this.#frameFailed(session, frame, error);
+      return;
+    }
+    if (pending !== undefined) {
+      session.waiting = [];
+      pending
+        .catch((error: unknown) => this.#frameFailed(session, frame, error))
+        .finally(() => this.#resumeFrames(session));
+    }
+  }
+
+  #resumeFrames(session: Session): void {
+    const waiting = session.waiting ?? [];
+    session.waiting = undefined;
+    session.waitingBytes = 0;
+    for (const [index, frame] of waiting.entries()) {
+      if (!session.open) {
+        return;
+      }
+      this.#handle(session, frame);
+      if (session.waiting !== undefined) {
+        const rest = waiting.slice(index + 1);
+        session.waiting = rest;
+        session.waitingBytes = rest.reduce((sum, { payload }) => sum + payload.length, 0);
+        return;
+      }
+    }
+  }
+
+  #frameFailed(session: Session, frame: WaitingFrame, error: unknown): void {
+    this.#parts.events.failed(`frame type ${frame.type}`, error);
+    this.#parts.desk.refuse(session, frame, 'storage', 'the request could not be stored; send it again later');
+  }
+
+  async #open(
+    actor: SessionActor,
+    hello: HelloFacts,
+    user: Session['user'],
+  ): Promise<Session | undefined> {
+    const { backend, mailboxes, presence, events } = this.#parts;
+    const id = toHex(backend.blake3(utf8(actor.token)).subarray(0, SESSION_ID_BYTES));
+    const capabilities = granted(hello);
+    const { session: number, generation, deviceId, pattern, noiseKeyVersion } = hello;
+    await this.#record(id, {
+      type: 'session.opened',
+      device: deviceId,
+      user: user.id,
+      pattern,
+      generation,
+      capabilities,
+      noiseKeyVersion,
+    });
+    if (!actor.is('committing')) {
+      this.#recordClosed(id, deviceId, 'handshake_abandoned');
+      return undefined;
+    }
+    const facts = { number, id, user, generation, capabilities };
+    const session = new Session(facts, mailboxes.mailbox(deviceId), (dirty) => this.#markDirty(dirty));
+    const older = this.#devices.get(deviceId);
+    if (older !== undefined) {
+      this.#actors.get(older.session)?.send('REPLACED');
+      this.#end(older, 'replaced', 'this device has connected again');
+    }
+    this.#devices.set(deviceId, session);
+    session.outbox = this.#outbox(session);
+    session.mailbox.outbox = session.outbox;
+    presence.publish(deviceId, number, 'online', user);
+    actor.session = session;
+    actor.send('COMMITTED');
+    events.sessionOpened(id, session.plaintext);
+    return session;
+  }
+
+  #outbox(session: Session): Outbox {
+    const { links, log, outboxLimits, cursors, events } = this.#parts;
+    return new Outbox(session.mailbox, session, links, log, outboxLimits, {
+      released: (letters, mailbox) => cursors.released(letters, mailbox),
+      delivered: (type, again) => events.delivered(type, again),
+      withheld: (type) => events.withheld(type),
+      expired: (from, to) => events.expired(((to - from) >>> 0) + 1),
+      failed: (error) => {
+        events.failed('outbox', error);
+        this.#end(session, 'storage_unavailable', 'stored frames cannot be read at the moment');
+      },
+    });
+  }
+
+  #markDirty(session: Session): void {
+    this.#dirty.push(session);
+    if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      this.#parts.clock.soon(this.flush);
+    }
+  }
+
+  /** Tells the peer why, ends the stream and cleans up. */
+  #end(
+    session: Session,
+    code: 'replaced' | 'limit' | 'storage_unavailable' | 'shutting_down',
+    detail: string,
+  ): void {
+    if (session.open) {
+      const payload = errorPayload(code, detail);
+      this.#parts.links.send(session.session, FRAME.ERROR, 0, session.nextControlSequence(), payload);
+      this.#drop(session, code);
+    }
+  }
+
+  #drop(session: Session, reason: string): void {
+    const actor = this.#actors.get(session.session);
+    actor?.send('FAILED');
+    this.#actors.delete(session.session);
+    this.#parts.links.end(session.session, reason);
+    this.#close(session, reason);
+  }
+
+  #close(session: Session, reason: string): void {
+    if (!session.open) {
+      return;
+    }
+    session.open = false;
+    session.outbox?.close();
+    // A newer session of the device keeps what is its own.
+    if (this.#devices.get(session.device) === session) {
+      this.#devices.delete(session.device);
+      session.mailbox.outbox = undefined;
+      this.#parts.calls.disconnected(session).catch((error: unknown) => {
+        this.#parts.events.failed('disconnect', error);
+      });
+    }
+    this.#parts.presence.offline(session.device, session.session);
+    this.#parts.events.sessionClosed(session.id, session.plaintext, reason);
+    this.#recordClosed(session.id, session.device, reason);
+  }
+
+  #refused(
+    number: SessionNumber,
+    actor: SessionActor,
+    refusal: Pick<Extract<Resolution, { ok: false }>, 'refusal' | 'reason'>,
+  ): Extract<Resolution, { ok: false }> {
+    actor.send('REFUSED');
+    this.#actors.delete(number);
+    this.#parts.events.handshakeRefused(refusal.reason);
+    return { ok: false, refusal: refusal.refusal, reason: refusal.reason };
+  }
+
+  async #record(id: string, event: FactEvent): Promise<void> {
+    await this.#parts.log.append([{ stream: `session-${id}`, expected: 'any', events: [encodeFact(event)] }]);
+  }
+
+  #recordClosed(id: string, device: string, reason: string): void {
+    this.#record(id, { type: 'session.closed', device, reason }).catch((error: unknown) => {
+      this.#parts.events.failed('session.closed', error);
+    });
+  }
+}
+
+/** What the session announced and this server grants. Older clients get none: they would not survive the frames. */
+function granted(hello: HelloFacts): readonly string[] {
+  return hello.generation === 'plaintext'
+    ? []
+    : CAPABILITIES.filter((capability) => hello.capabilities.includes(capability));
+}

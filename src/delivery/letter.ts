@@ -1,0 +1,32 @@
+import { Deque } from './deque.ts';
+
+/** The mail of one channel: its stream in the log and the letters that somebody still waits for. */
+export class MailStream {
+  readonly name: string;
+  /** In revision order; the front is the first letter that is not released. */
+  readonly letters = new Deque<Letter>();
+
+  constructor(channelKey: string) {
+    this.name = `mail-${channelKey}`;
+  }
+
+  /** Forgets the released letters at the front; returns the revision to truncate before, or `undefined`. */
+  trim(): number | undefined {
+    let before: number | undefined;
+    for (let letter = this.letters.at(0); letter?.waiting === 0; letter = this.letters.at(0)) {
+      before = letter.revision + 1;
+      this.letters.shift();
+    }
+    return before;
+  }
+}
+
+/** One durable frame, as little of it as memory must hold: the log has the rest. */
+export interface Letter {
+  readonly mail: MailStream;
+  readonly revision: number;
+  /** Unix milliseconds. */
+  readonly expiresAt: number;
+  /** Devices that have neither confirmed it nor lost it to its expiry. */
+  waiting: number;
+}

@@ -1,0 +1,103 @@
+import type { EventLog } from '../log/event-log.ts';
+import { decodeInboxAdvanced, decodeMailPosted } from '../log/mail-encoding.ts';
+import type { Letter } from './letter.ts';
+import { MailStream } from './letter.ts';
+import { Mailbox } from './mailbox.ts';
+
+const MAIL_PREFIX = 'mail-';
+const INBOX_PREFIX = 'inbox-';
+
+/** All mailboxes and mail streams of this server: a fold over the mail of the log. */
+export class Mailboxes {
+  readonly #mailboxes = new Map<string, Mailbox>();
+  readonly #streams = new Map<string, MailStream>();
+
+  mailbox(device: string): Mailbox {
+    let mailbox = this.#mailboxes.get(device);
+    if (mailbox === undefined) {
+      mailbox = new Mailbox(device);
+      this.#mailboxes.set(device, mailbox);
+    }
+    return mailbox;
+  }
+
+  mail(channelKey: string): MailStream {
+    let stream = this.#streams.get(channelKey);
+    if (stream === undefined) {
+      stream = new MailStream(channelKey);
+      this.#streams.set(channelKey, stream);
+    }
+    return stream;
+  }
+
+  /** Forgets a channel's mail stream once nobody waits for any of its letters. */
+  forgetMail(channelKey: string): void {
+    if (this.#streams.get(channelKey)?.letters.length === 0) {
+      this.#streams.delete(channelKey);
+    }
+  }
+
+  /** Letters that somebody still waits for, over all mailboxes. */
+  get stored(): number {
+    let stored = 0;
+    for (const mailbox of this.#mailboxes.values()) {
+      stored += mailbox.stored;
+    }
+    return stored;
+  }
+
+  /** Reads the mail of the log; returns streams whose first letters are done and can be truncated. */
+  async restore(log: EventLog): Promise<void> {
+    for await (const event of log.readAll({ categories: ['mail', 'inbox'] })) {
+      if (event.type === 'mail.posted') {
+        this.#restoreLetter(event.stream, event.revision, event.data);
+      } else if (event.type === 'inbox.advanced') {
+        const { confirmed, next, received } = decodeInboxAdvanced(event.data);
+        const mailbox = this.mailbox(event.stream.slice(INBOX_PREFIX.length));
+        for (const letter of mailbox.restoreCounters(confirmed, next, received)) {
+          letter.waiting -= 1;
+        }
+      }
+    }
+  }
+
+  /** Streams with letters that are done at the front: their space can be given back. */
+  *releasable(): Iterable<MailStream> {
+    for (const stream of this.#streams.values()) {
+      if (stream.letters.at(0)?.waiting === 0) {
+        yield stream;
+      }
+    }
+  }
+
+  /** Drops what has expired: each mailbox with the letters it lost. */
+  *expire(now: number): Iterable<readonly [Mailbox, readonly Letter[]]> {
+    for (const mailbox of this.#mailboxes.values()) {
+      if (mailbox.stored > 0) {
+        const letters = mailbox.expire(now);
+        if (letters.length > 0) {
+          yield [mailbox, letters];
+        }
+      }
+    }
+  }
+
+  #restoreLetter(stream: string, revision: number, data: Uint8Array): void {
+    const mail = decodeMailPosted(data);
+    const letter: Letter = {
+      mail: this.mail(stream.slice(MAIL_PREFIX.length)),
+      revision,
+      expiresAt: mail.expiresAt * 1000,
+      waiting: 0,
+    };
+    for (const { device, inboxNumber } of mail.recipients) {
+      if (this.mailbox(device).restoreLetter(inboxNumber, letter)) {
+        letter.waiting += 1;
+      }
+    }
+    letter.mail.letters.push(letter);
+    if (mail.resumable) {
+      this.mailbox(mail.sender).restoreReceived(mail.senderSequence);
+    }
+  }
+}

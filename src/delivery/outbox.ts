@@ -1,0 +1,290 @@
+import { decodeMailPosted } from '../log/mail-encoding.ts';
+import type { EventLog, EventRef } from '../log/event-log.ts';
+import { errorPayload } from '../protocol/errors.ts';
+import { FRAME } from '../protocol/frame-types.ts';
+import { serialAfter, serialDistance, serialNext } from '../protocol/serial.ts';
+import type { Downstream, Recipient } from './downstream.ts';
+import type { Letter } from './letter.ts';
+import type { Mailbox } from './mailbox.ts';
+
+export interface OutboxLimits {
+  /** Most durable frames in flight: sent, but neither confirmed nor (without `delivery-ack`) taken. */
+  readonly window: number;
+  /** Letters read from the log at a time. */
+  readonly page: number;
+  /** Bytes that the link may hold before durable frames wait in the log. */
+  readonly backlogBytes: number;
+}
+
+export interface OutboxEvents {
+  /** Letters that the device has now; their space can be given back. */
+  released(letters: readonly Letter[], mailbox: Mailbox): void;
+  delivered(type: number, redelivery: boolean): void;
+  /** A frame that this client cannot read was left out. */
+  withheld(type: number): void;
+  expired(from: number, to: number): void;
+  /** The log could not be read: the session cannot go on without losing order. */
+  failed(error: unknown): void;
+}
+
+/**
+ * Brings one device's stored letters to its live session, in inbox order, without gap or double. Three phases
+ * (ARCHITECTURE.md, life of a message): `held` until the handshake ACK is out; `behind`: the next letters come from
+ * the log in pages, while new ones only queue up; `live`: a letter goes out in the turn in which it became durable.
+ * It falls back to `behind` whenever the window or the link is full.
+ */
+export class Outbox {
+  readonly #mailbox: Mailbox;
+  readonly #recipient: Recipient;
+  readonly #link: Downstream;
+  readonly #log: EventLog;
+  readonly #limits: OutboxLimits;
+  readonly #events: OutboxEvents;
+  #phase: 'held' | 'behind' | 'live' | 'closed' = 'held';
+  #reading = false;
+  /** Inbox number of the last letter handed to the link in this session. */
+  #sentThrough: number;
+  /** Letters below this number were sent before, in an earlier session. */
+  readonly #redeliveredThrough: number;
+  /** Letters handed to the link, and letters that the transport has taken (`taken` mode): both only count up. */
+  #transmitted = 0;
+  #taken = 0;
+  #marked = 0;
+
+  constructor(
+    mailbox: Mailbox,
+    recipient: Recipient,
+    link: Downstream,
+    log: EventLog,
+    limits: OutboxLimits,
+    events: OutboxEvents,
+  ) {
+    this.#mailbox = mailbox;
+    this.#recipient = recipient;
+    this.#link = link;
+    this.#log = log;
+    this.#limits = limits;
+    this.#events = events;
+    this.#sentThrough = mailbox.confirmed;
+    this.#redeliveredThrough = mailbox.highestSent;
+  }
+
+  /** Letters sent in this session that the device has not confirmed. */
+  get inFlight(): number {
+    if (this.#phase === 'held') {
+      return 0;
+    }
+    const sent = serialDistance(this.#mailbox.base, serialNext(this.#sentThrough));
+    return sent > 0x7fff_ffff ? 0 : sent;
+  }
+
+  /** The handshake is over: stored mail first, then live. */
+  begin(): void {
+    if (this.#phase === 'held') {
+      this.#phase = 'behind';
+      this.pump();
+    }
+  }
+
+  close(): void {
+    this.#phase = 'closed';
+  }
+
+  /** A letter of this mailbox became durable in this turn, under `number`; its content is at hand. */
+  offer(letter: Letter, number: number, type: number, channel: number, payload: Uint8Array): void {
+    if (this.#phase !== 'live' || number !== serialNext(this.#sentThrough)) {
+      return;
+    }
+    if (letter.waiting > 0 && this.#hasRoom()) {
+      this.#transmit(number, type, channel, payload);
+    } else {
+      this.#phase = 'behind';
+    }
+  }
+
+  /** A frame that is never stored. False when it was dropped because the link is full. */
+  sendLive(type: number, channel: number, payload: Uint8Array): boolean {
+    if (this.#phase === 'held' || this.#phase === 'closed') {
+      return true;
+    }
+    if (!this.#recipient.canRead(type, payload)) {
+      this.#events.withheld(type);
+      return true;
+    }
+    if (this.#link.backlog(this.#recipient.session) >= this.#limits.backlogBytes) {
+      return false;
+    }
+    const sequence = this.#recipient.nextRelaySequence();
+    this.#link.send(this.#recipient.session, type, channel, sequence, payload);
+    this.#recipient.markDirty();
+    return true;
+  }
+
+  /** Sends what may go now: called when the window or the link has room again. */
+  pump(): void {
+    if (this.#phase !== 'behind' || this.#reading) {
+      return;
+    }
+    this.#skipHoles();
+    const first = serialNext(this.#sentThrough);
+    const waiting = serialDistance(first, this.#mailbox.next);
+    if (waiting === 0) {
+      this.#phase = 'live';
+      return;
+    }
+    const room = Math.min(waiting, this.#limits.window - this.inFlight, this.#limits.page);
+    if (room > 0 && this.#link.backlog(this.#recipient.session) < this.#limits.backlogBytes) {
+      void this.#sendPage(first, room);
+    }
+  }
+
+  /** `taken` mode: the mark for the next flush, or 0 when it carries no letter. */
+  takeMark(): number {
+    if (this.#recipient.mode !== 'taken' || this.#transmitted === this.#marked) {
+      return 0;
+    }
+    this.#marked = this.#transmitted;
+    return this.#marked;
+  }
+
+  /** `taken` mode: the transport has taken all letters up to this mark. */
+  taken(mark: number): void {
+    const letters = mark - this.#taken;
+    if (this.#phase === 'closed' || letters <= 0) {
+      return;
+    }
+    this.#taken = mark;
+    const outstanding = this.#transmitted - mark;
+    this.#confirm((this.#sentThrough - outstanding) >>> 0);
+    this.pump();
+  }
+
+  /** `confirmed` mode: false when the number was never sent. */
+  confirm(number: number): boolean {
+    if (serialAfter(number, this.#sentThrough)) {
+      // A device may confirm at once what an earlier session sent it; those letters need not go again.
+      const result = this.#mailbox.confirm(number);
+      if (!result.ok) {
+        return false;
+      }
+      this.#sentThrough = number;
+      this.#events.released(result.letters, this.#mailbox);
+    } else if (!this.#confirm(number)) {
+      return false;
+    }
+    this.pump();
+    return true;
+  }
+
+  #confirm(number: number): boolean {
+    const result = this.#mailbox.confirm(number);
+    if (result.ok && result.letters.length > 0) {
+      this.#events.released(result.letters, this.#mailbox);
+    }
+    return result.ok;
+  }
+
+  #hasRoom(): boolean {
+    return (
+      this.inFlight < this.#limits.window &&
+      this.#link.backlog(this.#recipient.session) < this.#limits.backlogBytes
+    );
+  }
+
+  /** Passes over letters that expired or are gone, and tells the client which numbers it will never see. */
+  #skipHoles(): void {
+    const first = serialNext(this.#sentThrough);
+    let number = first;
+    if (serialAfter(this.#mailbox.base, number)) {
+      number = this.#mailbox.base;
+    }
+    while (number !== this.#mailbox.next && this.#mailbox.letter(number) === undefined) {
+      number = serialNext(number);
+    }
+    // Without a frame behind the gap there is nothing to announce yet.
+    if (number === first || number === this.#mailbox.next) {
+      return;
+    }
+    this.#announceGap(first, (number - 1) >>> 0);
+  }
+
+  #announceGap(from: number, to: number): void {
+    const skipped = serialDistance(from, to) + 1;
+    this.#sentThrough = to;
+    this.#transmitted += skipped;
+    this.#mailbox.noteSent(to);
+    this.#events.expired(from, to);
+    if (this.#recipient.mode === 'confirmed') {
+      const detail = `stored frames ${from} to ${to} expired before they could be delivered`;
+      const payload = errorPayload('expired', detail, { from, to });
+      this.#link.send(this.#recipient.session, FRAME.ERROR, 0, this.#recipient.nextControlSequence(), payload);
+    }
+    this.#recipient.markDirty();
+  }
+
+  #transmit(number: number, type: number, channel: number, payload: Uint8Array): void {
+    this.#sentThrough = number;
+    this.#transmitted += 1;
+    this.#mailbox.noteSent(number);
+    if (!this.#recipient.canRead(type, payload)) {
+      this.#events.withheld(type);
+      if (this.#transmitted === this.#taken + 1) {
+        // Nothing is on its way whose progress could release it.
+        this.#taken = this.#transmitted;
+        this.#marked = this.#transmitted;
+        this.#confirm(number);
+      }
+      return;
+    }
+    const confirmed = this.#recipient.mode === 'confirmed';
+    const sequence = confirmed ? number : this.#recipient.nextRelaySequence();
+    this.#link.send(this.#recipient.session, type, channel, sequence, payload);
+    const again = !serialAfter(number, this.#redeliveredThrough);
+    this.#events.delivered(type, again);
+    this.#recipient.markDirty();
+  }
+
+  async #sendPage(first: number, count: number): Promise<void> {
+    this.#reading = true;
+    const refs: EventRef[] = [];
+    for (let index = 0, number = first; index < count; index += 1, number = serialNext(number)) {
+      const letter = this.#mailbox.letter(number);
+      // A hole ends the page: it is announced before the letter behind it.
+      if (letter === undefined) {
+        break;
+      }
+      refs.push({ stream: letter.mail.name, revision: letter.revision });
+    }
+    try {
+      const events = await this.#log.readEvents(refs);
+      this.#reading = false;
+      this.#sendRead(first, events);
+    } catch (error) {
+      this.#reading = false;
+      if (this.#phase !== 'closed') {
+        this.#events.failed(error);
+      }
+    }
+  }
+
+  #sendRead(first: number, events: Awaited<ReturnType<EventLog['readEvents']>>): void {
+    let number = first;
+    for (const event of events) {
+      // A confirmation that ran ahead, or the end of the session, may have overtaken the reading.
+      if (this.#phase !== 'behind' || number !== serialNext(this.#sentThrough)) {
+        break;
+      }
+      if (event === undefined) {
+        this.#announceGap(number, number);
+      } else {
+        if (!this.#hasRoom()) {
+          break;
+        }
+        const mail = decodeMailPosted(event.data);
+        this.#transmit(number, mail.frameType, mail.channel, mail.payload);
+      }
+      number = serialNext(number);
+    }
+    this.pump();
+  }
+}

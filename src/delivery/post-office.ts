@@ -1,0 +1,181 @@
+import type { EventLog, StreamAppend } from '../log/event-log.ts';
+import { encodeMailPosted } from '../log/mail-encoding.ts';
+import type { Clock } from '../protocol/ports.ts';
+import type { Letter, MailStream } from './letter.ts';
+import type { Mailbox } from './mailbox.ts';
+
+/** The sender's side of a post. */
+export interface Poster {
+  readonly mailbox: Mailbox;
+  /** Whether the session resumes: its upstream sequence then travels in the event. */
+  readonly resumes: boolean;
+  /** Set when the session has ended: nothing that is not in the log yet will be posted for it. */
+  readonly ended: boolean;
+}
+
+export interface Post<P extends Poster> {
+  readonly poster: P;
+  /** Undefined for a repetition of a frame that is in the log or on its way: it is only acknowledged, in order. */
+  readonly mail: MailStream | undefined;
+  readonly type: number;
+  readonly channel: number;
+  readonly sequence: number;
+  readonly payload: Uint8Array;
+  readonly recipients: readonly Mailbox[];
+  /** Handed back to the acknowledging side, for frames whose ACK carries more than the number. */
+  readonly reply: Uint8Array | undefined;
+}
+
+export interface PostOfficeEvents<P extends Poster> {
+  /** The post is durable: acknowledge it. Called in log order. */
+  acknowledge(post: Post<P>): void;
+  /** The log did not take it. */
+  refuse(post: Post<P>, error: unknown): void;
+  /** A batch is through: flush every session that has something queued. */
+  endOfBatch(posts: number): void;
+  /** A letter without recipients: nobody will ever fetch it. */
+  unread(mail: MailStream): void;
+  /** The counters of this mailbox have changed and want to be written, some time. */
+  touched(mailbox: Mailbox): void;
+}
+
+/**
+ * Collects durable frames of one turn of the event loop, appends them to the log in one batch and, when that is on
+ * disk, walks the batch in log order: first recipients' outboxes, then the acknowledgement. One batch is in flight;
+ * what arrives meanwhile is the next one.
+ */
+export class PostOffice<P extends Poster> {
+  readonly #log: EventLog;
+  readonly #clock: Clock;
+  readonly #ttlSeconds: number;
+  readonly #events: PostOfficeEvents<P>;
+  #collecting: Post<P>[] = [];
+  #flushing = false;
+  #scheduled = false;
+  #idle: (() => void)[] = [];
+
+  constructor(log: EventLog, clock: Clock, ttlSeconds: number, events: PostOfficeEvents<P>) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#ttlSeconds = ttlSeconds;
+    this.#events = events;
+  }
+
+  post(post: Post<P>): void {
+    this.#collecting.push(post);
+    if (!this.#flushing && !this.#scheduled) {
+      this.#scheduled = true;
+      this.#clock.soon(this.#flush);
+    }
+  }
+
+  /** Resolves when everything posted so far is durable or refused. */
+  async drained(): Promise<void> {
+    if (this.#flushing || this.#collecting.length > 0) {
+      await new Promise<void>((resolve) => this.#idle.push(resolve));
+    }
+  }
+
+  readonly #flush = (): void => {
+    this.#scheduled = false;
+    // A session that ended took its unacknowledged frames with it: its client sends them again.
+    const posts = this.#collecting.filter((post) => !post.poster.ended);
+    this.#collecting = [];
+    if (posts.length === 0) {
+      this.#next();
+      return;
+    }
+    this.#flushing = true;
+    const now = this.#clock.now();
+    const expiresAt = Math.ceil(now / 1000) + this.#ttlSeconds;
+    const appends: StreamAppend[] = [];
+    for (const post of posts) {
+      if (post.mail !== undefined) {
+        appends.push(append(post, post.mail, expiresAt));
+      }
+    }
+    if (appends.length === 0) {
+      this.#walk(posts, [], expiresAt * 1000);
+      return;
+    }
+    this.#log.append(appends).then(
+      (appended) => this.#walk(posts, appended, expiresAt * 1000),
+      (error: unknown) => this.#refuse(posts, error),
+    );
+  };
+
+  #walk(posts: readonly Post<P>[], appended: readonly { readonly revision: number }[], expiresAt: number): void {
+    let index = 0;
+    for (const post of posts) {
+      if (post.mail !== undefined) {
+        this.#deliver(post, post.mail, appended[index]?.revision ?? 0, expiresAt);
+        index += 1;
+      }
+      this.#events.acknowledge(post);
+    }
+    this.#flushing = false;
+    this.#events.endOfBatch(posts.length);
+    this.#next();
+  }
+
+  #deliver(post: Post<P>, mail: MailStream, revision: number, expiresAt: number): void {
+    const letter: Letter = { mail, revision, expiresAt, waiting: post.recipients.length };
+    mail.letters.push(letter);
+    if (letter.waiting === 0) {
+      this.#events.unread(mail);
+    }
+    for (const mailbox of post.recipients) {
+      const number = mailbox.push(letter);
+      mailbox.outbox?.offer(letter, number, post.type, post.channel, post.payload);
+    }
+    if (post.poster.resumes) {
+      post.poster.mailbox.received = post.sequence;
+      this.#events.touched(post.poster.mailbox);
+    }
+  }
+
+  #refuse(posts: readonly Post<P>[], error: unknown): void {
+    for (const post of posts) {
+      const { mailbox } = post.poster;
+      mailbox.accepted = mailbox.received;
+      for (const recipient of post.recipients) {
+        recipient.releaseReserved();
+      }
+    }
+    for (const post of posts) {
+      this.#events.refuse(post, error);
+    }
+    this.#flushing = false;
+    this.#events.endOfBatch(posts.length);
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#collecting.length > 0) {
+      if (!this.#scheduled) {
+        this.#scheduled = true;
+        this.#clock.soon(this.#flush);
+      }
+      return;
+    }
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) {
+      resolve();
+    }
+  }
+}
+
+function append<P extends Poster>(post: Post<P>, mail: MailStream, expiresAt: number): StreamAppend {
+  const data = encodeMailPosted({
+    sender: post.poster.mailbox.device,
+    senderSequence: post.sequence,
+    resumable: post.poster.resumes,
+    frameType: post.type,
+    channel: post.channel,
+    expiresAt,
+    recipients: post.recipients.map((mailbox) => ({ device: mailbox.device, inboxNumber: mailbox.reserve() })),
+    payload: post.payload,
+  });
+  return { stream: mail.name, expected: 'any', events: [{ type: 'mail.posted', data }] };
+}
