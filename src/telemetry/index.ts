@@ -1,0 +1,10 @@
+export { frameCounters } from './frame-counters.ts';
+export { createLogger, type Logger, type LoggerOptions, type LogLevel, sessionTag } from './logger.ts';
+export {
+  type CounterHandle,
+  createMetrics,
+  type GaugeHandle,
+  type HistogramHandle,
+  type Metrics,
+  type MetricsOptions,
+} from './metrics.ts';

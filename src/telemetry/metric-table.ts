@@ -1,0 +1,196 @@
+import { FRAME, type FrameName } from '../protocol/frame-types.ts';
+
+/**
+ * Values of a label: a list (every combination exists from the start, at 0), or `open`: named when they first occur, at
+ * most `OPEN_LABEL_LIMIT` of them, then `other`.
+ */
+export type LabelValues = readonly string[] | 'open';
+
+export interface Metric {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly labels: Readonly<Record<string, LabelValues>>;
+  readonly help: string;
+  /** Histograms: upper bounds. */
+  readonly buckets?: readonly number[];
+}
+
+export const OPEN_LABEL_LIMIT = 64;
+
+type FrameLabel = Lowercase<FrameName>;
+const FRAME_LABELS = Object.keys(FRAME).map((name) => name.toLowerCase()) as readonly FrameLabel[];
+const GENERATIONS = ['records', 'plaintext'] as const;
+const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5] as const;
+const SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096] as const;
+const HANDSHAKE_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+
+/**
+ * Every metric of the server, once; the registry and `docs/metrics.md` come from here. Names without `_total` are the
+ * reference server's, kept for its dashboards.
+ */
+export const METRICS = {
+  commucat_connections_active: {
+    type: 'gauge',
+    labels: { generation: GENERATIONS },
+    help: 'Sessions that have finished their handshake and are open.',
+  },
+  commucat_handshakes_total: {
+    type: 'counter',
+    labels: { pattern: ['XK', 'IK', 'unknown'], result: ['established', 'rejected', 'abandoned'] },
+    help: 'Handshakes by Noise pattern and end; abandoned: the peer went away or the deadline passed.',
+  },
+  commucat_handshakes_rejected_total: {
+    type: 'counter',
+    labels: { reason: 'open' },
+    help: 'Rejected and abandoned handshakes by internal reason, which the peer does not learn.',
+  },
+  commucat_handshake_seconds: {
+    type: 'histogram',
+    labels: {},
+    help: 'Time from the start of /connect to the handshake ACK.',
+    buckets: HANDSHAKE_SECONDS,
+  },
+  commucat_plaintext_sessions_total: {
+    type: 'counter',
+    labels: {},
+    help: 'Sessions of the older generation, whose frames only TLS protects.',
+  },
+  commucat_sessions_closed_total: {
+    type: 'counter',
+    labels: { reason: 'open' },
+    help: 'Sessions that ended, by reason.',
+  },
+  commucat_slow_peers_closed_total: {
+    type: 'counter',
+    labels: {},
+    help: 'Sessions closed because their connection took nothing for limits.write_stall_ms.',
+  },
+  commucat_frames_ingress: {
+    type: 'counter',
+    labels: { type: FRAME_LABELS },
+    help: 'Frames received, by type.',
+  },
+  commucat_frames_egress: { type: 'counter', labels: { type: FRAME_LABELS }, help: 'Frames sent, by type.' },
+  commucat_frames_withheld_total: {
+    type: 'counter',
+    labels: { type: FRAME_LABELS },
+    help: 'Frames not sent to clients of the older generation because those cannot read them.',
+  },
+  commucat_errors_sent_total: {
+    type: 'counter',
+    labels: { code: 'open' },
+    help: 'ERROR frames sent, by error code.',
+  },
+  commucat_relay_posted_total: {
+    type: 'counter',
+    labels: {},
+    help: 'Messages made durable, one per message.',
+  },
+  commucat_relay_enqueued: {
+    type: 'counter',
+    labels: {},
+    help: 'Entries put into mailboxes, one per message and recipient.',
+  },
+  commucat_relay_delivered_total: {
+    type: 'counter',
+    labels: {},
+    help: 'Mailbox entries that their device has confirmed, or whose bytes its connection has taken.',
+  },
+  commucat_relay_redelivered_total: {
+    type: 'counter',
+    labels: {},
+    help: 'Mailbox entries sent again after a reconnect.',
+  },
+  commucat_relay_expired_total: {
+    type: 'counter',
+    labels: {},
+    help: 'Mailbox entries dropped undelivered after limits.relay_ttl.',
+  },
+  commucat_actors_active: {
+    type: 'gauge',
+    labels: { kind: ['session', 'channel', 'call'] },
+    help: 'Actors in memory.',
+  },
+  commucat_calls_active: {
+    type: 'gauge',
+    labels: {},
+    help: 'Calls that have been offered and have not ended.',
+  },
+  commucat_calls_total: { type: 'counter', labels: {}, help: 'Calls offered.' },
+  commucat_call_voice_frames: { type: 'counter', labels: {}, help: 'VOICE_FRAMEs relayed, one per frame.' },
+  commucat_call_video_frames: { type: 'counter', labels: {}, help: 'VIDEO_FRAMEs relayed, one per frame.' },
+  commucat_rate_limit_http: {
+    type: 'counter',
+    labels: {},
+    help: 'Requests refused by security.rate_limit.http_*.',
+  },
+  commucat_rate_limit_connect: {
+    type: 'counter',
+    labels: {},
+    help: 'Handshakes refused by security.rate_limit.connect_*.',
+  },
+  commucat_rate_limit_addresses: {
+    type: 'gauge',
+    labels: { scope: ['http', 'connect'] },
+    help: 'Addresses in the rate limiter; the limit is security.rate_limit.max_addresses.',
+  },
+  commucat_rate_limit_evicted_total: {
+    type: 'counter',
+    labels: { scope: ['http', 'connect'] },
+    help: 'Addresses forgotten early because the table was full. Growth means an attack from many addresses.',
+  },
+  commucat_log_flush_events: {
+    type: 'histogram',
+    labels: {},
+    help: 'Events in one flush of the log (group commit).',
+    buckets: SIZES,
+  },
+  commucat_log_flush_seconds: {
+    type: 'histogram',
+    labels: {},
+    help: 'Duration of one flush: write and fdatasync.',
+    buckets: SECONDS,
+  },
+  commucat_log_append_failures_total: {
+    type: 'counter',
+    labels: { reason: 'open' },
+    help: 'Appends that the log refused, by reason. None of them was acknowledged.',
+  },
+  commucat_log_healthy: {
+    type: 'gauge',
+    labels: {},
+    help: '1 while the log takes appends, 0 after a failed write.',
+  },
+  commucat_log_head_position: { type: 'gauge', labels: {}, help: 'Position of the newest durable event.' },
+  commucat_projection_lag_events: {
+    type: 'gauge',
+    labels: { projection: 'open' },
+    help: 'Positions between the head of the log and the checkpoint of a read model.',
+  },
+  commucat_projection_failures_total: {
+    type: 'counter',
+    labels: { projection: 'open' },
+    help: 'Batches that a read model could not write; they are tried again.',
+  },
+} as const satisfies Readonly<Record<`commucat_${string}`, Metric>>;
+
+export type MetricName = keyof typeof METRICS;
+
+type NamesOfType<T extends Metric['type']> = {
+  [N in MetricName]: (typeof METRICS)[N]['type'] extends T ? N : never;
+}[MetricName];
+
+export type CounterName = NamesOfType<'counter'>;
+export type GaugeName = NamesOfType<'gauge'>;
+export type HistogramName = NamesOfType<'histogram'>;
+
+type ValueOf<V> = V extends readonly (infer T)[] ? T : string;
+
+/** The labels of a metric, each with the values that it may have. */
+export type LabelsOf<N extends MetricName> = {
+  readonly [L in keyof (typeof METRICS)[N]['labels']]: ValueOf<(typeof METRICS)[N]['labels'][L]>;
+};
+
+/** The argument that names the labels: none for a metric without labels. */
+export type LabelArguments<N extends MetricName> = keyof (typeof METRICS)[N]['labels'] extends never
+  ? []
+  : [labels: LabelsOf<N>];
