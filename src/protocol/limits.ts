@@ -40,8 +40,8 @@ export const LIMITS = {
   CAPABILITIES_MAX: 64,
   /** UTF-16 units of one capability; longer strings are ignored like unknown ones. */
   CAPABILITY_MAX: 64,
-  /** Entries of `supported_versions` in one HELLO. */
-  SUPPORTED_VERSIONS_MAX: 256,
+  /** Bytes of a public key, and of each half of a proof. PROTOCOL.md 3.4. */
+  KEY_BYTES: 32,
   /** Bytes of a Noise handshake message: the Noise specification's own limit. */
   HANDSHAKE_MESSAGE_MAX: 65_535,
   /** UTF-16 units of the `detail` of an ERROR; longer ones are cut. */

@@ -1,0 +1,84 @@
+import { type Static, Type } from 'typebox';
+import {
+  AudioCodec,
+  CallMediaProfile,
+  HardwareAcceleration,
+  MediaSource,
+  MediaStreamStats,
+  OfferedMediaProfile,
+  VideoCodec,
+} from './media-schema.ts';
+import { Anything, nullable, oneOf, Text, U16, U32, U64 } from './schema.ts';
+import { CallTransport, TransportCandidate, TransportCandidateRef } from './transport-schema.ts';
+
+/** The payloads of the call frames: PROTOCOL.md 5.25. */
+
+export const CALL_REJECT_REASONS = ['busy', 'decline', 'unsupported', 'timeout', 'error'] as const;
+export const CALL_END_REASONS = ['hangup', 'cancel', 'failure', 'timeout'] as const;
+export const MEDIA_DIRECTIONS = ['send', 'receive'] as const;
+
+export const CallOffer = Type.Object({
+  call_id: Text,
+  from: Text,
+  to: Type.Array(Text),
+  media: OfferedMediaProfile,
+  metadata: Anything,
+  transport: nullable(CallTransport),
+  expires_at: nullable(U64),
+  ephemeral_key: nullable(Text),
+});
+export type CallOffer = Static<typeof CallOffer>;
+
+export const CallAnswer = Type.Object({
+  call_id: Text,
+  accept: Type.Boolean(),
+  media: nullable(CallMediaProfile),
+  transport: nullable(CallTransport),
+  reason: nullable(oneOf(CALL_REJECT_REASONS)),
+  metadata: Anything,
+  selected_audio_codec: nullable(AudioCodec),
+  selected_video_codec: nullable(VideoCodec),
+  audio_source: nullable(MediaSource),
+  video_source: nullable(MediaSource),
+  video_hardware: nullable(HardwareAcceleration),
+});
+export type CallAnswer = Static<typeof CallAnswer>;
+
+export const CallEnd = Type.Object({
+  call_id: Text,
+  reason: oneOf(CALL_END_REASONS),
+  metadata: Anything,
+});
+export type CallEnd = Static<typeof CallEnd>;
+
+export const CallStats = Type.Object({
+  call_id: Text,
+  direction: oneOf(MEDIA_DIRECTIONS),
+  audio: nullable(MediaStreamStats),
+  video: nullable(MediaStreamStats),
+  timestamp: nullable(U64),
+});
+export type CallStats = Static<typeof CallStats>;
+
+export const TransportUpdateCandidate = Type.Object({
+  call_id: Text,
+  update: oneOf(['candidate']),
+  candidate: TransportCandidate,
+});
+export const TransportUpdateSelectedPair = Type.Object({
+  call_id: Text,
+  update: oneOf(['selected_candidate_pair']),
+  local: TransportCandidateRef,
+  remote: TransportCandidateRef,
+  rtt_ms: nullable(U32),
+});
+export const TransportUpdateConsent = Type.Object({
+  call_id: Text,
+  update: oneOf(['consent_keepalive']),
+  interval_secs: nullable(U16),
+});
+/** Flat: `update` tells which keys belong to it. */
+export type CallTransportUpdate =
+  | Static<typeof TransportUpdateCandidate>
+  | Static<typeof TransportUpdateSelectedPair>
+  | Static<typeof TransportUpdateConsent>;

@@ -1,0 +1,134 @@
+import { fromHex } from '../bytes.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../json-value.ts';
+import { LIMITS } from '../limits.ts';
+import { ownMember } from './decoder.ts';
+import { invalidRequest } from './handshake-error.ts';
+import { DEVICE_ID_RULE, isDeviceId, lenientObject } from './members.ts';
+import { negotiateVersion } from './version.ts';
+
+export { HandshakeMessageError } from './handshake-error.ts';
+
+export const HANDSHAKE_PATTERNS = ['XK', 'IK'] as const;
+export type HandshakePattern = (typeof HANDSHAKE_PATTERNS)[number];
+
+/** Who the client says it is. Hints, not proofs. */
+export interface UserHints {
+  readonly id: string | undefined;
+  readonly handle: string | undefined;
+  readonly displayName: string | undefined;
+  readonly avatarUrl: string | undefined;
+}
+
+/** HELLO, PROTOCOL.md 3.4: checked for form only. */
+export interface HelloMessage {
+  readonly protocolVersion: number;
+  /** True when the client sent `supported_versions`; the older generation never does. PROTOCOL.md 7.6. */
+  readonly namesVersions: boolean;
+  readonly pattern: HandshakePattern;
+  readonly deviceId: string;
+  /** Noise message 1. */
+  readonly handshake: Uint8Array;
+  /** X25519 public key, 32 bytes. */
+  readonly clientStatic: Uint8Array;
+  /** Ed25519 public key, 32 bytes. */
+  readonly devicePublic: Uint8Array;
+  /** Two strings of 32 bytes each, PROTOCOL.md 3.7. */
+  readonly proof: { readonly commitment: Uint8Array; readonly response: Uint8Array };
+  /** As sent, also when it is null; read after the proof and the Noise message. Undefined when absent. */
+  readonly certificate: JsonValue | undefined;
+  readonly user: UserHints;
+  /** In the client's order; entries that are no short strings are left out. */
+  readonly capabilities: readonly string[];
+}
+
+/**
+ * Reads a HELLO in the reference's order of checks, so that the first fault decides the answer. Throws
+ * HandshakeMessageError, whose `detail` is the text for the ERROR frame.
+ */
+export function parseHello(value: JsonValue): HelloMessage {
+  const hello = lenientObject(value);
+  const protocolVersion = negotiateVersion(hello);
+  return {
+    protocolVersion,
+    namesVersions: Object.hasOwn(hello, 'supported_versions'),
+    pattern: readPattern(ownMember(hello, 'pattern')),
+    deviceId: readDeviceId(ownMember(hello, 'device_id')),
+    handshake: readHandshake(hello),
+    clientStatic: readKey(hello, 'client_static'),
+    devicePublic: readKey(hello, 'device_public'),
+    proof: readProof(ownMember(hello, 'zkp')),
+    certificate: ownMember(hello, 'certificate'),
+    user: readHints(ownMember(hello, 'user')),
+    capabilities: readCapabilities(ownMember(hello, 'capabilities')),
+  };
+}
+
+/** The Noise message 3 in a client's AUTH, PROTOCOL.md 3.10. Throws HandshakeMessageError. */
+export function parseClientAuth(value: JsonValue): { readonly handshake: Uint8Array } {
+  return { handshake: readHandshake(lenientObject(value)) };
+}
+
+function readPattern(value: JsonValue | undefined): HandshakePattern {
+  const pattern = HANDSHAKE_PATTERNS.find((known) => known === value);
+  if (pattern === undefined) throw invalidRequest('pattern: expected XK or IK');
+  return pattern;
+}
+
+function readDeviceId(value: JsonValue | undefined): string {
+  if (typeof value !== 'string' || !isDeviceId(value)) throw invalidRequest(`device_id: ${DEVICE_ID_RULE}`);
+  return value;
+}
+
+function readHandshake(object: JsonObject): Uint8Array {
+  const bytes = readHex(object, 'handshake');
+  if (bytes.length > LIMITS.HANDSHAKE_MESSAGE_MAX) throw invalidRequest('handshake: too long');
+  return bytes;
+}
+
+function readKey(object: JsonObject, key: string): Uint8Array {
+  const bytes = readHex(object, key);
+  if (bytes.length !== LIMITS.KEY_BYTES)
+    throw invalidRequest(`${key}: expected ${2 * LIMITS.KEY_BYTES} hex digits`);
+  return bytes;
+}
+
+function readHex(object: JsonObject, key: string): Uint8Array {
+  const text = ownMember(object, key);
+  if (typeof text !== 'string') throw invalidRequest(`${key}: expected a hex string`);
+  try {
+    return fromHex(text);
+  } catch (cause) {
+    throw invalidRequest(`${key}: expected a hex string`, cause);
+  }
+}
+
+function readProof(value: JsonValue | undefined): HelloMessage['proof'] {
+  if (value === undefined || !isJsonObject(value)) throw invalidRequest('zkp: expected an object');
+  return { commitment: readKey(value, 'commitment'), response: readKey(value, 'response') };
+}
+
+function readHints(value: JsonValue | undefined): UserHints {
+  const user = value === undefined ? {} : lenientObject(value);
+  return {
+    id: readHint(user, 'id', LIMITS.USER_ID_MAX) ?? readHint(user, 'user_id', LIMITS.USER_ID_MAX),
+    handle: readHint(user, 'handle', LIMITS.HANDLE_MAX),
+    displayName: readHint(user, 'display_name', LIMITS.DISPLAY_NAME_MAX),
+    avatarUrl: readHint(user, 'avatar_url', LIMITS.AVATAR_URL_MAX),
+  };
+}
+
+function readHint(user: JsonObject, key: string, maximum: number): string | undefined {
+  const hint = ownMember(user, key);
+  if (typeof hint !== 'string') return undefined;
+  if (hint.length > maximum) throw invalidRequest(`user.${key}: longer than ${maximum} characters`);
+  return hint;
+}
+
+/** Nothing here refuses a client: what is unknown or over-long is not in force, and that is all. */
+function readCapabilities(value: JsonValue | undefined): readonly string[] {
+  if (!Array.isArray(value)) return [];
+  return value
+    .filter((entry: JsonValue): entry is string => typeof entry === 'string')
+    .filter((entry) => entry.length <= LIMITS.CAPABILITY_MAX)
+    .slice(0, LIMITS.CAPABILITIES_MAX);
+}

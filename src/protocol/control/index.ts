@@ -1,0 +1,10 @@
+export * from './ack.ts';
+export * from './call-schema.ts';
+export * from './calls.ts';
+export { ControlError } from './control-error.ts';
+export * from './groups.ts';
+export * from './hello.ts';
+export * from './join.ts';
+export * from './media-schema.ts';
+export * from './presence.ts';
+export * from './transport-schema.ts';

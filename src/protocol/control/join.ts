@@ -1,0 +1,22 @@
+import type { JsonValue } from '../json-value.ts';
+import { LIMITS } from '../limits.ts';
+import { lenientFlag, lenientObject, lenientText, memberIds } from './members.ts';
+
+/** JOIN, PROTOCOL.md 5.9. */
+export interface Join {
+  /** Declared members, without doubles; the sender may be missing. */
+  readonly members: readonly string[];
+  readonly relay: boolean;
+  /** When set, the members are those of the group and the declared ones do not count. */
+  readonly groupId: string | undefined;
+}
+
+/** Members of wrong types count as absent. Throws ControlError when a limit is exceeded. */
+export function parseJoin(value: JsonValue): Join {
+  const object = lenientObject(value);
+  return {
+    members: memberIds(object),
+    relay: lenientFlag(object, 'relay', false),
+    groupId: lenientText(object, 'group_id', LIMITS.GROUP_ID_MAX),
+  };
+}
