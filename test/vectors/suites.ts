@@ -1,0 +1,13 @@
+import { control } from './control.ts';
+import { frames } from './frames.ts';
+import type { VectorSuite } from './suite.ts';
+
+/** All suites, in the order of the report. A file may have several, one for each crypto backend. */
+export const SUITES: readonly VectorSuite[] = [frames, control];
+
+/** Files whose subject is not built yet. */
+export const WAITING: ReadonlySet<string> = new Set([
+  'ccp1-media.json',
+  'ccp1-federation.json',
+  'ccp1-rest-crypto.json',
+]);
