@@ -6,6 +6,8 @@ import type {
   UserProfileChanged,
   UserRegistered,
 } from '../log/events.ts';
+import { fromHex, toHex } from '../protocol/bytes.ts';
+import { type CertificateFields, certificateValidity, isRenewalDue } from '../protocol/certificate.ts';
 import type { HandshakeRefusal, UserSnapshot } from './relay-port.ts';
 
 /**
@@ -17,31 +19,16 @@ export type UserEvent = UserRegistered | UserProfileChanged | UserDeviceAdded;
 export type DeviceEvent = DeviceRegistered | DeviceCertificateIssued;
 export type AccountEvent = HandleReserved | UserEvent | DeviceEvent;
 
-/** The certificate that a device holds, without what follows from it. */
-export interface IssuedCertificate {
-  /** Ed25519, hex. */
-  readonly publicKey: string;
-  readonly serial: bigint;
-  /** Unix seconds. */
-  readonly issuedAt: number;
-  readonly expiresAt: number;
-}
-
 export interface DeviceState {
   readonly user: string;
   /** Ed25519, hex. */
   readonly publicKey: string;
-  readonly certificate: IssuedCertificate | undefined;
+  /** The newest one issued to it. */
+  readonly certificate: CertificateFields | undefined;
 }
 
 export interface UserState extends UserSnapshot {
   readonly devices: ReadonlySet<string>;
-}
-
-/** A certificate as presented, its signature verified. */
-export interface PresentedCertificate extends IssuedCertificate {
-  readonly userId: string;
-  readonly deviceId: string;
 }
 
 /** What a HELLO claims. */
@@ -55,7 +42,8 @@ export interface Claim {
   readonly handle: string | undefined;
   readonly displayName: string | undefined;
   readonly avatarUrl: string | undefined;
-  readonly certificate: PresentedCertificate | undefined;
+  /** Its signature is verified. */
+  readonly certificate: CertificateFields | undefined;
 }
 
 /** What the log knows about the names of the claim. */
@@ -88,9 +76,8 @@ export type AccountDecision =
     }
   | { readonly ok: false; readonly refusal: HandshakeRefusal; readonly reason: string };
 
-/** Seconds of a certificate's life, and how far a clock may be off. PROTOCOL.md 3. */
+/** Seconds of a certificate's life. PROTOCOL.md 3. */
 export const CERTIFICATE_LIFETIME = 2_592_000;
-const CLOCK_SKEW = 300;
 
 const refuse = (refusal: HandshakeRefusal, reason: string): AccountDecision => ({ ok: false, refusal, reason });
 
@@ -180,7 +167,7 @@ function pairingRequired(policy: AccountPolicy, activeDevices: number): boolean 
 }
 
 function certificateFault(
-  certificate: PresentedCertificate,
+  certificate: CertificateFields,
   claim: Claim,
   userId: string,
   now: number,
@@ -188,27 +175,28 @@ function certificateFault(
   if (certificate.deviceId !== claim.deviceId || certificate.userId !== userId) {
     return 'certificate_mismatch';
   }
-  if (certificate.publicKey !== claim.devicePublic && certificate.publicKey !== claim.clientStatic) {
+  const publicKey = toHex(certificate.publicKey);
+  if (publicKey !== claim.devicePublic && publicKey !== claim.clientStatic) {
     return 'certificate_key_mismatch';
   }
-  const { issuedAt, expiresAt } = certificate;
-  const valid = issuedAt < expiresAt && expiresAt > now && issuedAt <= now + CLOCK_SKEW;
-  return valid ? undefined : 'certificate_expired';
+  const validity = certificateValidity(certificate, now);
+  return validity === 'valid' ? undefined : `certificate_${validity}`;
 }
 
 function certificatePlan(
-  presented: PresentedCertificate | undefined,
+  presented: CertificateFields | undefined,
   device: DeviceState,
   claim: Claim,
   now: number,
 ): CertificatePlan {
-  const fresh = (certificate: IssuedCertificate): boolean =>
-    certificate.publicKey === claim.devicePublic &&
-    certificate.expiresAt - now > (certificate.expiresAt - certificate.issuedAt) / 2;
+  const fresh = (certificate: CertificateFields | undefined): boolean =>
+    certificate !== undefined &&
+    toHex(certificate.publicKey) === claim.devicePublic &&
+    !isRenewalDue(certificate, now);
   if (presented !== undefined) {
     return fresh(presented) ? 'echo' : 'issue';
   }
-  return device.certificate !== undefined && fresh(device.certificate) ? 'again' : 'issue';
+  return fresh(device.certificate) ? 'again' : 'issue';
 }
 
 function profileChange(claim: Claim, owner: UserState): UserProfileChanged | undefined {
@@ -238,8 +226,9 @@ export function evolveDevice(state: DeviceState | undefined, event: DeviceEvent)
     case 'device.registered':
       return { user: event.user, publicKey: event.publicKey, certificate: undefined };
     case 'device.certificate_issued': {
-      const { publicKey, issuedAt, expiresAt } = event;
-      return state && { ...state, certificate: { publicKey, serial: BigInt(event.serial), issuedAt, expiresAt } };
+      const { issuedAt, expiresAt } = event;
+      const fields = { publicKey: fromHex(event.publicKey), serial: BigInt(event.serial), issuedAt, expiresAt };
+      return state && { ...state, certificate: { ...fields, userId: state.user, deviceId: event.device } };
     }
   }
 }

@@ -240,7 +240,7 @@ export class Accounts {
     loaded: Loaded,
     certificate: DeviceCertificate,
   ): readonly StreamAppend[] {
-    const { claim, hello } = admission;
+    const { claim } = admission;
     const device: FactEvent[] = [];
     const appends: StreamAppend[] = [];
     const { id: user, handle, displayName, avatarUrl } = decision.user;
@@ -259,10 +259,13 @@ export class Accounts {
       appends.push(append(`user-${user}`, loaded.ownerRevision, [decision.profile]));
     }
     if (decision.certificate === 'issue') {
-      const { serial, issuedAt, expiresAt } = certificate;
-      const publicKey = toHex(hello.devicePublic);
+      const { serial } = certificate;
+      const { devicePublic: publicKey } = claim;
+      const issuedAt = Number(certificate.issuedAt);
+      const expiresAt = Number(certificate.expiresAt);
       device.push({
         type: 'device.certificate_issued',
+        device: claim.deviceId,
         publicKey,
         serial: serial.toString(),
         issuedAt,
@@ -292,14 +295,7 @@ function claimOf(hello: HelloFacts): Claim {
     handle,
     displayName,
     avatarUrl,
-    certificate: certificate && {
-      userId: certificate.userId,
-      deviceId: certificate.deviceId,
-      publicKey: toHex(certificate.publicKey),
-      serial: certificate.serial,
-      issuedAt: certificate.issuedAt,
-      expiresAt: certificate.expiresAt,
-    },
+    certificate,
   };
 }
 

@@ -3,7 +3,7 @@ import {
   parseCallEnd,
   parseCallOffer,
   parseCallStats,
-  parseTransportUpdate,
+  parseCallTransportUpdate,
 } from '../protocol/control/index.ts';
 import { FRAME } from '../protocol/frame-types.ts';
 import { encodeJson, type JsonInput } from '../protocol/json-writer.ts';
@@ -131,7 +131,7 @@ function readRequest(session: Session, type: number, value: JsonValue): Request 
       return { ...COMMON, callId, command: () => ({ type: 'report', device }), reply: { call_id: callId, direction } };
     }
     default: {
-      const { call_id: callId, update } = parseTransportUpdate(value);
+      const { call_id: callId, update } = parseCallTransportUpdate(value);
       const command = { type: 'update_transport', device, update } as const;
       return { ...COMMON, callId, command: () => command, reply: { call_id: callId, update } };
     }

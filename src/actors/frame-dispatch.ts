@@ -86,8 +86,7 @@ export class FrameDispatch {
         this.#confirm(session, frame, value);
         return undefined;
       case FRAME.PRESENCE:
-        this.#parts.presence.publish(session.device, session.session, parsePresence(value).state, session.user);
-        return undefined;
+        return this.#parts.presence.publish(session.device, session.session, parsePresence(value).state);
       case FRAME.GROUP_CREATE:
       case FRAME.GROUP_INVITE:
         this.#parts.desk.refuse(session, frame, 'unsupported', 'this server keeps no groups');
@@ -195,7 +194,7 @@ export class FrameDispatch {
       return;
     }
     const { ack } = parseAck(value);
-    if (ack !== undefined && session.outbox?.confirm(ack) === false) {
+    if (session.outbox?.confirm(ack) === false) {
       const detail = `inbox number ${ack} was not sent; the next one is ${session.mailbox.next}`;
       this.#parts.desk.refuse(session, frame, 'unknown_inbox_number', detail);
     }

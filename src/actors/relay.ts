@@ -6,6 +6,7 @@ import type { EventLog } from '../log/event-log.ts';
 import type { FactEvent } from '../log/events.ts';
 import { encodeFact } from '../log/fact-encoding.ts';
 import type { Presence } from '../presence/presence.ts';
+import type { PresenceRefresher } from '../presence/presence-refresher.ts';
 import { toHex, utf8 } from '../protocol/bytes.ts';
 import type { CryptoBackend } from '../protocol/crypto-backend.ts';
 import { errorPayload } from '../protocol/errors.ts';
@@ -41,6 +42,7 @@ export interface RelayParts {
   readonly mailboxes: Mailboxes;
   readonly cursors: CursorKeeper;
   readonly presence: Presence;
+  readonly presenceRefresher: PresenceRefresher;
   readonly desk: Desk;
   readonly calls: CallFrames;
   readonly events: RelayEvents;
@@ -289,7 +291,8 @@ export class Relay implements RelayPort {
     this.#devices.set(deviceId, session);
     session.outbox = this.#outbox(session);
     session.mailbox.outbox = session.outbox;
-    presence.publish(deviceId, number, 'online', user);
+    this.#note(presence.online(deviceId, number, user));
+    this.#parts.presenceRefresher.add(number, deviceId);
     actor.session = session;
     actor.send('COMMITTED');
     events.sessionOpened(id, session.plaintext);
@@ -353,9 +356,15 @@ export class Relay implements RelayPort {
         this.#parts.events.failed('disconnect', error);
       });
     }
-    this.#parts.presence.offline(session.device, session.session);
+    this.#parts.presenceRefresher.remove(session.session);
+    this.#note(this.#parts.presence.offline(session.device, session.session));
     this.#parts.events.sessionClosed(session.id, session.plaintext, reason);
     this.#recordClosed(session.id, session.device, reason);
+  }
+
+  /** Presence is a courtesy: nothing waits for it, and its failure only reaches the log file. */
+  #note(done: Promise<void>): void {
+    done.catch((error: unknown) => this.#parts.events.failed('presence', error));
   }
 
   #refused(

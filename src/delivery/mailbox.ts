@@ -150,7 +150,8 @@ export class Mailbox {
 
   /** While the log is read at start: the counters as they were last written. Returns the letters that are done. */
   restoreCounters(confirmed: number, next: number, received: number): Letter[] {
-    const done = serialAfter(confirmed, this.#confirmed) ? this.#advance(confirmed) : [];
+    // The log is read in order: the newest counters hold, wherever on the circle they stand.
+    const done = this.#advance(confirmed);
     if (this.#letters.length === 0 && (this.#base === 1 || serialAfter(next, this.#base))) {
       this.#base = next;
     }
@@ -161,7 +162,7 @@ export class Mailbox {
 
   /** While the log is read at start: an upstream sequence of this device. */
   restoreReceived(sequence: number): void {
-    if (serialAfter(sequence, this.received)) {
+    if (this.received === 0 || serialAfter(sequence, this.received)) {
       this.received = sequence;
       this.accepted = sequence;
     }

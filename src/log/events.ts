@@ -23,6 +23,10 @@ export interface UserProfileChanged {
   /** The device whose HELLO carried the change. */
   readonly device: string;
 }
+export interface UserDeviceAdded {
+  readonly type: 'user.device_added';
+  readonly device: string;
+}
 export interface DeviceRegistered {
   readonly type: 'device.registered';
   readonly device: string;
@@ -33,6 +37,7 @@ export interface DeviceRegistered {
 }
 export interface DeviceCertificateIssued {
   readonly type: 'device.certificate_issued';
+  readonly device: string;
   readonly publicKey: string;
   /** Decimal: a serial may exceed 2^53. */
   readonly serial: string;
@@ -127,6 +132,7 @@ export type FactEvent =
   | HandleReserved
   | UserRegistered
   | UserProfileChanged
+  | UserDeviceAdded
   | DeviceRegistered
   | DeviceCertificateIssued
   | ChannelOpened
