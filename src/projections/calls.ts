@@ -1,0 +1,78 @@
+import { type Fact, foldingProjection } from './folding-projection.ts';
+import type { Projection } from './projection.ts';
+import { insertRows, json, nullableText, text, timestamp } from './rows.ts';
+import type { CallRow } from './schema.ts';
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Table `calls`: one row per call, without the participants' statistics and transport updates. Old rows go as the
+ * log's own do.
+ *
+ * @param retentionDays not longer than the log keeps calls.
+ */
+export function callsProjection(retentionDays = 90): Projection {
+  return foldingProjection<CallRow>(
+    {
+      name: 'calls',
+      version: 1,
+      tables: ['calls'],
+      categories: ['call'],
+      types: ['call.offered', 'call.answered', 'call.ended'],
+    },
+    {
+      async load(db, keys) {
+        const rows = await db
+          .selectFrom('calls')
+          .selectAll()
+          .where('call_key', 'in', [...keys])
+          .execute();
+        return new Map(
+          rows.map((row) => [row.call_key, { ...row, participants: JSON.stringify(row.participants) }]),
+        );
+      },
+      evolve: evolveCall,
+      async store(db, states) {
+        await db
+          .deleteFrom('calls')
+          .where('call_key', 'in', [...states.keys()])
+          .execute();
+        await insertRows(
+          db,
+          'calls',
+          [...states.values()].filter((row) => row !== undefined),
+        );
+      },
+      async purge(db, horizon) {
+        const oldest = timestamp(horizon - retentionDays * DAY_MS);
+        await db.deleteFrom('calls').where('offered_at', '<=', oldest).execute();
+      },
+    },
+  );
+}
+
+export function evolveCall(row: CallRow | undefined, { event, key, at }: Fact): CallRow | undefined {
+  switch (event.type) {
+    case 'call.offered':
+      return {
+        call_key: key,
+        call_id: text(event.call),
+        channel_key: text(event.channel),
+        initiator: text(event.initiator),
+        participants: json(event.participants),
+        mode: event.mode,
+        video: event.video,
+        offered_at: timestamp(at),
+        answered_at: null,
+        ended_at: null,
+        end_reason: null,
+      };
+    case 'call.answered':
+      if (!row || !event.accept || row.answered_at !== null) return row;
+      return { ...row, answered_at: timestamp(at) };
+    case 'call.ended':
+      return row && { ...row, ended_at: timestamp(at), end_reason: nullableText(event.reason) };
+    default:
+      return row;
+  }
+}

@@ -1,0 +1,44 @@
+import { callsProjection } from './calls.ts';
+import { channelsProjection } from './channels.ts';
+import { devicesProjection } from './devices.ts';
+import { mailProjection } from './mail.ts';
+import type { Projection } from './projection.ts';
+import { sessionsProjection } from './sessions.ts';
+import { usersProjection } from './users.ts';
+
+export {
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+  startEmbeddedPostgres,
+} from './embedded-postgres.ts';
+export { migrate } from './migrate.ts';
+export type { ProjectionLogger, ProjectionMetrics } from './ports.ts';
+export { openPostgres, type PostgresOptions } from './postgres.ts';
+export type { Projection } from './projection.ts';
+export { ProjectionError, type ProjectionErrorCode } from './projection-error.ts';
+export {
+  type ProjectionOptions,
+  type ProjectionRunner,
+  type ProjectionStatus,
+  rebuildProjections,
+  runProjections,
+} from './runner.ts';
+
+export interface Retention {
+  /** Not longer than the log keeps its journal. @default 30 */
+  readonly sessionDays?: number;
+  /** Not longer than the log keeps calls. @default 90 */
+  readonly callDays?: number;
+}
+
+/** All read models. */
+export function readModels(retention: Retention = {}): readonly Projection[] {
+  return [
+    usersProjection,
+    devicesProjection,
+    sessionsProjection(retention.sessionDays),
+    channelsProjection,
+    callsProjection(retention.callDays),
+    mailProjection,
+  ];
+}

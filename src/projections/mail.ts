@@ -1,0 +1,187 @@
+import { sql, type Transaction } from 'kysely';
+import type { RecordedEvent } from '../log/event-log.ts';
+import {
+  decodeInboxAdvanced,
+  decodeMailPosted,
+  INBOX_ADVANCED,
+  type InboxAdvanced,
+  MAIL_POSTED,
+} from '../log/mail-encoding.ts';
+import { serialAfter } from '../protocol/serial.ts';
+import type { Projection, ProjectionBatch } from './projection.ts';
+import { chunksOf, columnArrays, timestamp } from './rows.ts';
+import type { InboxOffsetRow, ReadModels, RelayQueueRow } from './schema.ts';
+
+/**
+ * Tables `relay_queue` and `inbox_offset`.
+ *
+ * The rows are those that the log implies whether or not it still holds what is settled: a letter is in the queue when
+ * it was posted, is not expired, and the newest `inbox.advanced` of its recipient does not confirm it. Letters that
+ * left the log and superseded `inbox.advanced` events change nothing, nor does the order in which the log, having moved
+ * an old letter to a new place, tells of the two.
+ */
+export const mailProjection: Projection = {
+  name: 'mail',
+  version: 1,
+  tables: ['relay_queue', 'inbox_offset'],
+  categories: ['mail', 'inbox'],
+  types: [MAIL_POSTED, INBOX_ADVANCED],
+  batch: () => new MailBatch(),
+};
+
+/** What all recipients of a letter share. */
+interface LetterFacts {
+  readonly stream: string;
+  readonly revision: number;
+  readonly channel: number;
+  readonly frameType: number;
+  readonly sender: string;
+  readonly payloadBytes: number;
+  /** Unix ms. */
+  readonly expiresAt: number;
+}
+
+interface WaitingLetter {
+  readonly inboxNumber: number;
+  readonly letter: LetterFacts;
+}
+
+/** One mailbox during one batch. */
+interface Inbox {
+  /** In the order of posting; those before `front` are confirmed. */
+  readonly letters: WaitingLetter[];
+  front: number;
+  advanced: InboxAdvanced | undefined;
+  advancedAt: number;
+}
+
+/** Confirmed entries are cut off an inbox's list when there are this many, so that a busy one stays small. */
+const COMPACT_AT = 256;
+const MAIL_PREFIX = 'mail-'.length;
+const INBOX_PREFIX = 'inbox-'.length;
+
+/**
+ * Most letters are confirmed milliseconds after they were posted, both within one batch: they cost a decode and two
+ * look-ups and never become a row.
+ */
+class MailBatch implements ProjectionBatch {
+  readonly #inboxes = new Map<string, Inbox>();
+  #waiting = 0;
+
+  get held(): number {
+    return this.#waiting + this.#inboxes.size;
+  }
+
+  add(event: RecordedEvent): void {
+    if (event.type === MAIL_POSTED) this.#posted(event);
+    else this.#advanced(event);
+  }
+
+  #posted(event: RecordedEvent): void {
+    const mail = decodeMailPosted(event.data);
+    const letter: LetterFacts = {
+      stream: event.stream,
+      revision: event.revision,
+      channel: mail.channel,
+      frameType: mail.frameType,
+      sender: mail.sender,
+      payloadBytes: mail.payload.length,
+      expiresAt: mail.expiresAt * 1000,
+    };
+    for (const { device, inboxNumber } of mail.recipients) {
+      this.#inbox(device).letters.push({ inboxNumber, letter });
+      this.#waiting += 1;
+    }
+  }
+
+  #advanced(event: RecordedEvent): void {
+    const advanced = decodeInboxAdvanced(event.data);
+    const inbox = this.#inbox(event.stream.slice(INBOX_PREFIX));
+    inbox.advanced = advanced;
+    inbox.advancedAt = event.recordedAt;
+    const { letters } = inbox;
+    let { front } = inbox;
+    for (let first = letters[front]; first !== undefined; first = letters[front]) {
+      if (serialAfter(first.inboxNumber, advanced.confirmed)) break;
+      front += 1;
+    }
+    this.#waiting -= front - inbox.front;
+    if (front === letters.length) {
+      letters.length = 0;
+      front = 0;
+    } else if (front >= COMPACT_AT) {
+      letters.splice(0, front);
+      front = 0;
+    }
+    inbox.front = front;
+  }
+
+  #inbox(device: string): Inbox {
+    let inbox = this.#inboxes.get(device);
+    if (inbox === undefined) {
+      inbox = { letters: [], front: 0, advanced: undefined, advancedAt: 0 };
+      this.#inboxes.set(device, inbox);
+    }
+    return inbox;
+  }
+
+  async write(db: Transaction<ReadModels>, horizon: number): Promise<void> {
+    const offsets: InboxOffsetRow[] = [];
+    const letters: RelayQueueRow[] = [];
+    for (const [device, inbox] of this.#inboxes) {
+      if (inbox.advanced !== undefined) offsets.push(offsetRow(device, inbox.advanced, inbox.advancedAt));
+      for (let at = inbox.front; at < inbox.letters.length; at += 1) {
+        const waiting = inbox.letters[at];
+        if (waiting !== undefined && waiting.letter.expiresAt > horizon)
+          letters.push(letterRow(device, waiting));
+      }
+    }
+    for (const chunk of chunksOf(offsets)) await storeOffsets(db, chunk);
+    for (const chunk of chunksOf(offsets)) await deleteConfirmed(db, chunk);
+    for (const chunk of chunksOf(letters)) await storeLetters(db, chunk);
+    await db.deleteFrom('relay_queue').where('expires_at', '<=', timestamp(horizon)).execute();
+  }
+}
+
+function offsetRow(device: string, advanced: InboxAdvanced, at: number): InboxOffsetRow {
+  const { confirmed, next, received } = advanced;
+  return { device_id: device, confirmed, next, received, updated_at: timestamp(at) };
+}
+
+function letterRow(device: string, { inboxNumber, letter }: WaitingLetter): RelayQueueRow {
+  return {
+    device_id: device,
+    inbox_number: inboxNumber,
+    channel_key: letter.stream.slice(MAIL_PREFIX),
+    mail_revision: letter.revision,
+    channel_number: letter.channel,
+    frame_type: letter.frameType,
+    sender: letter.sender,
+    payload_bytes: letter.payloadBytes,
+    expires_at: timestamp(letter.expiresAt),
+  };
+}
+
+async function storeOffsets(db: Transaction<ReadModels>, rows: readonly InboxOffsetRow[]): Promise<void> {
+  const { names, arrays } = columnArrays('inbox_offset', rows);
+  await sql`insert into inbox_offset (${names}) select * from ${arrays}
+    on conflict (device_id) do update set confirmed = excluded.confirmed, next = excluded.next,
+      received = excluded.received, updated_at = excluded.updated_at`.execute(db);
+}
+
+async function deleteConfirmed(db: Transaction<ReadModels>, rows: readonly InboxOffsetRow[]): Promise<void> {
+  const devices = rows.map((row) => row.device_id);
+  const confirmed = rows.map((row) => row.confirmed);
+  await sql`delete from relay_queue q using unnest(${devices}::text[], ${confirmed}::bigint[]) as o (device_id, confirmed)
+    where q.device_id = o.device_id and serial_at_or_before(q.inbox_number, o.confirmed)`.execute(db);
+}
+
+/** A letter may be told of after its confirmation, or twice: the log moves undelivered letters to newer segments. */
+async function storeLetters(db: Transaction<ReadModels>, rows: readonly RelayQueueRow[]): Promise<void> {
+  const { names, arrays } = columnArrays('relay_queue', rows);
+  await sql`insert into relay_queue (${names})
+    select distinct on (l.device_id, l.inbox_number) l.* from ${arrays} as l (${names})
+    where not exists (select from inbox_offset o
+      where o.device_id = l.device_id and serial_at_or_before(l.inbox_number, o.confirmed))
+    on conflict (device_id, inbox_number) do nothing`.execute(db);
+}

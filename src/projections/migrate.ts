@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import type { ProjectionLogger } from './ports.ts';
+
+/** Recorded in the database; not to be renamed. */
+const MIGRATIONS_TABLE = 'schema_migrations';
+
+/** The folder `migrations/` beside package.json, from the sources as from the build. */
+function migrationsFolder(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) return join(folder, 'migrations');
+    if (folder === dirname(folder))
+      throw new Error('the folder migrations/ is not where the package was installed');
+  }
+}
+
+/**
+ * Brings the schema up to date (or, with `down`, takes everything away). All pending migrations are one transaction; an
+ * advisory lock makes servers that start together wait for the first.
+ *
+ * @returns the names of the migrations that ran, in order.
+ */
+export async function migrate(
+  dsn: string,
+  logger: ProjectionLogger,
+  direction: 'up' | 'down' = 'up',
+): Promise<readonly string[]> {
+  // Loaded on use: it brings a TypeScript loader along, which nobody else needs.
+  const { runner } = await import('node-pg-migrate');
+  const client = new pg.Client({ connectionString: dsn, connectionTimeoutMillis: 10_000, keepAlive: true });
+  // A broken connection also rejects the statement that waits on it.
+  client.on('error', (error) => logger.warn({ err: error }, 'migration connection failed'));
+  try {
+    await client.connect();
+    const ran = await runner({
+      dbClient: client,
+      dir: migrationsFolder(),
+      migrationsTable: MIGRATIONS_TABLE,
+      direction,
+      count: Number.POSITIVE_INFINITY,
+      checkOrder: true,
+      singleTransaction: true,
+      advisoryLockMode: 'wait',
+      logger: {
+        info: () => undefined,
+        warn: (message) => logger.warn({}, String(message)),
+        error: (message) => logger.error({}, String(message)),
+      },
+    });
+    return ran.map((migration) => migration.name);
+  } finally {
+    await client.end();
+  }
+}

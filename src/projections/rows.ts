@@ -1,0 +1,65 @@
+import { type RawBuilder, sql, type Transaction } from 'kysely';
+import { COLUMN_TYPES, type ReadModels, type TableName } from './schema.ts';
+
+/** Rows in one statement: bounds its size, whatever a batch holds. */
+const ROWS_PER_STATEMENT = 5000;
+/** 9999-12-31T23:59:59Z; later times are written as this one. */
+const LAST_TIMESTAMP_MS = 253_402_300_799_000;
+
+/** A timestamptz from Unix milliseconds. */
+export function timestamp(ms: number): Date {
+  return new Date(Math.min(ms, LAST_TIMESTAMP_MS));
+}
+
+/** PostgreSQL text cannot hold U+0000, a client's string can: without this a display name could stop a projection. */
+export function text(value: string): string {
+  return value.includes('\0') ? value.replaceAll('\0', '\uFFFD') : value;
+}
+
+export function nullableText(value: string | null): string | null {
+  return value === null ? null : text(value);
+}
+
+/** For jsonb columns; jsonb refuses the escape \u0000 too. */
+export function json(value: readonly string[]): string {
+  return JSON.stringify(value.map(text));
+}
+
+/**
+ * `unnest` of one array parameter per column: the statement's text does not depend on the number of rows, and building
+ * it costs the same for one row and for thousands.
+ */
+export function columnArrays<T extends TableName>(
+  table: T,
+  rows: readonly ReadModels[T][],
+): { readonly names: RawBuilder<unknown>; readonly arrays: RawBuilder<unknown> } {
+  const columns = Object.entries<string>(COLUMN_TYPES[table]);
+  return {
+    names: sql.join(columns.map(([name]) => sql.ref(name))),
+    arrays: sql`unnest(${sql.join(
+      columns.map(([name, type]) => {
+        const values = rows.map((row) => (row as unknown as Readonly<Record<string, unknown>>)[name]);
+        return sql`${values}::${sql.raw(type)}[]`;
+      }),
+    )})`,
+  };
+}
+
+export function* chunksOf<Item>(
+  items: readonly Item[],
+  size = ROWS_PER_STATEMENT,
+): Generator<readonly Item[]> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+}
+
+/** Inserts rows that are not there yet. */
+export async function insertRows<T extends TableName>(
+  db: Transaction<ReadModels>,
+  table: T,
+  rows: readonly ReadModels[T][],
+): Promise<void> {
+  for (const chunk of chunksOf(rows)) {
+    const { names, arrays } = columnArrays(table, chunk);
+    await sql`insert into ${sql.table(table)} (${names}) select * from ${arrays}`.execute(db);
+  }
+}
