@@ -1,4 +1,5 @@
 /** Binary encodings of the two event types of the hot path. Integers are little-endian. */
+import { LogError } from './log-error.ts';
 
 export interface MailRecipient {
   readonly device: string;
@@ -9,14 +10,15 @@ export interface MailRecipient {
 /** `mail.posted`, stream `mail-<channel key>`: one letter and everybody who gets it. */
 export interface MailPosted {
   readonly sender: string;
-  /** Upstream sequence of the sender's frame. */
+  /** Upstream sequence of the sender's frame, 0 to 2^53 - 1. */
   readonly senderSequence: number;
   /** Whether that sequence counts for `resume`. */
   readonly resumable: boolean;
+  /** 0 to 65535. */
   readonly frameType: number;
-  /** Channel number on the wire. */
+  /** Channel number on the wire, 0 to 2^32 - 1. */
   readonly channel: number;
-  /** Unix seconds after which the letter is dropped undelivered. */
+  /** Unix seconds after which the letter is dropped undelivered, 0 to 2^53 - 1. */
   readonly expiresAt: number;
   readonly recipients: readonly MailRecipient[];
   readonly payload: Uint8Array;
@@ -30,4 +32,145 @@ export interface InboxAdvanced {
   readonly next: number;
   /** Highest upstream sequence of this device in the log, for `resume`. */
   readonly received: number;
+}
+
+export const MAIL_POSTED = 'mail.posted';
+export const INBOX_ADVANCED = 'inbox.advanced';
+
+const VERSION = 1;
+const RESUMABLE = 1;
+/** version, flags, frame type, channel, sequence, expiry, recipients, length of the sender's name. */
+const MAIL_FIXED = 1 + 1 + 2 + 4 + 8 + 8 + 2 + 1;
+const INBOX_LENGTH = 1 + 4 + 4 + 8;
+const MAX_RECIPIENTS = 0xffff;
+const MAX_DEVICE_ID = 128;
+const TWO_32 = 0x1_0000_0000;
+
+/**
+ * Encodes a letter; one allocation, the payload is copied.
+ *
+ * @throws LogError `LOG_INVALID` when a device id is not 1 to 128 printable ASCII characters, or there are more than 65535 recipients.
+ */
+export function encodeMailPosted(mail: MailPosted): Uint8Array {
+  const { recipients, payload, sender } = mail;
+  if (recipients.length > MAX_RECIPIENTS) {
+    throw new LogError('LOG_INVALID', `a letter has at most ${MAX_RECIPIENTS} recipients`);
+  }
+  let length = MAIL_FIXED + sender.length + payload.length;
+  for (const recipient of recipients) length += 1 + recipient.device.length + 4;
+  const into = Buffer.allocUnsafe(length);
+  into[0] = VERSION;
+  into[1] = mail.resumable ? RESUMABLE : 0;
+  into.writeUInt16LE(mail.frameType, 2);
+  into.writeUInt32LE(mail.channel, 4);
+  writeUint53(into, 8, mail.senderSequence);
+  writeUint53(into, 16, mail.expiresAt);
+  into.writeUInt16LE(recipients.length, 24);
+  let offset = writeDevice(into, 26, sender);
+  for (const recipient of recipients) {
+    offset = writeDevice(into, offset, recipient.device);
+    offset = into.writeUInt32LE(recipient.inboxNumber, offset);
+  }
+  into.set(payload, offset);
+  return into;
+}
+
+/**
+ * Decodes a letter; `payload` is a view into `data`.
+ *
+ * @throws LogError `LOG_UNKNOWN_EVENT` for another version, `LOG_MALFORMED_EVENT` when the data ends early.
+ */
+export function decodeMailPosted(data: Uint8Array): MailPosted {
+  const from = bufferOf(data);
+  requireVersion(from, MAIL_POSTED);
+  requireLength(from, MAIL_FIXED, MAIL_POSTED);
+  const count = from.readUInt16LE(24);
+  const sender = readDevice(from, 26, MAIL_POSTED);
+  let offset = 27 + sender.length;
+  const recipients: MailRecipient[] = [];
+  for (let i = 0; i < count; i++) {
+    const device = readDevice(from, offset, MAIL_POSTED);
+    offset += 1 + device.length;
+    requireLength(from, offset + 4, MAIL_POSTED);
+    recipients.push({ device, inboxNumber: from.readUInt32LE(offset) });
+    offset += 4;
+  }
+  return {
+    sender,
+    senderSequence: readUint53(from, 8),
+    resumable: (from.readUInt8(1) & RESUMABLE) !== 0,
+    frameType: from.readUInt16LE(2),
+    channel: from.readUInt32LE(4),
+    expiresAt: readUint53(from, 16),
+    recipients,
+    payload: data.subarray(offset),
+  };
+}
+
+/** Encodes a mailbox's counters: 17 bytes. */
+export function encodeInboxAdvanced(inbox: InboxAdvanced): Uint8Array {
+  const into = Buffer.allocUnsafe(INBOX_LENGTH);
+  into[0] = VERSION;
+  into.writeUInt32LE(inbox.confirmed, 1);
+  into.writeUInt32LE(inbox.next, 5);
+  writeUint53(into, 9, inbox.received);
+  return into;
+}
+
+/** @throws LogError `LOG_UNKNOWN_EVENT` for another version, `LOG_MALFORMED_EVENT` when the data ends early. */
+export function decodeInboxAdvanced(data: Uint8Array): InboxAdvanced {
+  const from = bufferOf(data);
+  requireVersion(from, INBOX_ADVANCED);
+  requireLength(from, INBOX_LENGTH, INBOX_ADVANCED);
+  return { confirmed: from.readUInt32LE(1), next: from.readUInt32LE(5), received: readUint53(from, 9) };
+}
+
+function bufferOf(data: Uint8Array): Buffer {
+  return Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function requireVersion(from: Buffer, type: string): void {
+  requireLength(from, 1, type);
+  const version = from[0];
+  if (version !== VERSION) {
+    throw new LogError('LOG_UNKNOWN_EVENT', `${type} version ${version} is not known here`);
+  }
+}
+
+function requireLength(from: Buffer, length: number, type: string): void {
+  if (from.length < length) throw new LogError('LOG_MALFORMED_EVENT', `${type} ends early`);
+}
+
+/** A loop over the characters: for names this short a call into the runtime costs more than the copy. */
+function writeDevice(into: Buffer, offset: number, device: string): number {
+  const length = device.length;
+  if (length === 0 || length > MAX_DEVICE_ID) {
+    throw new LogError('LOG_INVALID', `a device id has 1 to ${MAX_DEVICE_ID} characters, not ${length}`);
+  }
+  into[offset] = length;
+  for (let i = 0; i < length; i++) {
+    const character = device.charCodeAt(i);
+    if (character < 0x20 || character > 0x7e) {
+      throw new LogError('LOG_INVALID', 'a device id is printable ASCII');
+    }
+    into[offset + 1 + i] = character;
+  }
+  return offset + 1 + length;
+}
+
+function readDevice(from: Buffer, offset: number, type: string): string {
+  requireLength(from, offset + 1, type);
+  const length = from.readUInt8(offset);
+  requireLength(from, offset + 1 + length, type);
+  return from.toString('latin1', offset + 1, offset + 1 + length);
+}
+
+function writeUint53(into: Buffer, offset: number, value: number): void {
+  const high = Math.floor(value / TWO_32);
+  into.writeUInt32LE(value - high * TWO_32, offset);
+  into.writeUInt32LE(high, offset + 4);
+}
+
+function readUint53(from: Buffer, offset: number): number {
+  return from.readUInt32LE(offset) + from.readUInt32LE(offset + 4) * TWO_32;
 }

@@ -1,0 +1,30 @@
+import type { StreamMetadata } from './event-log.ts';
+import { categoryRetention } from './retention.ts';
+
+/** The limits in force of one stream: its own metadata over the defaults of its category. */
+export interface StreamLimits {
+  /** Milliseconds; Infinity: no limit. */
+  readonly maxAgeMs: number;
+  /** Infinity: no limit. */
+  readonly maxCount: number;
+}
+
+export function limitsOf(stream: string, own: StreamMetadata | undefined): StreamLimits {
+  const category = categoryRetention(stream);
+  const maxAge = own?.maxAge ?? category.maxAge;
+  return {
+    maxAgeMs: maxAge === undefined ? Number.POSITIVE_INFINITY : maxAge * 1000,
+    maxCount: own?.maxCount ?? category.maxCount ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+/** The new metadata of a stream: replaces the old, but a truncation is never taken back. */
+export function replacedMetadata(old: StreamMetadata | undefined, next: StreamMetadata): StreamMetadata {
+  const truncateBefore = Math.max(old?.truncateBefore ?? 0, next.truncateBefore ?? 0);
+  const { maxAge, maxCount } = next;
+  return {
+    ...(maxAge === undefined ? {} : { maxAge }),
+    ...(maxCount === undefined ? {} : { maxCount }),
+    ...(truncateBefore === 0 ? {} : { truncateBefore }),
+  };
+}
