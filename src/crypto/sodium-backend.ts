@@ -1,7 +1,7 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hash } from 'node:crypto';
 import { blake3 } from '@noble/hashes/blake3.js';
 import sodium from 'sodium-native';
-import { equalBytes } from '../protocol/bytes.ts';
+import { concatBytes, copyBytes, equalBytes } from '../protocol/bytes.ts';
 import {
   CRYPTO_LENGTHS,
   type CryptoBackend,
@@ -13,6 +13,8 @@ const { KEY, NONCE, SIGNATURE, TAG } = CRYPTO_LENGTHS;
 
 /** From here on OpenSSL's wide vector code outweighs its cost per call. */
 const NODE_AEAD_FROM = 16384;
+const BLAKE2S = 'blake2s256';
+const BLAKE2S_BLOCK = 64;
 const NO_AD = new Uint8Array(0);
 
 /** Order of the prime-order subgroup, big endian. */
@@ -64,16 +66,31 @@ function x25519(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array {
   return shared;
 }
 
-function blake2s(...parts: readonly Uint8Array[]): Uint8Array {
-  const hash = createHash('blake2s256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
+/** A plain array over OpenSSL's answer: nobody outside should meet a `Buffer`, whose `slice` does not copy. */
+function hashBlake2s(input: Uint8Array): Uint8Array {
+  const digest = hash(BLAKE2S, input, 'buffer');
+  return new Uint8Array(digest.buffer, digest.byteOffset, digest.length);
 }
 
+function blake2s(...parts: readonly Uint8Array[]): Uint8Array {
+  const [only, second] = parts;
+  return hashBlake2s(only !== undefined && second === undefined ? only : concatBytes(...parts));
+}
+
+/** RFC 2104 on one-shot hashes: a third of the time of `createHmac` for the short inputs of Noise. */
 function hmacBlake2s(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
-  const mac = createHmac('blake2s256', key);
-  for (const part of parts) mac.update(part);
-  return mac.digest();
+  if (key.length > BLAKE2S_BLOCK) throw new CryptoError('CRYPTO_BAD_KEY', 'HMAC key above 64 bytes');
+  const innerPad = new Uint8Array(BLAKE2S_BLOCK).fill(0x36);
+  const outerPad = new Uint8Array(BLAKE2S_BLOCK).fill(0x5c);
+  for (let i = 0; i < key.length; i += 1) {
+    innerPad[i] = 0x36 ^ (key[i] ?? 0);
+    outerPad[i] = 0x5c ^ (key[i] ?? 0);
+  }
+  const inner = concatBytes(innerPad, ...parts);
+  const outer = concatBytes(outerPad, hashBlake2s(inner));
+  const mac = hashBlake2s(outer);
+  for (const secret of [innerPad, outerPad, inner, outer]) secret.fill(0);
+  return mac;
 }
 
 function sha512(bytes: Uint8Array): Uint8Array {
@@ -193,7 +210,7 @@ function ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Ui
 
 function ed25519BaseMultiply(scalar: Uint8Array): Uint8Array {
   if (!isCanonicalScalar(scalar)) throw new CryptoError('CRYPTO_BAD_KEY', 'scalar is not below L');
-  if (isZero(scalar)) return IDENTITY.slice();
+  if (isZero(scalar)) return copyBytes(IDENTITY);
   const point = new Uint8Array(KEY);
   sodium.crypto_scalarmult_ed25519_base_noclamp(point, scalar);
   return point;

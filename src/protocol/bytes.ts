@@ -36,6 +36,14 @@ export function fromHex(text: string): Uint8Array {
   return bytes;
 }
 
+/**
+ * A copy that shares no memory with `bytes`. `bytes.slice()` is not that: on a Node `Buffer` it gives a view, and what was
+ * copied changes when the original is erased or reused.
+ */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
 /** A new array with the parts one after the other. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;

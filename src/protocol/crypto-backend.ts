@@ -39,7 +39,7 @@ export interface CryptoBackend {
 
   /** BLAKE2s, 32 bytes, over the parts one after the other. */
   blake2s(...parts: readonly Uint8Array[]): Uint8Array;
-  /** HMAC-BLAKE2s, 32 bytes, over the parts one after the other. */
+  /** HMAC-BLAKE2s, 32 bytes, over the parts one after the other. The key has at most 64 bytes. */
   hmacBlake2s(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array;
   /** BLAKE3, unkeyed; `length` (default 32) takes more bytes from the extended output. */
   blake3(bytes: Uint8Array, length?: number): Uint8Array;

@@ -92,7 +92,10 @@ export const nobleBackend: CryptoBackend = {
   },
   x25519: x25519Shared,
   blake2s: (...parts) => blake2s(concatBytes(...parts)),
-  hmacBlake2s: (key, ...parts) => hmac(blake2s, key, concatBytes(...parts)),
+  hmacBlake2s(key, ...parts) {
+    if (key.length > blake2s.blockLen) throw new CryptoError('CRYPTO_BAD_KEY', 'HMAC key above 64 bytes');
+    return hmac(blake2s, key, concatBytes(...parts));
+  },
   blake3: (bytes, length = KEY) => blake3(bytes, { dkLen: length }),
   sha512: (bytes) => sha512(bytes),
   aeadSeal(key, nonce, ad, plaintext) {

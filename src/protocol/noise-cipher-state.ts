@@ -1,3 +1,4 @@
+import { copyBytes } from './bytes.ts';
 import { CRYPTO_LENGTHS, type CryptoBackend } from './crypto-backend.ts';
 import { LIMITS } from './limits.ts';
 import { NoiseError } from './noise-error.ts';
@@ -28,7 +29,7 @@ export class CipherState {
   constructor(backend: CryptoBackend, key: Uint8Array, nonce = 0) {
     if (key.length !== KEY) throw new NoiseError('NOISE_KEY', 'a cipher key has 32 bytes');
     this.#backend = backend;
-    this.#key = key.slice();
+    this.#key = copyBytes(key);
     this.#nonce = nonce;
   }
 

@@ -1,4 +1,4 @@
-import { utf8 } from './bytes.ts';
+import { copyBytes, utf8 } from './bytes.ts';
 import { CRYPTO_LENGTHS, type CryptoBackend } from './crypto-backend.ts';
 import { CipherState } from './noise-cipher-state.ts';
 
@@ -32,12 +32,12 @@ export class SymmetricState {
     } else {
       this.#hash = backend.blake2s(name);
     }
-    this.#chainingKey = this.#hash.slice();
+    this.#chainingKey = copyBytes(this.#hash);
   }
 
   /** A copy of the hash over everything so far. */
   handshakeHash(): Uint8Array {
-    return this.#hash.slice();
+    return copyBytes(this.#hash);
   }
 
   /** Takes a shared secret into the keys and erases it. */

@@ -1,4 +1,4 @@
-import { concatBytes } from './bytes.ts';
+import { concatBytes, copyBytes } from './bytes.ts';
 import { CRYPTO_LENGTHS, type CryptoBackend, CryptoError, type KeyPair } from './crypto-backend.ts';
 import { LIMITS } from './limits.ts';
 import type { CipherState } from './noise-cipher-state.ts';
@@ -99,8 +99,9 @@ export class HandshakeState {
     this.#random = options.random;
     this.#initiator = initiator;
     this.#staticKey = staticKey;
-    this.#remoteStatic = remoteStatic?.slice();
-    this.#fixedEphemeral = options.ephemeralForTests?.slice();
+    this.#remoteStatic = remoteStatic === undefined ? undefined : copyBytes(remoteStatic);
+    const { ephemeralForTests } = options;
+    this.#fixedEphemeral = ephemeralForTests === undefined ? undefined : copyBytes(ephemeralForTests);
     const pattern = NOISE_PATTERNS[options.pattern];
     this.#messages = pattern.messages;
     this.#symmetric = new SymmetricState(backend, pattern.name);
@@ -118,7 +119,7 @@ export class HandshakeState {
    * only when the handshake is finished; `split` returns it, and it is gone here when the handshake is dead.
    */
   get remoteStatic(): Uint8Array | undefined {
-    return this.#remoteStatic?.slice();
+    return this.#remoteStatic === undefined ? undefined : copyBytes(this.#remoteStatic);
   }
 
   /**
@@ -170,7 +171,7 @@ export class HandshakeState {
       send: this.#initiator ? toResponder : toInitiator,
       receive: this.#initiator ? toInitiator : toResponder,
       handshakeHash,
-      remoteStatic: remoteStatic.slice(),
+      remoteStatic: copyBytes(remoteStatic),
     };
   }
 
@@ -234,7 +235,7 @@ export class HandshakeState {
     switch (token) {
       case 'e': {
         const end = offset + KEY;
-        this.#remoteEphemeral = message.slice(offset, end);
+        this.#remoteEphemeral = copyBytes(message.subarray(offset, end));
         this.#symmetric.mixHash(this.#remoteEphemeral);
         return end;
       }
