@@ -61,7 +61,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
 }
 
 function configFile(options: LoadConfigOptions, workingDirectory: string): string | undefined {
-  const named = options.file ?? (options.env['COMMUCAT_CONFIG'] || undefined);
+  const named = options.file ?? (options.env.COMMUCAT_CONFIG || undefined);
   if (named !== undefined) return resolve(workingDirectory, named);
   const usual = resolve(workingDirectory, 'commucat.toml');
   return existsSync(usual) ? usual : undefined;
