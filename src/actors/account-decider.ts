@@ -79,7 +79,11 @@ export type AccountDecision =
 /** Seconds of a certificate's life. PROTOCOL.md 3. */
 export const CERTIFICATE_LIFETIME = 2_592_000;
 
-const refuse = (refusal: HandshakeRefusal, reason: string): AccountDecision => ({ ok: false, refusal, reason });
+const refuse = (refusal: HandshakeRefusal, reason: string): AccountDecision => ({
+  ok: false,
+  refusal,
+  reason,
+});
 
 /** `now` is in Unix seconds; `freshUserId` becomes the id of a user that is created. */
 export function decideAccount(
@@ -227,7 +231,12 @@ export function evolveDevice(state: DeviceState | undefined, event: DeviceEvent)
       return { user: event.user, publicKey: event.publicKey, certificate: undefined };
     case 'device.certificate_issued': {
       const { issuedAt, expiresAt } = event;
-      const fields = { publicKey: fromHex(event.publicKey), serial: BigInt(event.serial), issuedAt, expiresAt };
+      const fields = {
+        publicKey: fromHex(event.publicKey),
+        serial: BigInt(event.serial),
+        issuedAt,
+        expiresAt,
+      };
       return state && { ...state, certificate: { ...fields, userId: state.user, deviceId: event.device } };
     }
   }

@@ -12,9 +12,9 @@ import {
   type AccountView,
   CERTIFICATE_LIFETIME,
   type Claim,
-  decideAccount,
   type DeviceEvent,
   type DeviceState,
+  decideAccount,
   evolveDevice,
   evolveUser,
   type UserEvent,
@@ -137,7 +137,13 @@ export class Accounts {
     const { domain } = this.#options.policy;
     const facts: (readonly [string, readonly FactEvent[]])[] = [
       [`handle-${handle}`, [{ type: 'handle.reserved', user }]],
-      [`user-${user}`, [{ type: 'user.registered', user, handle, domain, displayName, avatarUrl }, ...(device ? [{ type: 'user.device_added' as const, device: device.id }] : [])]],
+      [
+        `user-${user}`,
+        [
+          { type: 'user.registered', user, handle, domain, displayName, avatarUrl },
+          ...(device ? [{ type: 'user.device_added' as const, device: device.id }] : []),
+        ],
+      ],
     ];
     if (device !== undefined) {
       const publicKey = toHex(device.publicKey);

@@ -15,7 +15,12 @@ function offer(...participants: string[]): CallCommand {
   };
 }
 
-const answer = (device: string, accept: boolean): CallCommand => ({ type: 'answer', device, accept, reason: null });
+const answer = (device: string, accept: boolean): CallCommand => ({
+  type: 'answer',
+  device,
+  accept,
+  reason: null,
+});
 
 function given(...commands: CallCommand[]): CallState {
   let state = NO_CALL;
@@ -51,7 +56,10 @@ test('given an active call of three, when one hangs up, then the other two go on
   const hangUp: CallCommand = { type: 'end', device: 'a', reason: 'hangup' };
   const state = given(offer('a', 'b', 'c'), answer('b', true), answer('c', true), hangUp);
   assert.equal(state.phase, 'active');
-  assert.deepEqual(decideCall(state, { type: 'report', device: 'a' }), { ok: false, rejection: 'not_in_call' });
+  assert.deepEqual(decideCall(state, { type: 'report', device: 'a' }), {
+    ok: false,
+    rejection: 'not_in_call',
+  });
   assert.equal(given(offer('a', 'b', 'c'), answer('b', true), hangUp).phase, 'active');
 });
 
@@ -72,7 +80,10 @@ test('given an ended call, when its id is offered again, then it is refused', ()
 });
 
 test('given a stranger, when it answers, then it is refused', () => {
-  assert.deepEqual(decideCall(given(offer('a', 'b')), answer('m', true)), { ok: false, rejection: 'not_in_call' });
+  assert.deepEqual(decideCall(given(offer('a', 'b')), answer('m', true)), {
+    ok: false,
+    rejection: 'not_in_call',
+  });
 });
 
 test('given no call, when anything but an offer comes, then the call is unknown', () => {

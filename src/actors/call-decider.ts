@@ -24,7 +24,12 @@ export type CallCommand =
       readonly mode: 'full_duplex' | 'half_duplex';
       readonly video: boolean;
     }
-  | { readonly type: 'answer'; readonly device: string; readonly accept: boolean; readonly reason: string | null }
+  | {
+      readonly type: 'answer';
+      readonly device: string;
+      readonly accept: boolean;
+      readonly reason: string | null;
+    }
   | { readonly type: 'end'; readonly device: string; readonly reason: string }
   | { readonly type: 'disconnect'; readonly device: string }
   | { readonly type: 'report'; readonly device: string }

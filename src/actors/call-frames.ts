@@ -6,8 +6,8 @@ import {
   parseCallTransportUpdate,
 } from '../protocol/control/index.ts';
 import { FRAME } from '../protocol/frame-types.ts';
-import { encodeJson, type JsonInput } from '../protocol/json-writer.ts';
 import type { JsonValue } from '../protocol/json.ts';
+import { encodeJson, type JsonInput } from '../protocol/json-writer.ts';
 import { acknowledgement } from './acknowledgement.ts';
 import type { CallCommand, CallRejection } from './call-decider.ts';
 import type { Calls } from './calls.ts';
@@ -128,7 +128,12 @@ function readRequest(session: Session, type: number, value: JsonValue): Request 
     }
     case FRAME.CALL_STATS: {
       const { call_id: callId, direction } = parseCallStats(value);
-      return { ...COMMON, callId, command: () => ({ type: 'report', device }), reply: { call_id: callId, direction } };
+      return {
+        ...COMMON,
+        callId,
+        command: () => ({ type: 'report', device }),
+        reply: { call_id: callId, direction },
+      };
     }
     default: {
       const { call_id: callId, update } = parseCallTransportUpdate(value);

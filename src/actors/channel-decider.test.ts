@@ -66,7 +66,11 @@ test('given a stranger, when it leaves, then nothing is decided', () => {
 });
 
 test('given two members, when one leaves, then the other stays and the channel lives', () => {
-  const state = given(open('a', ['b']), { type: 'join', device: 'b', named: nobody }, { type: 'leave', device: 'a' });
+  const state = given(
+    open('a', ['b']),
+    { type: 'join', device: 'b', named: nobody },
+    { type: 'leave', device: 'a' },
+  );
   assert.deepEqual([...state.participants.keys()], ['b']);
   assert.equal(state.phase, 'open');
 });

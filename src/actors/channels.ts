@@ -1,8 +1,8 @@
+import { createActor } from 'xstate';
 import type { EventLog } from '../log/event-log.ts';
 import { decodeFact, encodeFact } from '../log/fact-encoding.ts';
 import { toHex } from '../protocol/bytes.ts';
 import type { Clock, Random } from '../protocol/ports.ts';
-import { createActor } from 'xstate';
 import type { Outcome } from './aggregate.ts';
 import {
   type ChannelCommand,
@@ -95,8 +95,7 @@ export class Channels {
     }
     const members = new Set(route.members.map((mailbox) => mailbox.device));
     return request.members.every(
-      (device) =>
-        members.has(device) || this.#options.directory.isListed(device, request.number, route.key),
+      (device) => members.has(device) || this.#options.directory.isListed(device, request.number, route.key),
     );
   }
 

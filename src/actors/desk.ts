@@ -40,11 +40,7 @@ export class Desk {
     this.acknowledge(session, channel, this.#ack.write(sequence));
   }
 
-  acknowledgeWith(
-    session: Session,
-    frame: WaitingFrame,
-    fields: Readonly<Record<string, JsonInput>>,
-  ): void {
+  acknowledgeWith(session: Session, frame: WaitingFrame, fields: Readonly<Record<string, JsonInput>>): void {
     this.acknowledge(session, frame.channel, acknowledgement(frame.sequence, fields));
   }
 
@@ -108,7 +104,10 @@ export class Desk {
   /** Passes a live-only frame to whoever is connected now. */
   pass(session: Session, route: Route, frame: WaitingFrame): void {
     for (const mailbox of route.members) {
-      if (mailbox !== session.mailbox && mailbox.outbox?.sendLive(frame.type, frame.channel, frame.payload) === false) {
+      if (
+        mailbox !== session.mailbox &&
+        mailbox.outbox?.sendLive(frame.type, frame.channel, frame.payload) === false
+      ) {
         this.#events.dropped(frame.type);
       }
     }

@@ -1,13 +1,13 @@
+import type { Presence } from '../presence/presence.ts';
 import { parseAck, parseJoin, parsePresence } from '../protocol/control/index.ts';
 import { CommuCatError, decodeErrorPayload } from '../protocol/errors.ts';
 import { frameLength } from '../protocol/frame.ts';
 import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
 import { type JsonValue, parseJson } from '../protocol/json.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import type { Presence } from '../presence/presence.ts';
 import type { CallFrames } from './call-frames.ts';
-import type { Channels, JoinRefusal } from './channels.ts';
 import type { ChannelDirectory } from './channel-directory.ts';
+import type { Channels, JoinRefusal } from './channels.ts';
 import type { Desk } from './desk.ts';
 import type { RelayEvents } from './relay-events.ts';
 import type { Route } from './route.ts';

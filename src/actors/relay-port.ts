@@ -37,11 +37,7 @@ export interface UserSnapshot {
 }
 
 /** Why a handshake is refused: the texts of PROTOCOL.md, which a client may see. */
-export type HandshakeRefusal =
-  | 'invalid request'
-  | 'crypto failure'
-  | 'storage failure'
-  | 'pairing required';
+export type HandshakeRefusal = 'invalid request' | 'crypto failure' | 'storage failure' | 'pairing required';
 
 export type Resolution =
   | { readonly ok: true; readonly sessionToken: string; readonly user: UserSnapshot }

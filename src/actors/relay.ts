@@ -256,14 +256,15 @@ export class Relay implements RelayPort {
 
   #frameFailed(session: Session, frame: WaitingFrame, error: unknown): void {
     this.#parts.events.failed(`frame type ${frame.type}`, error);
-    this.#parts.desk.refuse(session, frame, 'storage', 'the request could not be stored; send it again later');
+    this.#parts.desk.refuse(
+      session,
+      frame,
+      'storage',
+      'the request could not be stored; send it again later',
+    );
   }
 
-  async #open(
-    actor: SessionActor,
-    hello: HelloFacts,
-    user: Session['user'],
-  ): Promise<Session | undefined> {
+  async #open(actor: SessionActor, hello: HelloFacts, user: Session['user']): Promise<Session | undefined> {
     const { backend, mailboxes, presence, events } = this.#parts;
     const id = toHex(backend.blake3(utf8(actor.token)).subarray(0, SESSION_ID_BYTES));
     const capabilities = granted(hello);
@@ -305,7 +306,6 @@ export class Relay implements RelayPort {
       released: (letters, mailbox) => cursors.released(letters, mailbox),
       delivered: (type, again) => events.delivered(type, again),
       withheld: (type) => events.withheld(type),
-      expired: (from, to) => events.expired(((to - from) >>> 0) + 1),
       failed: (error) => {
         events.failed('outbox', error);
         this.#end(session, 'storage_unavailable', 'stored frames cannot be read at the moment');

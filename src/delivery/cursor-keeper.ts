@@ -109,5 +109,9 @@ export class CursorKeeper {
 function cursorAppend(mailbox: Mailbox) {
   const { confirmed, next, received } = mailbox;
   const data = encodeInboxAdvanced({ confirmed, next, received });
-  return { stream: `inbox-${mailbox.device}`, expected: 'any' as const, events: [{ type: 'inbox.advanced', data }] };
+  return {
+    stream: `inbox-${mailbox.device}`,
+    expected: 'any' as const,
+    events: [{ type: 'inbox.advanced', data }],
+  };
 }

@@ -4,7 +4,9 @@ import type { Letter } from './letter.ts';
 import type { Outbox } from './outbox.ts';
 
 /** What `Mailbox.confirm` found: how many letters are done, or that the number was never sent. */
-export type Confirmation = { readonly ok: true; readonly letters: readonly Letter[] } | { readonly ok: false };
+export type Confirmation =
+  | { readonly ok: true; readonly letters: readonly Letter[] }
+  | { readonly ok: false };
 
 /**
  * The inbox of one device: its counters and the letters that it has not confirmed. Letters are numbered without gaps

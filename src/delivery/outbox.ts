@@ -1,5 +1,5 @@
-import { decodeMailPosted } from '../log/mail-encoding.ts';
 import type { EventLog, EventRef } from '../log/event-log.ts';
+import { decodeMailPosted } from '../log/mail-encoding.ts';
 import { errorPayload } from '../protocol/errors.ts';
 import { FRAME } from '../protocol/frame-types.ts';
 import { serialAfter, serialDistance, serialNext } from '../protocol/serial.ts';
@@ -22,7 +22,6 @@ export interface OutboxEvents {
   delivered(type: number, redelivery: boolean): void;
   /** A frame that this client cannot read was left out. */
   withheld(type: number): void;
-  expired(from: number, to: number): void;
   /** The log could not be read: the session cannot go on without losing order. */
   failed(error: unknown): void;
 }
@@ -213,11 +212,16 @@ export class Outbox {
     this.#sentThrough = to;
     this.#transmitted += skipped;
     this.#mailbox.noteSent(to);
-    this.#events.expired(from, to);
     if (this.#recipient.mode === 'confirmed') {
       const detail = `stored frames ${from} to ${to} expired before they could be delivered`;
       const payload = errorPayload('expired', detail, { from, to });
-      this.#link.send(this.#recipient.session, FRAME.ERROR, 0, this.#recipient.nextControlSequence(), payload);
+      this.#link.send(
+        this.#recipient.session,
+        FRAME.ERROR,
+        0,
+        this.#recipient.nextControlSequence(),
+        payload,
+      );
     }
     this.#recipient.markDirty();
   }

@@ -104,7 +104,11 @@ export class PostOffice<P extends Poster> {
     );
   };
 
-  #walk(posts: readonly Post<P>[], appended: readonly { readonly revision: number }[], expiresAt: number): void {
+  #walk(
+    posts: readonly Post<P>[],
+    appended: readonly { readonly revision: number }[],
+    expiresAt: number,
+  ): void {
     let index = 0;
     for (const post of posts) {
       if (post.mail !== undefined) {
@@ -174,7 +178,10 @@ function append<P extends Poster>(post: Post<P>, mail: MailStream, expiresAt: nu
     frameType: post.type,
     channel: post.channel,
     expiresAt,
-    recipients: post.recipients.map((mailbox) => ({ device: mailbox.device, inboxNumber: mailbox.reserve() })),
+    recipients: post.recipients.map((mailbox) => ({
+      device: mailbox.device,
+      inboxNumber: mailbox.reserve(),
+    })),
     payload: post.payload,
   });
   return { stream: mail.name, expected: 'any', events: [{ type: 'mail.posted', data }] };

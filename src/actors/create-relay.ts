@@ -1,0 +1,181 @@
+import { CursorKeeper } from '../delivery/cursor-keeper.ts';
+import { Mailboxes } from '../delivery/mailboxes.ts';
+import type { OutboxLimits } from '../delivery/outbox.ts';
+import { PostOffice } from '../delivery/post-office.ts';
+import type { EventLog } from '../log/event-log.ts';
+import type { Presence } from '../presence/presence.ts';
+import { PresenceRefresher } from '../presence/presence-refresher.ts';
+import type { CryptoBackend } from '../protocol/crypto-backend.ts';
+import type { CancelTimer, Clock, Random } from '../protocol/ports.ts';
+import type { AccountPolicy } from './account-decider.ts';
+import { Accounts } from './accounts.ts';
+import { CallFrames } from './call-frames.ts';
+import { Calls } from './calls.ts';
+import { ChannelDirectory } from './channel-directory.ts';
+import { type ChannelPolicy, Channels } from './channels.ts';
+import { type AbsentPoster, Desk } from './desk.ts';
+import { FrameDispatch } from './frame-dispatch.ts';
+import { Relay } from './relay.ts';
+import type { RelayEvents } from './relay-events.ts';
+import type { LinkPort } from './relay-port.ts';
+import type { Session } from './session.ts';
+
+export interface RelayLimits {
+  readonly outbox: OutboxLimits;
+  /** Seconds that an undelivered letter is kept. */
+  readonly relayTtl: number;
+  /** Seconds that presence outlives its last refresh. */
+  readonly presenceTtl: number;
+  /** Milliseconds between writes of changed mailbox counters. */
+  readonly cursorInterval: number;
+  /** Milliseconds between searches for expired letters. */
+  readonly expiryInterval: number;
+  /** Bytes of frames that may wait for an earlier one of their session. */
+  readonly waitingBytes: number;
+}
+
+export interface RelayOptions {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly backend: CryptoBackend;
+  /** Ed25519 secret seed of the device CA, 32 bytes. */
+  readonly authoritySeed: Uint8Array;
+  readonly links: LinkPort;
+  readonly presence: Presence;
+  readonly events: RelayEvents;
+  readonly accounts: AccountPolicy;
+  readonly channels: ChannelPolicy;
+  readonly limits: RelayLimits;
+}
+
+export interface RelayFigures {
+  readonly sessions: number;
+  readonly channels: number;
+  readonly channelActors: number;
+  readonly callActors: number;
+  readonly storedLetters: number;
+}
+
+export interface RunningRelay extends AsyncDisposable {
+  readonly relay: Relay;
+  readonly accounts: Accounts;
+  figures(): RelayFigures;
+}
+
+/** Rebuilds the relay's state from the log and starts it. */
+export async function createRelay(options: RelayOptions): Promise<RunningRelay> {
+  const { log, clock, random, backend, links, presence, events, limits } = options;
+  const mailboxes = new Mailboxes();
+  const directory = new ChannelDirectory(mailboxes);
+  await mailboxes.restore(log);
+  await directory.restore(log);
+  const accounts = new Accounts({
+    log,
+    clock,
+    random,
+    backend,
+    authoritySeed: options.authoritySeed,
+    policy: options.accounts,
+  });
+  const cursors = new CursorKeeper({
+    log,
+    clock,
+    interval: limits.cursorInterval,
+    failed: (error) => events.failed('cursors', error),
+  });
+  for (const mail of mailboxes.releasable()) {
+    cursors.unread(mail);
+  }
+  const office = new PostOffice<Session | AbsentPoster>(log, clock, limits.relayTtl, {
+    acknowledge: (post) => relay.acknowledge(post),
+    refuse: (post, error) => {
+      events.failed('post', error);
+      relay.refusePost(post);
+    },
+    endOfBatch: (posts) => {
+      events.posted(posts);
+      relay.flush();
+    },
+    touched: (mailbox) => cursors.touched(mailbox),
+    unread: (mail) => cursors.unread(mail),
+  });
+  const channels = new Channels({
+    log,
+    clock,
+    random,
+    directory,
+    policy: options.channels,
+    userOf: (device) => accounts.userOf(device),
+  });
+  const calls = new Calls({ log, clock, idleAfter: options.channels.idleAfter });
+  const desk = new Desk(links, office, events);
+  const callFrames = new CallFrames(desk, calls);
+  const refresher = new PresenceRefresher(presence, clock, limits.presenceTtl, (error) =>
+    events.failed('presence', error),
+  );
+  const relay: Relay = new Relay(
+    {
+      log,
+      clock,
+      random,
+      backend,
+      links,
+      accounts,
+      mailboxes,
+      cursors,
+      presence,
+      presenceRefresher: refresher,
+      desk,
+      calls: callFrames,
+      events,
+      outboxLimits: limits.outbox,
+      waitingBytes: limits.waitingBytes,
+    },
+    (self) =>
+      new FrameDispatch({
+        desk,
+        directory,
+        channels,
+        calls: callFrames,
+        presence,
+        events,
+        decodeFailed: (session, payload) => self.decodeFailed(session, payload),
+      }),
+  );
+  const stopExpiry = expireRegularly(clock, limits.expiryInterval, (now) => {
+    for (const [mailbox, letters] of mailboxes.expire(now)) {
+      events.expired(letters.length);
+      cursors.released(letters, mailbox);
+    }
+  });
+  return {
+    relay,
+    accounts,
+    figures: () => ({
+      sessions: relay.sessions,
+      channels: directory.channels,
+      channelActors: channels.actors,
+      callActors: calls.actors,
+      storedLetters: mailboxes.stored,
+    }),
+    async [Symbol.asyncDispose]() {
+      stopExpiry();
+      refresher[Symbol.dispose]();
+      await office.drained();
+      await cursors.flush();
+      channels.stop();
+      calls.stop();
+    },
+  };
+}
+
+function expireRegularly(clock: Clock, interval: number, expire: (now: number) => void): CancelTimer {
+  let cancel: CancelTimer;
+  const run = (): void => {
+    expire(clock.now());
+    cancel = clock.after(interval, run);
+  };
+  cancel = clock.after(interval, run);
+  return () => cancel();
+}

@@ -1,0 +1,326 @@
+import { createHash } from 'node:crypto';
+import type { OpenRooms, Reach } from '../../src/actors/channels.ts';
+import { createRelay, type RunningRelay } from '../../src/actors/create-relay.ts';
+import type { RelayEvents } from '../../src/actors/relay-events.ts';
+import type { EstablishedFacts, Generation, LinkPort, SessionNumber } from '../../src/actors/relay-port.ts';
+import type { EventLog } from '../../src/log/event-log.ts';
+import { MemoryPresence } from '../../src/presence/memory-presence.ts';
+import { FRAME, frameTypeOf } from '../../src/protocol/frame-types.ts';
+import { nobleBackend } from '../../src/protocol/noble-backend.ts';
+import { serialAfter } from '../../src/protocol/serial.ts';
+import { type SimulatedClock, settle } from './clock.ts';
+
+const text = new TextEncoder();
+const decoder = new TextDecoder();
+
+export interface SeenFrame {
+  readonly type: number;
+  readonly channel: number;
+  readonly sequence: number;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into arbitrary JSON
+  readonly json: any;
+}
+
+export interface WorldOptions {
+  readonly log: EventLog;
+  readonly clock: SimulatedClock;
+  readonly reach?: Reach;
+  readonly openRooms?: OpenRooms;
+  readonly autoApprove?: boolean;
+  readonly window?: number;
+  readonly membersPerChannel?: number;
+}
+
+/** The real relay over a log and a clock of the test's choice; its links end in `TestClient`s instead of sockets. */
+export class RelayWorld implements AsyncDisposable {
+  readonly running: RunningRelay;
+  readonly clock: SimulatedClock;
+  readonly #links: TestLinks;
+  readonly failures: unknown[];
+
+  private constructor(running: RunningRelay, links: TestLinks, clock: SimulatedClock, failures: unknown[]) {
+    this.running = running;
+    this.#links = links;
+    this.clock = clock;
+    this.failures = failures;
+  }
+
+  static async start(options: WorldOptions): Promise<RelayWorld> {
+    const links = new TestLinks();
+    const failures: unknown[] = [];
+    let counter = 0;
+    const running = await createRelay({
+      log: options.log,
+      clock: options.clock,
+      random: {
+        bytes(length) {
+          counter += 1;
+          return new Uint8Array(
+            createHash('sha512')
+              .update(`${options.clock.now()} ${counter} ${Math.random()}`)
+              .digest()
+              .subarray(0, length),
+          );
+        },
+      },
+      backend: nobleBackend,
+      authoritySeed: new Uint8Array(32).fill(7),
+      links,
+      presence: new MemoryPresence(options.clock, 30),
+      events: silentEvents(failures),
+      accounts: { autoApprove: options.autoApprove ?? true, maxAutoDevices: 5, domain: 'example.org' },
+      channels: {
+        reach: options.reach ?? 'joined',
+        openRooms: options.openRooms ?? 'compat',
+        channelsPerDevice: 16,
+        membersPerChannel: options.membersPerChannel ?? 64,
+        idleAfter: 60_000,
+      },
+      limits: {
+        outbox: { window: options.window ?? 256, page: 64, backlogBytes: 65_536 },
+        relayTtl: 3600,
+        presenceTtl: 30,
+        cursorInterval: 500,
+        expiryInterval: 60_000,
+        waitingBytes: 1_048_576,
+      },
+    });
+    links.running = running;
+    return new RelayWorld(running, links, options.clock, failures);
+  }
+
+  /** Connects a device; throws with the refusal when the relay does not want it. */
+  async connect(device: string, options: ConnectOptions = {}): Promise<TestClient> {
+    const number = this.#links.nextNumber();
+    const { relay } = this.running;
+    const resolution = await relay.resolve({
+      session: number,
+      deviceId: device,
+      devicePublic: keyOf(options.key ?? device),
+      clientStatic: keyOf(`static ${device}`),
+      pattern: 'XK',
+      capabilities: options.capabilities ?? ['delivery-ack', 'resume'],
+      userId: options.userId,
+      handle: options.handle ?? (options.userId === undefined ? `user-of-${device}` : undefined),
+      displayName: undefined,
+      avatarUrl: undefined,
+      certificate: undefined,
+      generation: options.generation ?? 'records',
+      noiseKeyVersion: 1,
+    });
+    if (!resolution.ok) {
+      throw new Error(`${resolution.refusal}: ${resolution.reason}`);
+    }
+    const established = await relay.establish(number);
+    if (!established.ok) {
+      throw new Error(`${established.refusal}: ${established.reason}`);
+    }
+    const client = new TestClient(this.running, this.#links, number, device, established.facts);
+    this.#links.clients.set(number, client);
+    relay.begin(number);
+    await settle();
+    return client;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.running[Symbol.asyncDispose]();
+  }
+}
+
+export interface ConnectOptions {
+  readonly capabilities?: readonly string[];
+  readonly generation?: Generation;
+  /** Names the Ed25519 key; default: the device's own. */
+  readonly key?: string;
+  readonly handle?: string;
+  readonly userId?: string;
+}
+
+export class TestClient {
+  readonly number: SessionNumber;
+  readonly device: string;
+  readonly facts: EstablishedFacts;
+  readonly frames: SeenFrame[] = [];
+  /** Set when the relay ended the session. */
+  endedBecause: string | undefined;
+  /** While true nothing is taken from the transport. */
+  deaf = false;
+  untaken = 0;
+  marks: number[] = [];
+  sequence = 2;
+  readonly #running: RunningRelay;
+  readonly #links: TestLinks;
+
+  constructor(
+    running: RunningRelay,
+    links: TestLinks,
+    number: SessionNumber,
+    device: string,
+    facts: EstablishedFacts,
+  ) {
+    this.#running = running;
+    this.#links = links;
+    this.number = number;
+    this.device = device;
+    this.facts = facts;
+    const received = facts.resume?.received ?? 0;
+    if (serialAfter(received, this.sequence)) {
+      this.sequence = received;
+    }
+  }
+
+  /** Sends without waiting; returns the sequence. */
+  post(type: number, channel: number, body: unknown, sequence?: number): number {
+    if (sequence === undefined) {
+      this.sequence = (this.sequence + 1) >>> 0;
+    }
+    const number = sequence ?? this.sequence;
+    const payload = text.encode(typeof body === 'string' ? body : JSON.stringify(body));
+    this.#running.relay.frame(this.number, type, channel, number, payload);
+    return number;
+  }
+
+  /** Sends and waits for the ACK or ERROR. */
+  async ask(type: number, channel: number, body: unknown, sequence?: number): Promise<SeenFrame> {
+    const number = this.post(type, channel, body, sequence);
+    for (let round = 0; round < 40; round += 1) {
+      await settle(2);
+      const at = this.frames.findIndex(
+        (frame) => (frame.type === FRAME.ACK || frame.type === FRAME.ERROR) && frame.json?.ack === number,
+      );
+      if (at >= 0) {
+        return this.frames.splice(at, 1)[0] as SeenFrame;
+      }
+    }
+    throw new Error(`${this.device}: no answer to ${frameTypeOf(type)?.name} ${number}`);
+  }
+
+  join(channel: number, members: readonly string[]): Promise<SeenFrame> {
+    return this.ask(FRAME.JOIN, channel, { members, relay: true });
+  }
+
+  say(channel: number, words: string): Promise<SeenFrame> {
+    return this.ask(FRAME.MSG, channel, words);
+  }
+
+  confirm(number: number): void {
+    this.post(FRAME.ACK, 0, { ack: number });
+  }
+
+  /** Texts of the messages that arrived, in order. */
+  heard(): string[] {
+    return this.frames.filter(({ type }) => type === FRAME.MSG).map((frame) => frame.text);
+  }
+
+  of(type: number): SeenFrame[] {
+    return this.frames.filter((frame) => frame.type === type);
+  }
+
+  /** Takes everything that waits in the transport. */
+  async listen(): Promise<void> {
+    this.deaf = false;
+    this.#links.take(this, this.#running);
+    await settle();
+  }
+
+  async leave(reason = 'client_closed'): Promise<void> {
+    this.#links.clients.delete(this.number);
+    this.#running.relay.closed(this.number, reason);
+    await settle();
+  }
+}
+
+/** Links that end in arrays. What a client has not taken counts as its backlog. */
+class TestLinks implements LinkPort {
+  readonly clients = new Map<SessionNumber, TestClient>();
+  running: RunningRelay | undefined;
+  #number = 0;
+  readonly #queued = new Map<SessionNumber, SeenFrame[]>();
+
+  nextNumber(): SessionNumber {
+    this.#number += 1;
+    return this.#number;
+  }
+
+  send(session: SessionNumber, type: number, channel: number, sequence: number, payload: Uint8Array): void {
+    const client = this.clients.get(session);
+    if (client === undefined) {
+      return;
+    }
+    const words = decoder.decode(payload);
+    let json: unknown;
+    try {
+      json = JSON.parse(words);
+    } catch {
+      json = undefined;
+    }
+    const queued = this.#queued.get(session) ?? [];
+    queued.push({ type, channel, sequence, text: words, json });
+    this.#queued.set(session, queued);
+    client.untaken += payload.length + 16;
+  }
+
+  flush(session: SessionNumber, mark: number): void {
+    const client = this.clients.get(session);
+    if (client === undefined) {
+      return;
+    }
+    if (mark > 0) {
+      client.marks.push(mark);
+    }
+    const world = this.running;
+    if (!client.deaf && world !== undefined) {
+      queueMicrotask(() => this.take(client, world));
+    }
+  }
+
+  take(client: TestClient, running: RunningRelay): void {
+    if (this.clients.get(client.number) !== client || client.deaf) {
+      return;
+    }
+    client.frames.push(...(this.#queued.get(client.number) ?? []));
+    this.#queued.delete(client.number);
+    client.untaken = 0;
+    const mark = client.marks.pop();
+    client.marks = [];
+    if (mark !== undefined) {
+      running.relay.taken(client.number, mark);
+    }
+  }
+
+  backlog(session: SessionNumber): number {
+    return this.clients.get(session)?.untaken ?? 0;
+  }
+
+  end(session: SessionNumber, reason: string): void {
+    const client = this.clients.get(session);
+    if (client !== undefined) {
+      client.frames.push(...(this.#queued.get(session) ?? []));
+      this.#queued.delete(session);
+      client.endedBecause = reason;
+      this.clients.delete(session);
+    }
+  }
+}
+
+function keyOf(name: string): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(name).digest());
+}
+
+function silentEvents(failures: unknown[]): RelayEvents {
+  const nothing = (): void => undefined;
+  return {
+    sessionOpened: nothing,
+    sessionClosed: nothing,
+    handshakeRefused: nothing,
+    frameReceived: nothing,
+    frameRefused: nothing,
+    posted: nothing,
+    delivered: nothing,
+    expired: nothing,
+    withheld: nothing,
+    dropped: nothing,
+    failed: (_what, error) => failures.push(error),
+  };
+}
