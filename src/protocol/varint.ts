@@ -50,6 +50,12 @@ export function writeVarint(into: Uint8Array, offset: number, value: number): nu
  */
 export function readVarint(bytes: Uint8Array, cursor: VarintCursor, end: number): number {
   const start = cursor.offset;
+  // Most varints are one byte: types apart, every field of a small frame.
+  const first = bytes[start] ?? 0x80;
+  if (first < 0x80 && start < end) {
+    cursor.offset = start + 1;
+    return first;
+  }
   let value = 0;
   let scale = 1;
   for (let at = start; at < end; at++) {
