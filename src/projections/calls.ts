@@ -1,55 +1,48 @@
 import { type Fact, foldingProjection } from './folding-projection.ts';
-import type { Projection } from './projection.ts';
-import { insertRows, json, nullableText, text, timestamp } from './rows.ts';
+import { insertRows, json, nullableText, retainedSince, text, timestamp } from './rows.ts';
 import type { CallRow } from './schema.ts';
-
-const DAY_MS = 86_400_000;
 
 /**
  * Table `calls`: one row per call, without the participants' statistics and transport updates. Old rows go as the
  * log's own do.
- *
- * @param retentionDays not longer than the log keeps calls.
  */
-export function callsProjection(retentionDays = 90): Projection {
-  return foldingProjection<CallRow>(
-    {
-      name: 'calls',
-      version: 1,
-      tables: ['calls'],
-      categories: ['call'],
-      types: ['call.offered', 'call.answered', 'call.ended'],
+export const callsProjection = foldingProjection<CallRow>(
+  {
+    name: 'calls',
+    version: 1,
+    tables: ['calls'],
+    categories: ['call'],
+    types: ['call.offered', 'call.answered', 'call.ended'],
+  },
+  {
+    async load(db, keys) {
+      const rows = await db
+        .selectFrom('calls')
+        .selectAll()
+        .where('call_key', 'in', [...keys])
+        .execute();
+      return new Map(
+        rows.map((row) => [row.call_key, { ...row, participants: JSON.stringify(row.participants) }]),
+      );
     },
-    {
-      async load(db, keys) {
-        const rows = await db
-          .selectFrom('calls')
-          .selectAll()
-          .where('call_key', 'in', [...keys])
-          .execute();
-        return new Map(
-          rows.map((row) => [row.call_key, { ...row, participants: JSON.stringify(row.participants) }]),
-        );
-      },
-      evolve: evolveCall,
-      async store(db, states) {
-        await db
-          .deleteFrom('calls')
-          .where('call_key', 'in', [...states.keys()])
-          .execute();
-        await insertRows(
-          db,
-          'calls',
-          [...states.values()].filter((row) => row !== undefined),
-        );
-      },
-      async purge(db, horizon) {
-        const oldest = timestamp(horizon - retentionDays * DAY_MS);
-        await db.deleteFrom('calls').where('offered_at', '<=', oldest).execute();
-      },
+    evolve: evolveCall,
+    async store(db, states) {
+      await db
+        .deleteFrom('calls')
+        .where('call_key', 'in', [...states.keys()])
+        .execute();
+      await insertRows(
+        db,
+        'calls',
+        [...states.values()].filter((row) => row !== undefined),
+      );
     },
-  );
-}
+    async purge(db, horizon) {
+      const oldest = retainedSince('call', horizon);
+      if (oldest !== undefined) await db.deleteFrom('calls').where('offered_at', '<=', oldest).execute();
+    },
+  },
+);
 
 export function evolveCall(row: CallRow | undefined, { event, key, at }: Fact): CallRow | undefined {
   switch (event.type) {

@@ -7,7 +7,7 @@ export interface ChannelState {
   readonly members: ReadonlyMap<string, ChannelMemberRow>;
 }
 
-/** Tables `channels` and `channel_members`, as long as somebody takes part or is listed. */
+/** Tables `channels` and `channel_members`, as long as somebody takes part. */
 export const channelsProjection = foldingProjection<ChannelState>(
   {
     name: 'channels',
@@ -67,13 +67,13 @@ function byDevice(rows: readonly ChannelMemberRow[]): Map<string, ChannelMemberR
 }
 
 /**
- * A channel that nobody takes part in and nobody is listed for is gone, with its rows: the log need not keep its stream
- * any longer, and a rebuild must not depend on whether it still does.
+ * A channel that nobody takes part in is closed, and its rows go: the log need not keep its stream any longer, and a
+ * rebuild must not depend on whether it still does.
  */
 export function evolveChannel(state: ChannelState | undefined, fact: Fact): ChannelState | undefined {
   const next = applyFact(state, fact);
   if (next === undefined) return undefined;
-  for (const member of next.members.values()) if (member.state !== 'left') return next;
+  for (const member of next.members.values()) if (member.state === 'joined') return next;
   return undefined;
 }
 

@@ -24,21 +24,12 @@ export {
   runProjections,
 } from './runner.ts';
 
-export interface Retention {
-  /** Not longer than the log keeps its journal. @default 30 */
-  readonly sessionDays?: number;
-  /** Not longer than the log keeps calls. @default 90 */
-  readonly callDays?: number;
-}
-
 /** All read models. */
-export function readModels(retention: Retention = {}): readonly Projection[] {
-  return [
-    usersProjection,
-    devicesProjection,
-    sessionsProjection(retention.sessionDays),
-    channelsProjection,
-    callsProjection(retention.callDays),
-    mailProjection,
-  ];
-}
+export const READ_MODELS: readonly Projection[] = [
+  usersProjection,
+  devicesProjection,
+  sessionsProjection,
+  channelsProjection,
+  callsProjection,
+  mailProjection,
+];

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely';
+import { categoryRetention } from '../log/retention.ts';
 import { COLUMN_TYPES, type ReadModels, type TableName } from './schema.ts';
 
 /** Rows in one statement: bounds its size, whatever a batch holds. */
@@ -9,6 +10,12 @@ const LAST_TIMESTAMP_MS = 253_402_300_799_000;
 /** A timestamptz from Unix milliseconds. */
 export function timestamp(ms: number): Date {
   return new Date(Math.min(ms, LAST_TIMESTAMP_MS));
+}
+
+/** Rows of events recorded at or before this time go, as the log drops the events; `undefined`: it keeps them. */
+export function retainedSince(category: string, horizon: number): Date | undefined {
+  const { maxAge } = categoryRetention(category);
+  return maxAge === undefined ? undefined : timestamp(horizon - maxAge * 1000);
 }
 
 /** PostgreSQL text cannot hold U+0000, a client's string can: without this a display name could stop a projection. */

@@ -1,55 +1,48 @@
 import { type Fact, foldingProjection } from './folding-projection.ts';
-import type { Projection } from './projection.ts';
-import { insertRows, json, text, timestamp } from './rows.ts';
+import { insertRows, json, retainedSince, text, timestamp } from './rows.ts';
 import type { SessionRow } from './schema.ts';
-
-const DAY_MS = 86_400_000;
 
 /**
  * Table `sessions`. The log keeps sessions for some days only; rows go by the same rule, so that a rebuild from what
  * the log still has gives the same rows.
- *
- * @param retentionDays not longer than the log keeps its journal.
  */
-export function sessionsProjection(retentionDays = 30): Projection {
-  return foldingProjection<SessionRow>(
-    {
-      name: 'sessions',
-      version: 1,
-      tables: ['sessions'],
-      categories: ['session', 'audit'],
-      types: ['session.opened', 'session.closed'],
+export const sessionsProjection = foldingProjection<SessionRow>(
+  {
+    name: 'sessions',
+    version: 1,
+    tables: ['sessions'],
+    categories: ['session', 'audit'],
+    types: ['session.opened', 'session.closed'],
+  },
+  {
+    async load(db, keys) {
+      const rows = await db
+        .selectFrom('sessions')
+        .selectAll()
+        .where('session_hash', 'in', [...keys])
+        .execute();
+      return new Map(
+        rows.map((row) => [row.session_hash, { ...row, capabilities: JSON.stringify(row.capabilities) }]),
+      );
     },
-    {
-      async load(db, keys) {
-        const rows = await db
-          .selectFrom('sessions')
-          .selectAll()
-          .where('session_hash', 'in', [...keys])
-          .execute();
-        return new Map(
-          rows.map((row) => [row.session_hash, { ...row, capabilities: JSON.stringify(row.capabilities) }]),
-        );
-      },
-      evolve: evolveSession,
-      async store(db, states) {
-        await db
-          .deleteFrom('sessions')
-          .where('session_hash', 'in', [...states.keys()])
-          .execute();
-        await insertRows(
-          db,
-          'sessions',
-          [...states.values()].filter((row) => row !== undefined),
-        );
-      },
-      async purge(db, horizon) {
-        const oldest = timestamp(horizon - retentionDays * DAY_MS);
-        await db.deleteFrom('sessions').where('opened_at', '<=', oldest).execute();
-      },
+    evolve: evolveSession,
+    async store(db, states) {
+      await db
+        .deleteFrom('sessions')
+        .where('session_hash', 'in', [...states.keys()])
+        .execute();
+      await insertRows(
+        db,
+        'sessions',
+        [...states.values()].filter((row) => row !== undefined),
+      );
     },
-  );
-}
+    async purge(db, horizon) {
+      const oldest = retainedSince('session', horizon);
+      if (oldest !== undefined) await db.deleteFrom('sessions').where('opened_at', '<=', oldest).execute();
+    },
+  },
+);
 
 export function evolveSession(row: SessionRow | undefined, { event, key, at }: Fact): SessionRow | undefined {
   switch (event.type) {
