@@ -61,3 +61,8 @@ export function isUnsupportedSection(section: string): boolean {
 function sectionOnTheWay(section: string): boolean {
   return Object.keys(UNSUPPORTED).some((name) => name.endsWith('.*') && name.startsWith(`${section}.`));
 }
+
+/** For the documentation. */
+export function unsupportedReasons(): readonly (readonly [name: string, why: string])[] {
+  return Object.entries(UNSUPPORTED);
+}

@@ -1,0 +1,8 @@
+import { renderConfigurationPage } from '../src/config/configuration-page.ts';
+import { renderMetricsPage } from '../src/telemetry/metrics-page.ts';
+
+/** The pages of `docs/` that come from tables in the code, by name. */
+export const generatedPages: ReadonlyMap<string, () => string> = new Map([
+  ['configuration', renderConfigurationPage],
+  ['metrics', renderMetricsPage],
+]);
