@@ -93,10 +93,8 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
       events.failed('post', error);
       relay.refusePost(post);
     },
-    endOfBatch: (posts) => {
-      events.posted(posts);
-      relay.flush();
-    },
+    posted: (letters, recipients) => events.posted(letters, recipients),
+    endOfBatch: () => relay.flush(),
     touched: (mailbox) => cursors.touched(mailbox),
     unread: (mail) => cursors.unread(mail),
   });
@@ -119,7 +117,6 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
       log,
       clock,
       random,
-      backend,
       links,
       accounts,
       mailboxes,

@@ -2,12 +2,15 @@
 export interface RelayEvents {
   sessionOpened(id: string, plaintext: boolean): void;
   sessionClosed(id: string, plaintext: boolean, reason: string): void;
-  handshakeRefused(reason: string): void;
   frameReceived(type: number): void;
   /** A frame was answered by ERROR. */
   frameRefused(code: string): void;
-  posted(letters: number): void;
-  delivered(type: number, redelivery: boolean): void;
+  /** Letters that became durable, and the mailbox entries that they make. */
+  posted(letters: number, recipients: number): void;
+  /** A stored frame was handed to its device's connection. */
+  sent(type: number, redelivery: boolean): void;
+  /** Mailbox entries that their device has. */
+  delivered(letters: number): void;
   expired(letters: number): void;
   withheld(type: number): void;
   /** A live-only frame was dropped: its recipient reads too slowly. */

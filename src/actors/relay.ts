@@ -7,11 +7,11 @@ import type { FactEvent } from '../log/events.ts';
 import { encodeFact } from '../log/fact-encoding.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { PresenceRefresher } from '../presence/presence-refresher.ts';
-import { toHex, utf8 } from '../protocol/bytes.ts';
-import type { CryptoBackend } from '../protocol/crypto-backend.ts';
+import { toHex } from '../protocol/bytes.ts';
 import { errorPayload } from '../protocol/errors.ts';
 import { FRAME } from '../protocol/frame-types.ts';
 import type { Clock, Random } from '../protocol/ports.ts';
+import { sessionTag } from '../telemetry/index.ts';
 import type { Accounts } from './accounts.ts';
 import type { CallFrames } from './call-frames.ts';
 import type { AbsentPoster, Desk } from './desk.ts';
@@ -28,7 +28,6 @@ import type {
 import { Session, SessionActor, type WaitingFrame } from './session.ts';
 
 const TOKEN_BYTES = 32;
-const SESSION_ID_BYTES = 16;
 /** What a session may be granted, sorted as the ACK lists it. PROTOCOL.md 11. */
 const CAPABILITIES = ['delivery-ack', 'resume'] as const;
 
@@ -36,7 +35,6 @@ export interface RelayParts {
   readonly log: EventLog;
   readonly clock: Clock;
   readonly random: Random;
-  readonly backend: CryptoBackend;
   readonly links: LinkPort;
   readonly accounts: Accounts;
   readonly mailboxes: Mailboxes;
@@ -265,8 +263,8 @@ export class Relay implements RelayPort {
   }
 
   async #open(actor: SessionActor, hello: HelloFacts, user: Session['user']): Promise<Session | undefined> {
-    const { backend, mailboxes, presence, events } = this.#parts;
-    const id = toHex(backend.blake3(utf8(actor.token)).subarray(0, SESSION_ID_BYTES));
+    const { mailboxes, presence, events } = this.#parts;
+    const id = sessionTag(actor.token);
     const capabilities = granted(hello);
     const { session: number, generation, deviceId, pattern, noiseKeyVersion } = hello;
     await this.#record(id, {
@@ -303,8 +301,11 @@ export class Relay implements RelayPort {
   #outbox(session: Session): Outbox {
     const { links, log, outboxLimits, cursors, events } = this.#parts;
     return new Outbox(session.mailbox, session, links, log, outboxLimits, {
-      released: (letters, mailbox) => cursors.released(letters, mailbox),
-      delivered: (type, again) => events.delivered(type, again),
+      released: (letters, mailbox) => {
+        events.delivered(letters.length);
+        cursors.released(letters, mailbox);
+      },
+      delivered: (type, again) => events.sent(type, again),
       withheld: (type) => events.withheld(type),
       failed: (error) => {
         events.failed('outbox', error);
@@ -374,7 +375,6 @@ export class Relay implements RelayPort {
   ): Extract<Resolution, { ok: false }> {
     actor.send('REFUSED');
     this.#actors.delete(number);
-    this.#parts.events.handshakeRefused(refusal.reason);
     return { ok: false, refusal: refusal.refusal, reason: refusal.reason };
   }
 

@@ -32,7 +32,9 @@ export interface PostOfficeEvents<P extends Poster> {
   /** The log did not take it. */
   refuse(post: Post<P>, error: unknown): void;
   /** A batch is through: flush every session that has something queued. */
-  endOfBatch(posts: number): void;
+  endOfBatch(): void;
+  /** Letters of a batch that is durable, and their recipients in sum. */
+  posted(letters: number, recipients: number): void;
   /** A letter without recipients: nobody will ever fetch it. */
   unread(mail: MailStream): void;
   /** The counters of this mailbox have changed and want to be written, some time. */
@@ -110,15 +112,18 @@ export class PostOffice<P extends Poster> {
     expiresAt: number,
   ): void {
     let index = 0;
+    let recipients = 0;
     for (const post of posts) {
       if (post.mail !== undefined) {
         this.#deliver(post, post.mail, appended[index]?.revision ?? 0, expiresAt);
         index += 1;
+        recipients += post.recipients.length;
       }
       this.#events.acknowledge(post);
     }
     this.#flushing = false;
-    this.#events.endOfBatch(posts.length);
+    this.#events.posted(index, recipients);
+    this.#events.endOfBatch();
     this.#next();
   }
 
@@ -150,7 +155,7 @@ export class PostOffice<P extends Poster> {
       this.#events.refuse(post, error);
     }
     this.#flushing = false;
-    this.#events.endOfBatch(posts.length);
+    this.#events.endOfBatch();
     this.#next();
   }
 

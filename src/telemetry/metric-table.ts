@@ -75,6 +75,11 @@ export const METRICS = {
     labels: { type: FRAME_LABELS },
     help: 'Frames not sent to clients of the older generation because those cannot read them.',
   },
+  commucat_frames_dropped_total: {
+    type: 'counter',
+    labels: { type: FRAME_LABELS },
+    help: 'Live-only frames dropped because the connection of their recipient was full.',
+  },
   commucat_errors_sent_total: {
     type: 'counter',
     labels: { code: 'open' },

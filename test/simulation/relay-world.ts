@@ -313,10 +313,10 @@ function silentEvents(failures: unknown[]): RelayEvents {
   return {
     sessionOpened: nothing,
     sessionClosed: nothing,
-    handshakeRefused: nothing,
     frameReceived: nothing,
     frameRefused: nothing,
     posted: nothing,
+    sent: nothing,
     delivered: nothing,
     expired: nothing,
     withheld: nothing,

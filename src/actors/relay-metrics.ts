@@ -1,0 +1,50 @@
+import { frameCounters, type Logger, type Metrics } from '../telemetry/index.ts';
+import type { RelayEvents } from './relay-events.ts';
+
+/** Turns what the relay reports into metrics and log lines. */
+export function meterRelay(metrics: Metrics, logger: Logger): RelayEvents {
+  const ingress = frameCounters(metrics, 'commucat_frames_ingress');
+  const withheld = frameCounters(metrics, 'commucat_frames_withheld_total');
+  const dropped = frameCounters(metrics, 'commucat_frames_dropped_total');
+  const posted = metrics.counter('commucat_relay_posted_total');
+  const enqueued = metrics.counter('commucat_relay_enqueued');
+  const delivered = metrics.counter('commucat_relay_delivered_total');
+  const redelivered = metrics.counter('commucat_relay_redelivered_total');
+  const expired = metrics.counter('commucat_relay_expired_total');
+  const plaintextSessions = metrics.counter('commucat_plaintext_sessions_total');
+  const connections = {
+    records: metrics.gauge('commucat_connections_active', { generation: 'records' }),
+    plaintext: metrics.gauge('commucat_connections_active', { generation: 'plaintext' }),
+  };
+  const of = (plaintext: boolean) => connections[plaintext ? 'plaintext' : 'records'];
+  return {
+    sessionOpened(_id, plaintext) {
+      of(plaintext).add();
+      if (plaintext) {
+        plaintextSessions.add();
+      }
+    },
+    sessionClosed(_id, plaintext, reason) {
+      of(plaintext).add(-1);
+      metrics.counter('commucat_sessions_closed_total', { reason }).add();
+    },
+    frameReceived: (type) => ingress[type]?.add(),
+    frameRefused: (code) => metrics.counter('commucat_errors_sent_total', { code }).add(),
+    posted(letters, recipients) {
+      posted.add(letters);
+      enqueued.add(recipients);
+    },
+    sent: (_type, redelivery) => {
+      if (redelivery) {
+        redelivered.add();
+      }
+    },
+    delivered: (letters) => delivered.add(letters),
+    expired: (letters) => expired.add(letters),
+    withheld: (type) => withheld[type]?.add(),
+    dropped: (type) => dropped[type]?.add(),
+    failed(what, error) {
+      logger.error({ what, err: error }, 'relay failure');
+    },
+  };
+}
