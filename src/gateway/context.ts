@@ -1,0 +1,33 @@
+import type { RelayPort } from '../actors/relay-port.ts';
+import type { ByteArena } from '../protocol/byte-arena.ts';
+import type { Clock } from '../protocol/ports.ts';
+import type { Logger } from '../telemetry/index.ts';
+import type { GatewayCounters } from './gateway-counters.ts';
+import type { ServerIdentity } from './handshake.ts';
+import type { LinkTable } from './link-table.ts';
+
+export interface LinkLimits {
+  /** From the start of `/connect` to the ACK, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
+  /** Longest frame of an established session, in bytes. */
+  readonly maxFrame: number;
+  /** Bytes on the way to the peer above which nothing more is read from it. */
+  readonly sessionBacklogBytes: number;
+  /** Time without progress of a write after which the peer is given up, in milliseconds. */
+  readonly writeStallMs: number;
+}
+
+/** What all sessions of a gateway share. */
+export interface GatewayContext {
+  readonly relay: RelayPort;
+  readonly links: LinkTable;
+  readonly identity: ServerIdentity;
+  readonly limits: LinkLimits;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly counters: GatewayCounters;
+  /** Decrypted records of all sessions lie here. */
+  readonly arena: ByteArena;
+  /** A name for an address in logs: the same for the same peer while the process lives, and no way back to it. */
+  readonly peerTag: (address: string) => string;
+}

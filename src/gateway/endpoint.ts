@@ -1,0 +1,12 @@
+/** What the table of links knows about a session, from its HELLO to its end. */
+export interface Endpoint {
+  send(type: number, channel: number, sequence: number, payload: Uint8Array): void;
+  flush(mark: number): void;
+  backlog(): number;
+  /** The relay has closed the session: what is queued leaves, then the stream ends. */
+  end(reason: string): void;
+  /** Looks at deadlines. `now`: monotonic milliseconds. */
+  tick(now: number): void;
+  /** The server stops: the peer is told, and the relay. */
+  shutDown(): void;
+}

@@ -1,0 +1,38 @@
+import { type CounterHandle, frameCounters, type HistogramHandle, type Metrics } from '../telemetry/index.ts';
+
+export type HandshakeEnd = 'established' | 'rejected' | 'abandoned';
+
+/** What the gateway counts. Sessions that open and close, and frames that arrive, are the relay's to count. */
+export class GatewayCounters {
+  readonly handshakeSeconds: HistogramHandle;
+  readonly plaintextSessions: CounterHandle;
+  readonly slowPeers: CounterHandle;
+  readonly limitedRequests: CounterHandle;
+  readonly limitedHandshakes: CounterHandle;
+  /** By frame type code. */
+  readonly egress: readonly (CounterHandle | undefined)[];
+  readonly #metrics: Metrics;
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics;
+    this.handshakeSeconds = metrics.histogram('commucat_handshake_seconds');
+    this.plaintextSessions = metrics.counter('commucat_plaintext_sessions_total');
+    this.slowPeers = metrics.counter('commucat_slow_peers_closed_total');
+    this.limitedRequests = metrics.counter('commucat_rate_limit_http');
+    this.limitedHandshakes = metrics.counter('commucat_rate_limit_connect');
+    this.egress = frameCounters(metrics, 'commucat_frames_egress');
+  }
+
+  handshake(pattern: 'XK' | 'IK' | 'unknown', result: HandshakeEnd): void {
+    this.#metrics.counter('commucat_handshakes_total', { pattern, result }).add();
+  }
+
+  handshakeFailed(reason: string): void {
+    this.#metrics.counter('commucat_handshakes_rejected_total', { reason }).add();
+  }
+
+  /** An ERROR that the gateway itself sends. */
+  errorSent(code: string): void {
+    this.#metrics.counter('commucat_errors_sent_total', { code }).add();
+  }
+}

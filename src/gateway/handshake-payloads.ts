@@ -1,0 +1,92 @@
+import type { EstablishedFacts, HandshakeRefusal, UserSnapshot } from '../actors/relay-port.ts';
+import { toHex, utf8 } from '../protocol/bytes.ts';
+import { certificateToJson } from '../protocol/certificate.ts';
+import { handshakeErrorPayload, pairingRequiredPayload } from '../protocol/errors.ts';
+import { canonicalJson, type JsonObject } from '../protocol/json.ts';
+import { PROTOCOL_VERSION, SUPPORTED_VERSIONS } from '../protocol/limits.ts';
+import { type NoiseKey, noiseKeysJson, rfc3339 } from './noise-keys.ts';
+
+/** What the server says before anything is encrypted by records; keys in ascending order, as the reference emits them. */
+
+/** The JSON inside Noise message 2. PROTOCOL.md 3.5. */
+export function identityPayload(domain: string, sessionToken: string, user: UserSnapshot): Uint8Array {
+  return encode({
+    domain,
+    protocol_version: PROTOCOL_VERSION,
+    session: sessionToken,
+    user: userJson(user),
+    user_id: user.id,
+  });
+}
+
+/** AUTH of the server. PROTOCOL.md 3.10. */
+export function authPayload(
+  deviceId: string,
+  sessionToken: string,
+  serverStatic: Uint8Array,
+  message2: Uint8Array,
+): Uint8Array {
+  return encode({
+    device_id: deviceId,
+    handshake: toHex(message2),
+    protocol_version: PROTOCOL_VERSION,
+    server_static: toHex(serverStatic),
+    session: sessionToken,
+    supported_versions: SUPPORTED_VERSIONS,
+  });
+}
+
+export interface AcknowledgementFacts {
+  readonly established: EstablishedFacts;
+  readonly usedKey: NoiseKey;
+  readonly activeKeys: readonly NoiseKey[];
+  readonly keepaliveSeconds: number;
+}
+
+/** The handshake ACK. PROTOCOL.md 3.10, 11.1 to 11.3. */
+export function acknowledgementPayload(facts: AcknowledgementFacts): Uint8Array {
+  const { established, usedKey } = facts;
+  const { certificate, inbox, resume, user } = established;
+  return encode({
+    handshake: 'ok',
+    session: established.sessionToken,
+    user_id: user.id,
+    user: userJson(user),
+    pairing_required: established.pairingRequired,
+    device_ca_public: toHex(established.authority),
+    certificate: {
+      serial: certificate.serial,
+      issued_at: certificate.issuedAt,
+      expires_at: certificate.expiresAt,
+    },
+    device_certificate: certificateToJson(certificate),
+    noise_public: toHex(usedKey.keyPair.publicKey),
+    noise_keys: noiseKeysJson(facts.activeKeys),
+    noise_key_version: usedKey.version,
+    noise_rotates_at: rfc3339(usedKey.rotatesAt),
+    noise_expires_at: rfc3339(usedKey.expiresAt),
+    keepalive_interval: facts.keepaliveSeconds,
+    capabilities: established.capabilities,
+    ...(inbox === undefined ? {} : { inbox: { confirmed: inbox.confirmed, next: inbox.next } }),
+    ...(resume === undefined ? {} : { resume: { received: resume.received } }),
+  });
+}
+
+/** The ERROR that answers what the relay refused. PROTOCOL.md 3.12. */
+export function refusalPayload(refusal: HandshakeRefusal): Uint8Array {
+  return refusal === 'pairing required' ? pairingRequiredPayload() : handshakeErrorPayload(refusal);
+}
+
+function userJson(user: UserSnapshot): JsonObject {
+  return {
+    avatar_url: user.avatarUrl,
+    display_name: user.displayName,
+    handle: user.handle,
+    id: user.id,
+    user_id: user.id,
+  };
+}
+
+function encode(value: JsonObject): Uint8Array {
+  return utf8(canonicalJson(value));
+}

@@ -1,0 +1,147 @@
+import {
+  constants,
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { TLSSocket } from 'node:tls';
+import type { CancelTimer } from '../protocol/ports.ts';
+import type { GatewayContext } from './context.ts';
+import { BINARY_HEAD, type Doorman } from './doorman.ts';
+import { HandshakeDriver } from './handshake-driver.ts';
+import type { HttpRoutes } from './http-routes.ts';
+import { Http2Transport } from './http2-transport.ts';
+import type { HttpAnswer } from './problem.ts';
+
+/** Window of each stream: a client that waits until a whole frame fits must not wait forever. PROTOCOL.md 7.5. */
+const STREAM_WINDOW = 1_048_576;
+/** Window of a connection, so that one stream that is not read cannot stop all others. */
+const CONNECTION_WINDOW = 4 * STREAM_WINDOW;
+const MAX_STREAMS = 128;
+const MAX_HEADER_BYTES = 16_384;
+const MAX_HEADER_PAIRS = 64;
+/** How often connections are looked at: one without streams or without an answer to the last ping is closed. */
+const SWEEP_MS = 30_000;
+
+interface Connection {
+  readonly session: ServerHttp2Session;
+  readonly address: string;
+  streams: number;
+  /** Sweeps in a row without any stream. */
+  idleSweeps: number;
+  awaitsPong: boolean;
+}
+
+/** HTTP/2: sessions and plain requests over connections whose TLS handshake is done. */
+export class Http2Door {
+  readonly #context: GatewayContext;
+  readonly #doorman: Doorman;
+  readonly #routes: HttpRoutes;
+  readonly #server: Http2Server;
+  readonly #connections = new Map<ServerHttp2Session, Connection>();
+  #cancelSweep: CancelTimer;
+
+  constructor(context: GatewayContext, doorman: Doorman, routes: HttpRoutes) {
+    this.#context = context;
+    this.#doorman = doorman;
+    this.#routes = routes;
+    this.#server = createServer({
+      maxHeaderListPairs: MAX_HEADER_PAIRS,
+      settings: {
+        initialWindowSize: STREAM_WINDOW,
+        maxConcurrentStreams: MAX_STREAMS,
+        maxHeaderListSize: MAX_HEADER_BYTES,
+      },
+    });
+    this.#server.on('session', (session) => this.#onSession(session));
+    // Not the 'request' event: its objects cost memory and a turn per stream.
+    this.#server.on('stream', (stream, headers) => this.#onStream(stream, headers));
+    this.#server.on('sessionError', (error) => context.logger.debug({ err: error }, 'HTTP/2 session error'));
+    this.#cancelSweep = context.clock.after(SWEEP_MS, () => this.#sweep());
+  }
+
+  accept(socket: TLSSocket): void {
+    this.#server.emit('connection', socket);
+  }
+
+  /** Announces the end on every connection; each closes with its last stream. */
+  stop(): void {
+    this.#cancelSweep();
+    for (const { session } of this.#connections.values()) session.close();
+  }
+
+  #onSession(session: ServerHttp2Session): void {
+    session.setLocalWindowSize(CONNECTION_WINDOW);
+    const address = session.socket.remoteAddress ?? '';
+    this.#connections.set(session, { session, address, streams: 0, idleSweeps: 0, awaitsPong: false });
+    session.on('close', () => this.#connections.delete(session));
+  }
+
+  #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    const connection =
+      stream.session === undefined ? undefined : this.#connections.get(stream.session as ServerHttp2Session);
+    if (connection === undefined) {
+      stream.on('error', () => undefined);
+      stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      return;
+    }
+    connection.streams += 1;
+    stream.on('close', () => {
+      connection.streams -= 1;
+    });
+    const method = headers[':method'] ?? '';
+    const target = headers[':path'] ?? '';
+    const { address } = connection;
+    const admission = this.#doorman.admit({ method, target, headers, address });
+    switch (admission.kind) {
+      case 'session':
+        stream.respond({ ':status': 200, ...BINARY_HEAD });
+        new HandshakeDriver(this.#context, new Http2Transport(stream, this.#context.clock), {
+          address,
+          userAgent: headers['user-agent'] ?? '',
+        });
+        return;
+      case 'empty':
+        answerStream(stream, method, { status: 200, headers: BINARY_HEAD, body: '' });
+        return;
+      case 'refused':
+        answerStream(stream, method, admission.answer);
+        return;
+      case 'route':
+        void this.#routes
+          .answer({ method, path: admission.path, address })
+          .then((answer) => answerStream(stream, method, answer));
+    }
+  }
+
+  #sweep(): void {
+    for (const connection of this.#connections.values()) {
+      if (connection.streams > 0) connection.idleSweeps = 0;
+      else connection.idleSweeps += 1;
+      if (connection.awaitsPong) connection.session.destroy();
+      else if (connection.idleSweeps > 1) connection.session.close();
+      else ping(connection);
+    }
+    this.#cancelSweep = this.#context.clock.after(SWEEP_MS, () => this.#sweep());
+  }
+}
+
+/** Finds peers that vanished without a word; client stacks answer by themselves. PROTOCOL.md 2.8. */
+function ping(connection: Connection): void {
+  if (connection.session.destroyed) return;
+  connection.awaitsPong = connection.session.ping((error) => {
+    if (error === null) connection.awaitsPong = false;
+  });
+}
+
+/** A whole response; a request body that is still coming is refused. */
+function answerStream(stream: ServerHttp2Stream, method: string, answer: HttpAnswer): void {
+  stream.on('error', () => undefined);
+  if (stream.destroyed) return;
+  const endStream = answer.body === '' || method === 'HEAD';
+  stream.respond({ ':status': answer.status, ...answer.headers }, { endStream });
+  if (!endStream) stream.end(answer.body);
+  stream.close(constants.NGHTTP2_NO_ERROR);
+}

@@ -1,0 +1,213 @@
+import type { Generation, SessionNumber } from '../actors/relay-port.ts';
+import { decodeErrorPayload, errorPayload } from '../protocol/errors.ts';
+import { FrameError } from '../protocol/frame.ts';
+import { FrameDecoder } from '../protocol/frame-decoder.ts';
+import { FRAME } from '../protocol/frame-types.ts';
+import type { HandshakeResult } from '../protocol/noise.ts';
+import { RecordError, RecordOpener, RecordSealer } from '../protocol/record.ts';
+import type { GatewayContext } from './context.ts';
+import type { Endpoint } from './endpoint.ts';
+import { Outgoing } from './outgoing.ts';
+import type { Transport, TransportHandler } from './transport.ts';
+
+/** Time for the last words to a slow peer before the stream is reset, in milliseconds. */
+const LAST_WORDS_MS = 1_000;
+
+export interface LinkFacts {
+  readonly session: SessionNumber;
+  /** Its name in logs. */
+  readonly tag: string;
+  readonly generation: Generation;
+  readonly ciphers: Pick<HandshakeResult, 'send' | 'receive'>;
+  /** Sequence of the next ACK or ERROR. */
+  readonly controlSequence: number;
+}
+
+/**
+ * An established session's connection: records and frames in both directions. PROTOCOL.md 4, 6.
+ *
+ * Every chunk is decrypted, decoded and handed to the relay within the turn in which it arrived. What the relay sends is
+ * collected until `flush`, which makes one write of it. Reading stops while the peer takes less than it causes.
+ */
+export class Link implements Endpoint, TransportHandler {
+  readonly #context: GatewayContext;
+  readonly #transport: Transport;
+  readonly #facts: LinkFacts;
+  readonly #opener: RecordOpener | undefined;
+  readonly #decoder: FrameDecoder;
+  readonly #outgoing: Outgoing;
+  #open = true;
+  #controlSequence: number;
+  /** Bytes given to the transport that it has not taken. */
+  #inTransport = 0;
+  /** When the transport last took something, or began to have something; monotonic milliseconds. */
+  #progressAt = 0;
+  /** A mark without bytes of its own: it is reached when the transport has taken everything before it. */
+  #trailingMark = 0;
+  #paused = false;
+
+  constructor(context: GatewayContext, transport: Transport, facts: LinkFacts) {
+    this.#context = context;
+    this.#transport = transport;
+    this.#facts = facts;
+    this.#controlSequence = facts.controlSequence;
+    this.#decoder = new FrameDecoder({ maxFrameLength: context.limits.maxFrame });
+    const records = facts.generation === 'records';
+    this.#opener = records ? new RecordOpener(facts.ciphers.receive, context.arena) : undefined;
+    this.#outgoing = new Outgoing(records ? new RecordSealer(facts.ciphers.send) : undefined);
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (!this.#open) return;
+    try {
+      if (this.#opener === undefined) this.#readFrames(chunk);
+      else this.#readRecords(this.#opener, chunk);
+    } catch (error) {
+      if (error instanceof RecordError) this.#close('record', error.code);
+      else if (error instanceof FrameError) this.#sayAndClose('decode', decodeErrorPayload(), error.kind);
+      else throw error;
+    }
+  }
+
+  onEnd(): void {
+    this.#close('client_closed');
+  }
+
+  onClosed(): void {
+    this.#close('connection_lost');
+  }
+
+  send(type: number, channel: number, sequence: number, payload: Uint8Array): void {
+    if (!this.#open) return;
+    this.#outgoing.append(type, channel, sequence, payload);
+    this.#context.counters.egress[type]?.add();
+    if (type === FRAME.ACK || type === FRAME.ERROR) this.#controlSequence = (sequence + 1) >>> 0;
+  }
+
+  flush(mark: number): void {
+    if (!this.#open) return;
+    const bytes = this.#write(mark);
+    if (bytes === 0 && mark > 0) this.#reachWithoutBytes(mark);
+    if (!this.#paused && this.backlog() > this.#context.limits.sessionBacklogBytes) {
+      this.#paused = true;
+      this.#transport.pause();
+    }
+  }
+
+  backlog(): number {
+    return this.#inTransport + this.#outgoing.bytes;
+  }
+
+  end(reason: string): void {
+    if (this.#open) this.#finish(reason);
+  }
+
+  tick(now: number): void {
+    if (!this.#open || this.#inTransport === 0) return;
+    if (now - this.#progressAt < this.#context.limits.writeStallMs) return;
+    this.#context.counters.slowPeers.add();
+    this.#sayAndClose('slow_peer', errorPayload('slow_peer', 'the connection takes nothing any more'));
+    const { clock } = this.#context;
+    clock.after(LAST_WORDS_MS, () => this.#transport.reset());
+  }
+
+  shutDown(): void {
+    if (!this.#open) return;
+    this.#sayAndClose(
+      'shutting_down',
+      errorPayload('shutting_down', 'the server is stopping; connect again'),
+    );
+  }
+
+  #readRecords(opener: RecordOpener, chunk: Uint8Array): void {
+    opener.push(chunk);
+    for (;;) {
+      const plaintext = opener.next();
+      if (plaintext === undefined) return;
+      this.#readFrames(plaintext);
+      if (!this.#open) return;
+    }
+  }
+
+  #readFrames(bytes: Uint8Array): void {
+    const { relay } = this.#context;
+    const { session } = this.#facts;
+    const decoder = this.#decoder;
+    decoder.push(bytes);
+    for (;;) {
+      const frame = decoder.next();
+      if (frame === undefined) return;
+      relay.frame(session, frame.type, frame.channel, frame.sequence, frame.payload);
+      // The relay may have ended the session because of this very frame.
+      if (!this.#open) return;
+    }
+  }
+
+  /** One write of everything that waits. Returns its bytes. */
+  #write(mark: number): number {
+    const chunks = this.#outgoing.take();
+    let bytes = 0;
+    for (const chunk of chunks) bytes += chunk.length;
+    if (bytes === 0) return 0;
+    if (this.#inTransport === 0) this.#progressAt = this.#context.clock.monotonic();
+    this.#inTransport += bytes;
+    this.#transport.write(chunks, () => this.#taken(bytes, mark));
+    return bytes;
+  }
+
+  #taken(bytes: number, mark: number): void {
+    this.#inTransport -= bytes;
+    if (!this.#open) return;
+    const { clock, limits, relay } = this.#context;
+    const { session } = this.#facts;
+    if (this.#inTransport > 0) this.#progressAt = clock.monotonic();
+    if (mark > 0) relay.taken(session, mark);
+    if (this.#inTransport === 0 && this.#trailingMark > 0) {
+      const trailing = this.#trailingMark;
+      this.#trailingMark = 0;
+      relay.taken(session, trailing);
+    }
+    if (this.#paused && this.#open && this.backlog() < limits.sessionBacklogBytes / 2) {
+      this.#paused = false;
+      this.#transport.resume();
+      relay.writable(session);
+    }
+  }
+
+  #reachWithoutBytes(mark: number): void {
+    if (this.#inTransport > 0) {
+      this.#trailingMark = mark;
+      return;
+    }
+    const { clock, relay } = this.#context;
+    clock.soon(() => {
+      if (this.#open) relay.taken(this.#facts.session, mark);
+    });
+  }
+
+  /** Tells the peer why, then closes. */
+  #sayAndClose(reason: string, payload: Uint8Array, detail?: string): void {
+    this.send(FRAME.ERROR, 0, this.#controlSequence, payload);
+    this.#context.counters.errorSent(reason);
+    this.#close(reason, detail);
+  }
+
+  /** The end that begins here, not at the relay. Once. */
+  #close(reason: string, detail?: string): void {
+    if (!this.#open) return;
+    this.#finish(reason, detail);
+    this.#context.relay.closed(this.#facts.session, reason);
+  }
+
+  /** What waits leaves, the stream ends cleanly, the keys are gone. */
+  #finish(reason: string, detail?: string): void {
+    const { ciphers, session, tag } = this.#facts;
+    this.#open = false;
+    this.#write(0);
+    this.#transport.end();
+    ciphers.send.destroy();
+    ciphers.receive.destroy();
+    this.#context.links.delete(session);
+    this.#context.logger.info({ session: tag, reason, detail }, 'session closed');
+  }
+}
