@@ -158,7 +158,7 @@ reach = "nobody"
   });
   const sorted = [...problems].sort((a, b) => (a.line ?? 1000) - (b.line ?? 1000));
   assert.deepEqual(sorted, [
-    { file, line: 5, key: 'server.keepalive', found: '"soon"', allowed: 'a whole number from 2 to 31536000' },
+    { file, line: 5, key: 'server.keepalive', found: '"soon"', allowed: 'a whole number from 1 to 31536000' },
     { file, line: 6, key: 'server.auto_approve_devices', found: '"yes"', allowed: 'true or false' },
     {
       file,
