@@ -115,12 +115,12 @@ function payloadOf(vector: VectorCase): Uint8Array {
  */
 function checkDecode(vector: VectorCase, input: Uint8Array): void {
   for (const chunks of [[input], Array.from(input, (byte) => Uint8Array.of(byte))]) {
-    const { frames: decoded, error, buffered } = decodeAll(chunks, true);
+    const { frames: decoded, error, consumed } = decodeAll(chunks, true);
     if (vector.ok === true) {
       const [frame] = decoded;
       assert.ok(frame, 'no frame was decoded');
       checkFrame(vector, frame);
-      if (typeof vector.consumed === 'number') assert.equal(input.length - buffered, vector.consumed);
+      if (typeof vector.consumed === 'number') assert.equal(consumed, vector.consumed);
       continue;
     }
     assert.equal(decoded.length, 0, 'a frame was decoded');
@@ -175,45 +175,51 @@ function rawFrame(vector: VectorCase, payload: Uint8Array): Uint8Array {
 function checkStream(vector: VectorCase): void {
   const input = bytes(vector, 'hex');
   const expected = vector.frames as readonly VectorCase[];
-  const { frames: decoded, error, buffered } = decodeAll([input]);
+  const { frames: decoded, error, consumed } = decodeAll([input]);
   assert.equal(decoded.length, expected.length);
   for (const [index, frame] of decoded.entries()) checkFrame(expected[index] ?? {}, frame);
   const rest = vector.rest_error;
-  if (typeof rest !== 'string') assert.equal(buffered, 0);
+  if (typeof rest !== 'string') assert.equal(consumed, input.length);
   else if (rest !== 'UnexpectedEof') assert.ok(isRefusal(rest)(error), `got ${error}`);
   else if (isComplete(input.subarray(number(vector, 'rest_offset')))) assert.match(kindOf(error), /_body$/);
   else {
     assert.equal(error, undefined);
-    assert.equal(input.length - buffered, number(vector, 'rest_offset'));
+    assert.equal(consumed, number(vector, 'rest_offset'));
   }
 }
 
 interface Decoded {
   readonly frames: readonly Frame[];
   readonly error: unknown;
-  /** Bytes behind the last frame. */
-  readonly buffered: number;
+  /** Bytes of the frames. */
+  readonly consumed: number;
 }
 
 /** Decodes as a session does: frames first, then the JSON of those types that carry it. */
 function decodeAll(chunks: readonly Uint8Array[], onlyFirst = false): Decoded {
   const decoder = new FrameDecoder();
   const decoded: Frame[] = [];
+  let pushed = 0;
+  const result = (error: unknown): Decoded => ({
+    frames: decoded,
+    error,
+    consumed: pushed - decoder.buffered,
+  });
   try {
     for (const chunk of chunks) {
       decoder.push(chunk);
-      while (!(onlyFirst && decoded.length > 0)) {
-        const frame = decoder.next();
-        if (frame === undefined) break;
+      pushed += chunk.length;
+      for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
         if (frameTypeOf(frame.type)?.payload === 'json') parseJson(frame.payload);
         decoded.push(frame);
+        if (onlyFirst) return result(undefined);
       }
     }
   } catch (error) {
     if (!(error instanceof CommuCatError)) throw error;
-    return { frames: decoded, error, buffered: decoder.buffered };
+    return result(error);
   }
-  return { frames: decoded, error: undefined, buffered: decoder.buffered };
+  return result(undefined);
 }
 
 function isRefusal(expected: string): (error: unknown) => boolean {
