@@ -54,7 +54,7 @@ export const SCHEMA = {
       ),
       keepalive: integer(
         60,
-        [2, YEAR_SECONDS],
+        [1, YEAR_SECONDS],
         'Lifetime of a session token, in seconds. Half of it, at least 5, is published as the keepalive interval.',
         {
           env: 'COMMUCAT_KEEPALIVE',
