@@ -14,7 +14,7 @@ import {
 
 /**
  * What the clients of wire generation G1 survive. They end, or lose the rest of their receive buffer, over frames that
- * they do not understand, so a server must not send those. PROTOCOL.md 7.3.
+ * they do not understand, so a server must not send those. PROTOCOL.md 10.3.
  */
 
 const offer = decoder(OlderCallOffer);

@@ -22,7 +22,7 @@ export interface UserHints {
 /** HELLO, PROTOCOL.md 3.4: checked for form only. */
 export interface HelloMessage {
   readonly protocolVersion: number;
-  /** True when the client sent `supported_versions`; the older generation never does. PROTOCOL.md 7.6. */
+  /** True when the client sent `supported_versions`; the older generation never does. PROTOCOL.md 10.1. */
   readonly namesVersions: boolean;
   readonly pattern: HandshakePattern;
   readonly deviceId: string;
