@@ -48,8 +48,13 @@ export class Leadership implements AsyncDisposable {
     return this.#db.transaction().execute(work);
   }
 
-  /** Closing the connection gives the lock back, whatever state it was in. */
+  /** Gives the lock back and closes the connection, which would give it back too, only later. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.lost.aborted) {
+      await this.#client.query('select pg_advisory_unlock($1, $2)', [...LOCK]).catch((error: unknown) => {
+        this.#lost.abort(error);
+      });
+    }
     this.#client.release(true);
   }
 }

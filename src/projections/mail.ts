@@ -41,15 +41,12 @@ interface LetterFacts {
   readonly expiresAt: number;
 }
 
-interface WaitingLetter {
-  readonly inboxNumber: number;
-  readonly letter: LetterFacts;
-}
-
 /** One mailbox during one batch. */
 interface Inbox {
-  /** In the order of posting; those before `front` are confirmed. */
-  readonly letters: WaitingLetter[];
+  readonly device: string;
+  /** In the order of posting, each with its number at the same index; those before `front` are confirmed. */
+  readonly letters: LetterFacts[];
+  readonly numbers: number[];
   front: number;
   advanced: InboxAdvanced | undefined;
   advancedAt: number;
@@ -65,11 +62,13 @@ const INBOX_PREFIX = 'inbox-'.length;
  * look-ups and never become a row.
  */
 class MailBatch implements ProjectionBatch {
-  readonly #inboxes = new Map<string, Inbox>();
+  readonly #byDevice = new Map<string, Inbox>();
+  /** The same by the name of the stream, which then need not be cut for each event. */
+  readonly #byStream = new Map<string, Inbox>();
   #waiting = 0;
 
   get held(): number {
-    return this.#waiting + this.#inboxes.size;
+    return this.#waiting + this.#byDevice.size;
   }
 
   add(event: RecordedEvent): void {
@@ -89,38 +88,30 @@ class MailBatch implements ProjectionBatch {
       expiresAt: mail.expiresAt * 1000,
     };
     for (const { device, inboxNumber } of mail.recipients) {
-      this.#inbox(device).letters.push({ inboxNumber, letter });
+      const inbox = this.#inbox(device);
+      inbox.letters.push(letter);
+      inbox.numbers.push(inboxNumber);
       this.#waiting += 1;
     }
   }
 
   #advanced(event: RecordedEvent): void {
     const advanced = decodeInboxAdvanced(event.data);
-    const inbox = this.#inbox(event.stream.slice(INBOX_PREFIX));
+    let inbox = this.#byStream.get(event.stream);
+    if (inbox === undefined) {
+      inbox = this.#inbox(event.stream.slice(INBOX_PREFIX));
+      this.#byStream.set(event.stream, inbox);
+    }
     inbox.advanced = advanced;
     inbox.advancedAt = event.recordedAt;
-    const { letters } = inbox;
-    let { front } = inbox;
-    for (let first = letters[front]; first !== undefined; first = letters[front]) {
-      if (serialAfter(first.inboxNumber, advanced.confirmed)) break;
-      front += 1;
-    }
-    this.#waiting -= front - inbox.front;
-    if (front === letters.length) {
-      letters.length = 0;
-      front = 0;
-    } else if (front >= COMPACT_AT) {
-      letters.splice(0, front);
-      front = 0;
-    }
-    inbox.front = front;
+    this.#waiting -= dropConfirmed(inbox, advanced.confirmed);
   }
 
   #inbox(device: string): Inbox {
-    let inbox = this.#inboxes.get(device);
+    let inbox = this.#byDevice.get(device);
     if (inbox === undefined) {
-      inbox = { letters: [], front: 0, advanced: undefined, advancedAt: 0 };
-      this.#inboxes.set(device, inbox);
+      inbox = { device, letters: [], numbers: [], front: 0, advanced: undefined, advancedAt: 0 };
+      this.#byDevice.set(device, inbox);
     }
     return inbox;
   }
@@ -128,12 +119,19 @@ class MailBatch implements ProjectionBatch {
   async write(db: Transaction<ReadModels>, horizon: number): Promise<void> {
     const offsets: InboxOffsetRow[] = [];
     const letters: RelayQueueRow[] = [];
-    for (const [device, inbox] of this.#inboxes) {
-      if (inbox.advanced !== undefined) offsets.push(offsetRow(device, inbox.advanced, inbox.advancedAt));
-      for (let at = inbox.front; at < inbox.letters.length; at += 1) {
-        const waiting = inbox.letters[at];
-        if (waiting !== undefined && waiting.letter.expiresAt > horizon)
-          letters.push(letterRow(device, waiting));
+    for (const {
+      device,
+      letters: waiting,
+      numbers,
+      front,
+      advanced,
+      advancedAt,
+    } of this.#byDevice.values()) {
+      if (advanced !== undefined) offsets.push(offsetRow(device, advanced, advancedAt));
+      for (let at = front; at < waiting.length; at += 1) {
+        const [letter, number] = [waiting[at], numbers[at]];
+        if (letter === undefined || number === undefined || letter.expiresAt <= horizon) continue;
+        letters.push(letterRow(device, number, letter));
       }
     }
     for (const chunk of chunksOf(offsets)) await storeOffsets(db, chunk);
@@ -143,12 +141,31 @@ class MailBatch implements ProjectionBatch {
   }
 }
 
+/** Passes over the letters at the front that are confirmed; returns how many. */
+function dropConfirmed(inbox: Inbox, confirmed: number): number {
+  const { letters, numbers } = inbox;
+  const before = inbox.front;
+  let front = before;
+  for (let number = numbers[front]; number !== undefined; number = numbers[front]) {
+    if (serialAfter(number, confirmed)) break;
+    front += 1;
+  }
+  const dropped = front - before;
+  if (front === letters.length || front >= COMPACT_AT) {
+    letters.splice(0, front);
+    numbers.splice(0, front);
+    front = 0;
+  }
+  inbox.front = front;
+  return dropped;
+}
+
 function offsetRow(device: string, advanced: InboxAdvanced, at: number): InboxOffsetRow {
   const { confirmed, next, received } = advanced;
   return { device_id: device, confirmed, next, received, updated_at: timestamp(at) };
 }
 
-function letterRow(device: string, { inboxNumber, letter }: WaitingLetter): RelayQueueRow {
+function letterRow(device: string, inboxNumber: number, letter: LetterFacts): RelayQueueRow {
   return {
     device_id: device,
     inbox_number: inboxNumber,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import pg from 'pg';
+import { Client } from 'pg';
 import type { ProjectionLogger } from './ports.ts';
 
 /** Recorded in the database; not to be renamed. */
@@ -29,7 +29,7 @@ export async function migrate(
 ): Promise<readonly string[]> {
   // Loaded on use: it brings a TypeScript loader along, which nobody else needs.
   const { runner } = await import('node-pg-migrate');
-  const client = new pg.Client({ connectionString: dsn, connectionTimeoutMillis: 10_000, keepAlive: true });
+  const client = new Client({ connectionString: dsn, connectionTimeoutMillis: 10_000, keepAlive: true });
   // A broken connection also rejects the statement that waits on it.
   client.on('error', (error) => logger.warn({ err: error }, 'migration connection failed'));
   try {

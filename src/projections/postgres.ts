@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { type CustomTypesConfig, Pool, types as pgTypes } from 'pg';
 
 export interface PostgresOptions {
   /** Holds a password: never logged. */
@@ -14,20 +14,20 @@ export interface PostgresOptions {
 const INT8 = 20;
 
 /** bigint columns hold positions, revisions and 32-bit numbers, all below 2^53; as strings they would compare wrongly. */
-const types: pg.CustomTypesConfig = {
+const types: CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
     oid === INT8 && format !== 'binary'
       ? Number
-      : pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
+      : pgTypes.getTypeParser(oid, format as 'text')) as CustomTypesConfig['getTypeParser'],
 };
 
 /**
  * A pool of connections to PostgreSQL; connects on first use. Everything that waits has a deadline: connecting,
  * statements, transactions that nobody ends, peers that are gone without a word.
  */
-export function openPostgres(options: PostgresOptions): pg.Pool {
+export function openPostgres(options: PostgresOptions): Pool {
   const statementTimeout = options.statementTimeoutMs ?? 30_000;
-  const pool = new pg.Pool({
+  const pool = new Pool({
     connectionString: options.dsn,
     max: options.maxConnections ?? 8,
     connectionTimeoutMillis: 10_000,

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import pg from 'pg';
+import { Client } from 'pg';
 import { startEmbeddedPostgres } from '../../src/projections/index.ts';
 import { systemClock, systemRandom } from '../../src/system/index.ts';
 import { postgresProblem } from './projections-support.ts';
@@ -14,7 +14,7 @@ let directory: string;
 const start = () => startEmbeddedPostgres({ directory, clock: systemClock, random: systemRandom });
 
 async function ask(dsn: string, text: string): Promise<unknown> {
-  const client = new pg.Client({ connectionString: dsn });
+  const client = new Client({ connectionString: dsn });
   client.on('error', () => undefined);
   await client.connect();
   try {

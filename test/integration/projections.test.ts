@@ -360,6 +360,28 @@ test('given a log whose delivered mail is gone, when the rows are dropped and bu
   assert.deepEqual(await dump(pool), incremental);
 });
 
+test('given room for three entries only, when the log is read in many small batches, then the rows are the same', {
+  skip,
+}, async () => {
+  const channel = { number: 7, creator: 'a', relay: true, open: false, listed: ['b'], admitted: ['c'] };
+  for (let round = 0; round < 3; round += 1) {
+    await facts('channel-k', { type: 'channel.opened', ...channel }, { type: 'channel.joined', device: 'b' });
+    for (const device of ['a', 'b', 'c']) await facts('channel-k', { type: 'channel.left', device });
+    await facts('channel-k', { type: 'channel.joined', device: 'late' });
+    await facts(
+      `channel-l${round}`,
+      { type: 'channel.opened', ...channel },
+      { type: 'channel.left', device: 'c' },
+    );
+    await traffic(round * 20 + 1, round * 20 + 20);
+  }
+  await rebuildProjections({ ...options(), maxHeld: 3 });
+  const inSmallBatches = await dump(pool);
+  assert.equal(inSmallBatches.channels?.length, 3);
+  await rebuildProjections(options());
+  assert.deepEqual(await dump(pool), inSmallBatches);
+});
+
 test('given PostgreSQL goes away, when it comes back, then the projections catch up and nothing is doubled', {
   skip,
 }, async () => {
