@@ -1,7 +1,7 @@
 import { serialAfter, serialDistance } from '../protocol/serial.ts';
 import { Deque } from './deque.ts';
 import type { Letter } from './letter.ts';
-import type { Outbox } from './outbox.ts';
+import type { LiveOutbox } from './live-outbox.ts';
 
 /** What `Mailbox.confirm` found: how many letters are done, or that the number was never sent. */
 export type Confirmation =
@@ -15,7 +15,7 @@ export type Confirmation =
 export class Mailbox {
   readonly device: string;
   /** The live session's outbox. */
-  outbox: Outbox | undefined;
+  outbox: LiveOutbox | undefined;
   /** Highest inbox number that the device has. */
   #confirmed = 0;
   /** Inbox number of the first letter of the queue, or of the next one to come. */

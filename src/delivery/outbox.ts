@@ -5,6 +5,7 @@ import { FRAME } from '../protocol/frame-types.ts';
 import { serialAfter, serialDistance, serialNext } from '../protocol/serial.ts';
 import type { Downstream, Recipient } from './downstream.ts';
 import type { Letter } from './letter.ts';
+import type { LiveOutbox } from './live-outbox.ts';
 import type { Mailbox } from './mailbox.ts';
 
 export interface OutboxLimits {
@@ -32,7 +33,7 @@ export interface OutboxEvents {
  * the log in pages, while new ones only queue up; `live`: a letter goes out in the turn in which it became durable.
  * It falls back to `behind` whenever the window or the link is full.
  */
-export class Outbox {
+export class Outbox implements LiveOutbox {
   readonly #mailbox: Mailbox;
   readonly #recipient: Recipient;
   readonly #link: Downstream;

@@ -173,8 +173,14 @@ export const METRICS = {
   },
   commucat_projection_failures_total: {
     type: 'counter',
-    labels: { projection: 'open' },
-    help: 'Batches that a read model could not write; they are tried again.',
+    labels: { kind: ['poison', 'outage'] },
+    help: 'Read models that stopped at an event they cannot handle (poison), and failures of the database (outage).',
+  },
+  commucat_projection_write_seconds: {
+    type: 'histogram',
+    labels: {},
+    help: 'Duration of the transactions that bring read models up to date.',
+    buckets: SECONDS,
   },
 } as const satisfies Readonly<Record<`commucat_${string}`, Metric>>;
 

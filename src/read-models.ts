@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import type pg from 'pg';
+import { type Config, postgresChoice } from './config/index.ts';
+import type { EventLog } from './log/event-log.ts';
+import {
+  migrate,
+  openPostgres,
+  type ProjectionRunner,
+  type ProjectionStatus,
+  READ_MODELS,
+  runProjections,
+  startEmbeddedPostgres,
+} from './projections/index.ts';
+import type { CancelTimer, Clock, Random } from './protocol/ports.ts';
+import type { Logger, Metrics } from './telemetry/index.ts';
+
+export interface ReadModelsOptions {
+  readonly config: Config;
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Milliseconds between attempts to reach or start the database. */
+const RETRY = 10_000;
+
+/**
+ * The database and its projections, beside the relay: nothing waits for them. Their failures are retried and reported,
+ * messages flow meanwhile.
+ */
+export class ReadModels implements AsyncDisposable {
+  readonly #options: ReadModelsOptions;
+  readonly #closers: (() => Promise<unknown>)[] = [];
+  #runner: ProjectionRunner | undefined;
+  #starting: Promise<void> | undefined;
+  #retry: CancelTimer | undefined;
+  #stopped = false;
+
+  constructor(options: ReadModelsOptions) {
+    this.#options = options;
+  }
+
+  /** `undefined` while there is no database: none is wanted, or it is not up yet. */
+  status(): ProjectionStatus | undefined {
+    return this.#runner?.projectionStatus();
+  }
+
+  /** Starts in the background; returns at once. */
+  start(): void {
+    if (postgresChoice(this.#options.config).kind === 'none') {
+      return;
+    }
+    this.#starting = this.#start().catch(async (error: unknown) => {
+      this.#options.logger.error({ err: error }, 'read models are not available');
+      await this.#close();
+      if (!this.#stopped) {
+        this.#retry = this.#options.clock.after(RETRY, () => this.start());
+      }
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    this.#retry?.();
+    await this.#starting;
+    await this.#close();
+  }
+
+  async #start(): Promise<void> {
+    const { log, clock, logger, metrics } = this.#options;
+    const dsn = await this.#dsn();
+    await migrate(dsn, logger);
+    const pool = openPostgres({
+      dsn,
+      onIdleError: (error) => logger.warn({ err: error }, 'idle database connection failed'),
+    });
+    this.#closers.push(() => pool.end());
+    if (!this.#stopped) {
+      this.#run(pool, log, clock, logger, metrics);
+    }
+  }
+
+  #run(pool: pg.Pool, log: EventLog, clock: Clock, logger: Logger, metrics: Metrics): void {
+    const runner = runProjections({
+      log,
+      pool,
+      projections: READ_MODELS,
+      clock,
+      logger,
+      metrics: {
+        lag: (projection, events) =>
+          metrics.gauge('commucat_projection_lag_events', { projection }).set(events),
+        failure: (kind) => metrics.counter('commucat_projection_failures_total', { kind }).add(),
+        written: (seconds) => metrics.histogram('commucat_projection_write_seconds').observe(seconds),
+      },
+    });
+    this.#runner = runner;
+    this.#closers.push(() => {
+      this.#runner = undefined;
+      return runner[Symbol.asyncDispose]();
+    });
+  }
+
+  async #dsn(): Promise<string> {
+    const { config, clock, random } = this.#options;
+    const choice = postgresChoice(config);
+    if (choice.kind === 'dsn') {
+      return choice.dsn;
+    }
+    const directory = join(config.storage.dataDir, 'postgres');
+    const postgres = await startEmbeddedPostgres({ directory, clock, random });
+    this.#closers.push(() => postgres[Symbol.asyncDispose]());
+    return postgres.dsn;
+  }
+
+  async #close(): Promise<void> {
+    for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) {
+      try {
+        await close();
+      } catch (error) {
+        this.#options.logger.warn({ err: error }, 'closing the read models failed');
+      }
+    }
+  }
+}

@@ -1,0 +1,248 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createRelay, type RunningRelay } from './actors/create-relay.ts';
+import { meterRelay } from './actors/relay-metrics.ts';
+import { loadFederationSeed } from './config/federation-seed.ts';
+import type { Config } from './config/index.ts';
+import { loadNoiseKeys, type NoiseKey } from './config/noise-keys.ts';
+import { sodiumBackend } from './crypto/index.ts';
+import { Gateway, LinkTable, type NoiseKeyring, RateLimiter } from './gateway/index.ts';
+import type { EventLog } from './log/event-log.ts';
+import { decodeFact, encodeFact } from './log/fact-encoding.ts';
+import { openSegmentLog } from './log/segment-log.ts';
+import { MemoryPresence } from './presence/memory-presence.ts';
+import { toHex } from './protocol/bytes.ts';
+import { deriveAuthorityKey } from './protocol/keys.ts';
+import { ReadModels } from './read-models.ts';
+import { systemClock, systemRandom } from './system/index.ts';
+import { createMetrics, type Logger, type Metrics } from './telemetry/index.ts';
+import { VERSION } from './version.ts';
+
+/** Milliseconds between writes of changed mailbox counters; a crash costs at most this much redelivery. */
+const CURSOR_INTERVAL = 500;
+/** Milliseconds between searches for expired letters. */
+const EXPIRY_INTERVAL = 60_000;
+/** Letters read from the log at a time when a device comes back. */
+const PAGE = 128;
+/** Milliseconds after which an idle channel or call actor is dropped. */
+const ACTOR_IDLE = 300_000;
+/** Published as the end of a Noise key's life: older clients pin the first one for ever. PROTOCOL.md 3. */
+const HUNDRED_YEARS = 3_155_760_000_000;
+const BACKEND = sodiumBackend;
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+}
+
+export interface Server extends AsyncDisposable {
+  /** Where the listener is bound. */
+  readonly host: string;
+  readonly port: number;
+  /** X25519 public key that clients pin, hex. */
+  readonly noisePublic: string;
+  readonly relay: RunningRelay;
+  readonly log: EventLog;
+  readonly readModels: ReadModels;
+}
+
+type Closer = () => PromiseLike<void>;
+
+/**
+ * Builds every adapter, wires the ports and listens. Disposing stops accepting, lets sessions take what is queued for at
+ * most `server.shutdown_timeout_ms`, and closes the log last.
+ */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const closers: Closer[] = [];
+  const close = async (): Promise<void> => {
+    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) {
+      await closer();
+    }
+  };
+  try {
+    const server = await build(options, closers);
+    return { ...server, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function build(
+  { config, logger }: ServerOptions,
+  closers: Closer[],
+): Promise<Omit<Server, keyof AsyncDisposable>> {
+  const metrics = createMetrics({ processMetrics: true });
+  await mkdir(config.storage.dataDir, { recursive: true, mode: 0o700 });
+  const log = await openSegmentLog({
+    directory: join(config.storage.dataDir, 'log'),
+    clock: systemClock,
+    logger,
+    segmentSize: config.log.segmentBytes,
+  });
+  closers.push(() => log[Symbol.asyncDispose]());
+  const keys = loadNoiseKeys({
+    crypto: config.crypto,
+    backend: BACKEND,
+    clock: systemClock,
+    random: systemRandom,
+  });
+  await recordNoiseKeys(log, keys);
+  const authority = deriveAuthorityKey(BACKEND, loadFederationSeed(config.crypto, systemRandom));
+  const readModels = new ReadModels({
+    config,
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    metrics,
+  });
+  closers.push(() => readModels[Symbol.asyncDispose]());
+  const links = new LinkTable();
+  const relay = await startRelay(config, log, links, authority.privateKey, meterRelay(metrics, logger));
+  closers.push(() => relay[Symbol.asyncDispose]());
+  const limiters = rateLimiters(config, metrics);
+  const gateway = new Gateway({
+    config,
+    links,
+    relay: relay.relay,
+    backend: BACKEND,
+    keyring: keyringOf(keys),
+    authorityPublic: authority.publicKey,
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    metrics,
+    limiters,
+    ready: async () => log.healthy,
+    version: VERSION,
+  });
+  meterServer(metrics, log, relay, limiters);
+  closers.push(() => gateway.close(config.server.shutdownTimeoutMs));
+  const { host, port } = await gateway.listen();
+  readModels.start();
+  return { host, port, noisePublic: toHex(newest(keys).publicKey), relay, log, readModels };
+}
+
+function startRelay(
+  config: Config,
+  log: EventLog,
+  links: LinkTable,
+  authoritySeed: Uint8Array,
+  events: ReturnType<typeof meterRelay>,
+): Promise<RunningRelay> {
+  const { server, channels, limits } = config;
+  return createRelay({
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    backend: BACKEND,
+    authoritySeed,
+    links,
+    presence: new MemoryPresence(systemClock, limits.presenceTtl),
+    events,
+    accounts: {
+      autoApprove: server.autoApproveDevices,
+      maxAutoDevices: server.maxAutoDevicesPerUser,
+      domain: server.domain,
+    },
+    channels: {
+      reach: channels.reach,
+      openRooms: channels.openRooms,
+      channelsPerDevice: limits.channelsPerDevice,
+      membersPerChannel: limits.membersPerChannel,
+      idleAfter: ACTOR_IDLE,
+    },
+    limits: {
+      // The link says `writable` when it comes back from above its limit: the outbox waits exactly then.
+      outbox: { window: limits.mailboxWindow, page: PAGE, backlogBytes: limits.sessionBacklogBytes + 1 },
+      relayTtl: limits.relayTtl,
+      presenceTtl: limits.presenceTtl,
+      cursorInterval: CURSOR_INTERVAL,
+      expiryInterval: EXPIRY_INTERVAL,
+      waitingBytes: 4 * limits.maxFrame,
+    },
+  });
+}
+
+type Limiters = { readonly connect: RateLimiter; readonly http: RateLimiter };
+
+function rateLimiters(config: Config, metrics: Metrics): Limiters {
+  const evicted = (scope: 'connect' | 'http') =>
+    metrics.counter('commucat_rate_limit_evicted_total', { scope });
+  const limits = config.rateLimit;
+  const { maxAddresses } = limits;
+  const [connectEvicted, httpEvicted] = [evicted('connect'), evicted('http')];
+  return {
+    connect: new RateLimiter({
+      clock: systemClock,
+      maxAddresses,
+      limit: {
+        burst: limits.connectBurst,
+        windowMs: limits.connectWindowMs,
+        penaltyMs: limits.connectPenaltyMs,
+      },
+      onEvicted: () => connectEvicted.add(),
+    }),
+    http: new RateLimiter({
+      clock: systemClock,
+      maxAddresses,
+      limit: { burst: limits.httpBurst, windowMs: limits.httpWindowMs, penaltyMs: limits.httpPenaltyMs },
+      onEvicted: () => httpEvicted.add(),
+    }),
+  };
+}
+
+function newest(keys: readonly NoiseKey[]): NoiseKey {
+  const [key] = keys;
+  if (key === undefined) {
+    throw new TypeError('a server has at least one Noise key');
+  }
+  return key;
+}
+
+function keyringOf(keys: readonly NoiseKey[]): NoiseKeyring {
+  const [first, ...rest] = keys.map(({ version, privateKey, publicKey, createdAt }) => ({
+    version,
+    keyPair: { privateKey, publicKey },
+    validAfter: createdAt,
+    rotatesAt: createdAt + HUNDRED_YEARS,
+    expiresAt: createdAt + HUNDRED_YEARS,
+  }));
+  if (first === undefined) {
+    throw new TypeError('a server has at least one Noise key');
+  }
+  return { active: () => [first, ...rest] };
+}
+
+/** The public part of each key version belongs to the log: auditors see which keys the server has used, and since when. */
+async function recordNoiseKeys(log: EventLog, keys: readonly NoiseKey[]): Promise<void> {
+  const stream = 'secret-noise';
+  const recorded = new Set<string>();
+  for await (const event of log.readStream(stream)) {
+    const fact = decodeFact(event);
+    if (fact.type === 'secret.rotated') {
+      recorded.add(fact.publicKey);
+    }
+  }
+  const events = keys
+    .filter(({ publicKey }) => !recorded.has(toHex(publicKey)))
+    .toReversed()
+    .map(({ version, publicKey }) =>
+      encodeFact({ type: 'secret.rotated', version, publicKey: toHex(publicKey) }),
+    );
+  if (events.length > 0) {
+    await log.append([{ stream, expected: 'any', events }]);
+  }
+}
+
+function meterServer(metrics: Metrics, log: EventLog, relay: RunningRelay, limiters: Limiters): void {
+  metrics.gaugeFrom('commucat_log_healthy', () => (log.healthy ? 1 : 0));
+  metrics.gaugeFrom('commucat_log_head_position', () => log.headPosition);
+  metrics.gaugeFrom('commucat_actors_active', () => relay.figures().sessions, { kind: 'session' });
+  metrics.gaugeFrom('commucat_actors_active', () => relay.figures().channelActors, { kind: 'channel' });
+  metrics.gaugeFrom('commucat_actors_active', () => relay.figures().callActors, { kind: 'call' });
+  for (const scope of ['connect', 'http'] as const) {
+    metrics.gaugeFrom('commucat_rate_limit_addresses', () => limiters[scope].size, { scope });
+  }
+}
