@@ -5,7 +5,6 @@ export type HandshakeEnd = 'established' | 'rejected' | 'abandoned';
 /** What the gateway counts. Sessions that open and close, and frames that arrive, are the relay's to count. */
 export class GatewayCounters {
   readonly handshakeSeconds: HistogramHandle;
-  readonly plaintextSessions: CounterHandle;
   readonly slowPeers: CounterHandle;
   readonly limitedRequests: CounterHandle;
   readonly limitedHandshakes: CounterHandle;
@@ -16,7 +15,6 @@ export class GatewayCounters {
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
     this.handshakeSeconds = metrics.histogram('commucat_handshake_seconds');
-    this.plaintextSessions = metrics.counter('commucat_plaintext_sessions_total');
     this.slowPeers = metrics.counter('commucat_slow_peers_closed_total');
     this.limitedRequests = metrics.counter('commucat_rate_limit_http');
     this.limitedHandshakes = metrics.counter('commucat_rate_limit_connect');

@@ -1,8 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { RelayPort } from '../actors/relay-port.ts';
-import { addressOf, type Config } from '../config/index.ts';
+import type { Config } from '../config/index.ts';
 import { ByteArena } from '../protocol/byte-arena.ts';
 import { utf8 } from '../protocol/bytes.ts';
 import type { CryptoBackend } from '../protocol/crypto-backend.ts';
@@ -15,24 +12,21 @@ import { HttpRoutes } from './http-routes.ts';
 import { Http1Door } from './http1-door.ts';
 import { Http2Door } from './http2-door.ts';
 import type { LinkTable } from './link-table.ts';
+import { Listener } from './listener.ts';
 import type { NoiseKeyring } from './noise-keys.ts';
 import { createPeerTag } from './peer-tag.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { serverInfo } from './server-info.ts';
 
-/** Time for the TLS handshake, in milliseconds. */
-const TLS_HANDSHAKE_MS = 10_000;
-/** Idle time before the operating system asks a peer for a sign of life, in milliseconds. */
-const TCP_KEEPALIVE_MS = 60_000;
 /** How often links are asked about their deadlines: so many times within `limits.write_stall_ms`. */
 const TICKS_PER_STALL = 8;
 const SHORTEST_TICK_MS = 25;
-/** Blocks of decrypted bytes; a view of one keeps the whole block, so they are not larger than they must be. */
+/** Blocks of decrypted bytes. A view of one keeps the whole block, so they are not larger than they must be. */
 const ARENA_BLOCK = 262_144;
 
 export interface GatewayOptions {
   readonly config: Config;
-  /** Given to the relay as its LinkPort. */
+  /** Given to the relay as its LinkPort, before the gateway exists. */
   readonly links: LinkTable;
   readonly relay: RelayPort;
   readonly backend: CryptoBackend;
@@ -46,129 +40,79 @@ export interface GatewayOptions {
   readonly limiters: { readonly connect: RateLimiter; readonly http: RateLimiter };
   /** Whether everything that the server needs is up: `/readyz`. */
   readonly ready: () => Promise<boolean>;
-  /** Of this software: `/healthz`. */
+  /** Of this software, for `/healthz`. */
   readonly version: string;
 }
 
-/** The listener with everything behind it up to the relay. */
+/** Everything between the network and the relay. */
 export class Gateway {
-  readonly #options: GatewayOptions;
   readonly #context: GatewayContext;
   readonly #doorman: Doorman;
   readonly #http2: Http2Door;
   readonly #http1: Http1Door;
-  readonly #sockets = new Set<TLSSocket>();
-  #server: Server | undefined;
-  #cancelTick: CancelTimer | undefined;
-  #drained: (() => void) | undefined;
+  readonly #listener: Listener;
+  #cancelTick: CancelTimer;
 
   constructor(options: GatewayOptions) {
-    const { clock, limiters } = options;
-    this.#options = options;
-    this.#context = contextOf(options);
-    const { counters } = this.#context;
+    const { clock, config, limiters, logger } = options;
+    const context = contextOf(options);
+    this.#context = context;
     this.#doorman = new Doorman({
       limiter: limiters.connect,
-      onLimited: () => counters.limitedHandshakes.add(),
+      onLimited: () => context.counters.limitedHandshakes.add(),
     });
-    const startedAt = clock.monotonic();
-    const routes = new HttpRoutes({
-      limiter: limiters.http,
-      onLimited: () => counters.limitedRequests.add(),
-      metrics: options.metrics,
-      ready: options.ready,
-      serverInfo: () => serverInfo(options.config, options.keyring, options.authorityPublic),
-      version: options.version,
-      uptimeSeconds: () => (clock.monotonic() - startedAt) / 1000,
-      connections: () => options.links.size,
-      onError: (error) => options.logger.error({ err: error }, 'request failed'),
+    const routes = routesOf(options, context);
+    this.#http2 = new Http2Door(context, this.#doorman, routes);
+    this.#http1 = new Http1Door(context, this.#doorman, routes);
+    this.#listener = new Listener({
+      server: config.server,
+      clock,
+      logger,
+      onSocket: (socket) => {
+        // A client without ALPN gets HTTP/1.1. PROTOCOL.md 2.1.
+        if (socket.alpnProtocol === 'h2') this.#http2.accept(socket);
+        else this.#http1.accept(socket);
+      },
     });
-    this.#http2 = new Http2Door(this.#context, this.#doorman, routes);
-    this.#http1 = new Http1Door(this.#context, this.#doorman, routes);
+    this.#cancelTick = this.#scheduleTick();
   }
 
   /**
-   * Opens the listener of `server.bind`. Resolves with the address that it got; rejects when the certificate cannot be
-   * read or the address is taken.
+   * Opens the listener of `server.bind`; once. Resolves with the address that it got; rejects when the certificate cannot
+   * be read or the address is taken.
    */
-  async listen(): Promise<{ readonly host: string; readonly port: number }> {
-    const { bind, tlsCert, tlsKey } = this.#options.config.server;
-    const [cert, key] = await Promise.all([readFile(tlsCert), readFile(tlsKey)]);
-    const server = createServer({
-      cert,
-      key,
-      minVersion: 'TLSv1.3',
-      ALPNProtocols: ['h2', 'http/1.1'],
-      handshakeTimeout: TLS_HANDSHAKE_MS,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: TCP_KEEPALIVE_MS,
-    });
-    this.#server = server;
-    server.on('secureConnection', (socket) => this.#accept(socket));
-    server.on('tlsClientError', (error) => {
-      this.#options.logger.debug({ err: error }, 'TLS handshake failed');
-    });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(addressOf(bind), () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-    server.on('error', (error) => this.#options.logger.error({ err: error }, 'listener failed'));
-    this.#tick();
-    const { address, port } = server.address() as AddressInfo;
-    return { host: address, port };
+  listen(): Promise<{ readonly host: string; readonly port: number }> {
+    return this.#listener.listen();
   }
 
   /**
    * Stops accepting, tells every session, lets them take what is queued for at most `deadlineMs`, then cuts the rest off.
    */
   async close(deadlineMs: number): Promise<void> {
-    this.#cancelTick?.();
+    this.#cancelTick();
     this.#doorman.stop();
-    this.#server?.close();
-    for (const endpoint of this.#options.links.endpoints()) endpoint.shutDown();
+    this.#listener.stop();
+    for (const endpoint of this.#context.links.endpoints()) endpoint.shutDown();
     this.#http2.stop();
     this.#http1.stop();
-    await new Promise<void>((resolve) => {
-      const cancel = this.#options.clock.after(deadlineMs, resolve);
-      this.#drained = () => {
-        cancel();
-        resolve();
-      };
-      if (this.#sockets.size === 0) this.#drained();
-    });
-    for (const socket of this.#sockets) socket.destroy();
+    await this.#listener.drain(deadlineMs);
   }
 
-  #accept(socket: TLSSocket): void {
-    this.#sockets.add(socket);
-    socket.once('close', () => {
-      this.#sockets.delete(socket);
-      if (this.#sockets.size === 0) this.#drained?.();
-    });
-    // A client without ALPN gets HTTP/1.1. PROTOCOL.md 2.1.
-    if (socket.alpnProtocol === 'h2') this.#http2.accept(socket);
-    else this.#http1.accept(socket);
-  }
-
-  #tick(): void {
+  #scheduleTick(): CancelTimer {
     const { clock, limits, links } = this.#context;
     const period = Math.max(SHORTEST_TICK_MS, limits.writeStallMs / TICKS_PER_STALL);
-    this.#cancelTick = clock.after(period, () => {
+    return clock.after(period, () => {
       const now = clock.monotonic();
       for (const endpoint of links.endpoints()) endpoint.tick(now);
-      this.#tick();
+      this.#cancelTick = this.#scheduleTick();
     });
   }
 }
 
 function contextOf(options: GatewayOptions): GatewayContext {
-  const { backend, clock, config, keyring, links, logger, metrics, random, relay } = options;
+  const { backend, clock, config, keyring, links, logger, metrics, random } = options;
   return {
-    relay,
+    relay: options.relay,
     links,
     clock,
     logger,
@@ -191,4 +135,20 @@ function contextOf(options: GatewayOptions): GatewayContext {
       writeStallMs: config.limits.writeStallMs,
     },
   };
+}
+
+function routesOf(options: GatewayOptions, { counters, links }: GatewayContext): HttpRoutes {
+  const { authorityPublic, clock, config, keyring, limiters, logger, metrics, ready, version } = options;
+  const startedAt = clock.monotonic();
+  return new HttpRoutes({
+    limiter: limiters.http,
+    onLimited: () => counters.limitedRequests.add(),
+    metrics,
+    ready,
+    serverInfo: () => serverInfo(config, keyring, authorityPublic),
+    version,
+    uptimeSeconds: () => (clock.monotonic() - startedAt) / 1000,
+    connections: () => links.size,
+    onError: (error) => logger.error({ err: error }, 'request failed'),
+  });
 }

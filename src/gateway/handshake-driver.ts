@@ -28,12 +28,17 @@ export interface Caller {
 
 type Phase = 'hello' | 'resolving' | 'auth' | 'establishing' | 'over';
 
+/** Runs a handshake over a transport whose response head is sent. A session comes out of it, or an ERROR. */
+export function startHandshake(context: GatewayContext, transport: Transport, caller: Caller): void {
+  transport.attach(new HandshakeDriver(context, transport, caller));
+}
+
 /**
  * Runs one handshake over a transport and turns it into a Link. It asks the relay twice, `resolve` after HELLO and
  * `establish` after the proof; meanwhile nothing is read. Whatever goes wrong ends with at most one ERROR and a clean end
  * of the stream, and `RelayPort.closed` follows exactly once if `resolve` was called. PROTOCOL.md 3.
  */
-export class HandshakeDriver implements Endpoint, TransportHandler {
+class HandshakeDriver implements Endpoint, TransportHandler {
   readonly #context: GatewayContext;
   readonly #transport: Transport;
   readonly #caller: Caller;
@@ -59,7 +64,6 @@ export class HandshakeDriver implements Endpoint, TransportHandler {
     this.#startedAt = context.clock.monotonic();
     this.#cancelDeadline = context.clock.after(context.limits.handshakeTimeoutMs, () => this.#expire());
     context.links.set(this.#session, this);
-    transport.attach(this);
   }
 
   onData(chunk: Uint8Array): void {
@@ -165,7 +169,6 @@ export class HandshakeDriver implements Endpoint, TransportHandler {
     };
     logger.info(opened, 'session opened');
     if (this.#generation === 'plaintext') {
-      counters.plaintextSessions.add();
       logger.warn({ session: tag }, 'session of the older generation: only TLS protects its frames');
     }
     const link = new Link(this.#context, this.#transport, {

@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import type { CancelTimer } from '../protocol/ports.ts';
 import type { GatewayContext } from './context.ts';
 import { BINARY_HEAD, type Doorman } from './doorman.ts';
-import { HandshakeDriver } from './handshake-driver.ts';
+import { startHandshake } from './handshake-driver.ts';
 import type { HttpRoutes } from './http-routes.ts';
 import { Http1Transport } from './http1-transport.ts';
 import type { HttpAnswer } from './problem.ts';
@@ -41,7 +41,7 @@ export class Http1Door {
 
   /** Connections that wait for a request are closed; the others close with their response. */
   stop(): void {
-    for (const socket of [...this.#waiting.keys()]) socket.destroy();
+    for (const socket of this.#waiting.keys()) socket.destroy();
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -55,7 +55,7 @@ export class Http1Door {
         delimitByClose(response);
         response.writeHead(200, BINARY_HEAD).flushHeaders();
         const userAgent = headers['user-agent'] ?? '';
-        new HandshakeDriver(this.#context, new Http1Transport(request, response), { address, userAgent });
+        startHandshake(this.#context, new Http1Transport(request, response), { address, userAgent });
         return;
       }
       case 'empty':

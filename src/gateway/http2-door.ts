@@ -10,7 +10,7 @@ import type { TLSSocket } from 'node:tls';
 import type { CancelTimer } from '../protocol/ports.ts';
 import type { GatewayContext } from './context.ts';
 import { BINARY_HEAD, type Doorman } from './doorman.ts';
-import { HandshakeDriver } from './handshake-driver.ts';
+import { startHandshake } from './handshake-driver.ts';
 import type { HttpRoutes } from './http-routes.ts';
 import { Http2Transport } from './http2-transport.ts';
 import type { HttpAnswer } from './problem.ts';
@@ -98,7 +98,7 @@ export class Http2Door {
     switch (admission.kind) {
       case 'session':
         stream.respond({ ':status': 200, ...BINARY_HEAD });
-        new HandshakeDriver(this.#context, new Http2Transport(stream, this.#context.clock), {
+        startHandshake(this.#context, new Http2Transport(stream, this.#context.clock), {
           address,
           userAgent: headers['user-agent'] ?? '',
         });
