@@ -1,0 +1,344 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ed25519 } from '@noble/curves/ed25519.js';
+import fc from 'fast-check';
+import { toHex } from '../protocol/bytes.ts';
+import type { CryptoBackend } from '../protocol/crypto-backend.ts';
+import { nobleBackend } from '../protocol/noble-backend.ts';
+import { sodiumBackend } from './sodium-backend.ts';
+
+const key = fc.uint8Array({ minLength: 32, maxLength: 32 });
+const nonce = fc.uint8Array({ minLength: 12, maxLength: 12 });
+const bytes = fc.uint8Array({ maxLength: 300 });
+const wide = fc.uint8Array({ minLength: 64, maxLength: 64 });
+const { Point } = ed25519;
+
+/** What a backend answers, or the code of its error, in a form that compares. */
+function answer(backend: CryptoBackend, call: (backend: CryptoBackend) => unknown): unknown {
+  try {
+    const value = call(backend);
+    return value instanceof Uint8Array ? toHex(value) : value;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? error.code : String(error);
+  }
+}
+
+function agree(call: (backend: CryptoBackend) => unknown): unknown {
+  const ours = answer(sodiumBackend, call);
+  assert.deepEqual(ours, answer(nobleBackend, call));
+  return ours;
+}
+
+function scalar(seed: Uint8Array): Uint8Array {
+  return Point.Fn.toBytes(Point.Fn.create(BigInt(`0x${toHex(seed)}`)));
+}
+
+/** One encoding of each of the eight points of small order. */
+const SMALL_ORDER = ((): Uint8Array[] => {
+  const order8 = Point.fromHex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05');
+  let point = Point.ZERO;
+  return Array.from({ length: 8 }, () => {
+    point = point.add(order8);
+    return point.toBytes();
+  });
+})();
+
+/** Not the shortest encodings: y = p + 1, and the identity with the sign of x set. */
+const NON_CANONICAL = [`ee${'ff'.repeat(30)}7f`, `01${'00'.repeat(30)}80`].map((hex) =>
+  Uint8Array.from(Buffer.from(hex, 'hex')),
+);
+
+describe('given the sodium and the noble backend', () => {
+  test('when they hash, then they agree, whatever the parts', () => {
+    fc.assert(
+      fc.property(fc.array(bytes, { maxLength: 3 }), fc.uint8Array({ maxLength: 70 }), (parts, macKey) => {
+        agree((backend) => backend.blake2s(...parts));
+        agree((backend) => backend.hmacBlake2s(macKey, ...parts));
+        for (const part of parts) {
+          agree((backend) => backend.sha512(part));
+          agree((backend) => backend.blake3(part));
+          agree((backend) => backend.blake3(part, 64));
+        }
+      }),
+    );
+  });
+
+  test('when they agree on X25519 secrets, then both get the same', () => {
+    fc.assert(
+      fc.property(key, key, (a, b) => {
+        agree((backend) => backend.x25519Public(a));
+        agree((backend) => backend.x25519(a, b));
+        agree((backend) => backend.x25519(a, backend.x25519Public(b)));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test('when an X25519 key is of small order or wrong length, then both refuse with the same code', () => {
+    const secret = new Uint8Array(32).fill(7);
+    for (const first of [0, 1]) {
+      const point = new Uint8Array(32);
+      point[0] = first;
+      assert.equal(
+        agree((backend) => backend.x25519(secret, point)),
+        'CRYPTO_WEAK_KEY',
+      );
+    }
+    assert.equal(
+      agree((backend) => backend.x25519(secret, new Uint8Array(31))),
+      'CRYPTO_BAD_KEY',
+    );
+    assert.equal(
+      agree((backend) => backend.x25519Public(new Uint8Array(33))),
+      'CRYPTO_BAD_KEY',
+    );
+  });
+
+  test('when they encrypt, then each reads the other and neither reads a changed text', () => {
+    fc.assert(
+      fc.property(key, nonce, bytes, bytes, fc.nat(), (k, n, ad, plaintext, where) => {
+        const sealed = sodiumBackend.aeadSeal(k, n, ad, plaintext);
+        agree((backend) => backend.aeadSeal(k, n, ad, plaintext));
+        assert.equal(
+          agree((backend) => backend.aeadOpen(k, n, ad, sealed)),
+          toHex(plaintext),
+        );
+        const changed = sealed.map((byte, i) => (i === where % sealed.length ? byte ^ 4 : byte));
+        assert.equal(
+          agree((backend) => backend.aeadOpen(k, n, ad, changed)),
+          undefined,
+        );
+        agree((backend) => backend.aeadOpen(k, n, ad, sealed.subarray(0, where % sealed.length)));
+      }),
+    );
+  });
+
+  test('when they work in place inside larger buffers, also on both sides of 16 KiB, then they agree', () => {
+    fc.assert(
+      fc.property(
+        key,
+        nonce,
+        fc.constantFrom(0, 1, 300, 16_383, 16_384, 16_385, 65_519),
+        fc.nat(9),
+        fc.boolean(),
+        (k, n, length, offset, broken) => {
+          const run = (backend: CryptoBackend): string => {
+            const buffer = Buffer.alloc(length + 40, 0x55);
+            backend.aeadSealInPlace(k, n, buffer, offset, length);
+            const sealed = toHex(buffer);
+            const ciphertext = buffer.subarray(offset, offset + length + 16);
+            if (broken) buffer.writeUInt8(buffer.readUInt8(offset + length + 3) ^ 1, offset + length + 3);
+            const target = new Uint8Array(length + 20);
+            const opened = backend.aeadOpenInto(k, n, ciphertext, target, 3);
+            assert.equal(opened, !broken);
+            return opened ? sealed + toHex(target) : sealed;
+          };
+          agree(run);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test('when there is no room, then both throw RangeError and write nothing behind the buffer', () => {
+    const k = new Uint8Array(32);
+    const n = new Uint8Array(12);
+    const sealed = sodiumBackend.aeadSeal(k, n, new Uint8Array(0), new Uint8Array(10));
+    for (const backend of [sodiumBackend, nobleBackend]) {
+      const memory = new Uint8Array(64);
+      const buffer = memory.subarray(0, 25);
+      assert.throws(() => backend.aeadSealInPlace(k, n, buffer, 0, 10), RangeError);
+      assert.throws(() => backend.aeadOpenInto(k, n, sealed, buffer, 16), RangeError);
+      assert.ok(memory.subarray(25).every((byte) => byte === 0));
+      assert.equal(backend.aeadOpenInto(k, n, sealed.subarray(0, 15), buffer, 0), false);
+    }
+  });
+
+  test('when they sign, then the signatures are equal and only the right ones verify', () => {
+    fc.assert(
+      fc.property(key, bytes, fc.nat(63), (seed, message, where) => {
+        const publicKey = sodiumBackend.ed25519Public(seed);
+        const signature = sodiumBackend.ed25519Sign(seed, message);
+        agree((backend) => backend.ed25519Public(seed));
+        agree((backend) => backend.ed25519Sign(seed, message));
+        assert.equal(
+          agree((backend) => backend.ed25519Verify(publicKey, message, signature)),
+          true,
+        );
+        const changed = signature.map((byte, i) => (i === where ? byte ^ 1 : byte));
+        assert.equal(
+          agree((backend) => backend.ed25519Verify(publicKey, message, changed)),
+          false,
+        );
+        const longer = Uint8Array.of(...signature, 0);
+        assert.equal(
+          agree((backend) => backend.ed25519Verify(publicKey, message, longer)),
+          false,
+        );
+        assert.equal(
+          agree((backend) => backend.ed25519Verify(publicKey, message, signature.subarray(1))),
+          false,
+        );
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test('when a signature has a key or a commitment of small order, then both refuse it', () => {
+    const message = new Uint8Array(5);
+    const seed = new Uint8Array(32).fill(3);
+    const honest = sodiumBackend.ed25519Sign(seed, message);
+    for (const point of [...SMALL_ORDER, ...NON_CANONICAL]) {
+      const forged = new Uint8Array(64);
+      forged.set(point);
+      assert.equal(
+        agree((backend) => backend.ed25519Verify(point, message, forged)),
+        false,
+      );
+      const mixed = Uint8Array.of(...point, ...honest.subarray(32));
+      const publicKey = sodiumBackend.ed25519Public(seed);
+      assert.equal(
+        agree((backend) => backend.ed25519Verify(publicKey, message, mixed)),
+        false,
+      );
+    }
+  });
+
+  test('when a scalar times the base point is asked for, then they agree, at the ends of the range too', () => {
+    fc.assert(
+      fc.property(wide, (seed) => {
+        agree((backend) => backend.ed25519BaseMultiply(scalar(seed)));
+      }),
+      { numRuns: 30 },
+    );
+    const zero = new Uint8Array(32);
+    assert.equal(
+      agree((backend) => backend.ed25519BaseMultiply(zero)),
+      toHex(Point.ZERO.toBytes()),
+    );
+    const last = Point.Fn.toBytes(Point.Fn.ORDER - 1n);
+    agree((backend) => backend.ed25519BaseMultiply(last));
+    const order = Uint8Array.from(last, (byte, i) => (i === 0 ? byte + 1 : byte));
+    assert.equal(
+      agree((backend) => backend.ed25519BaseMultiply(order)),
+      'CRYPTO_BAD_KEY',
+    );
+  });
+});
+
+describe('given the equation of a Schnorr proof', () => {
+  /** Solves response = r + challenge·x, with points that the caller may twist. */
+  function equation(
+    seed: Uint8Array,
+    twist: (point: InstanceType<typeof Point>) => InstanceType<typeof Point>,
+  ) {
+    const x = BigInt(`0x${toHex(seed)}`) % Point.Fn.ORDER || 1n;
+    const r = (x * 7n + 1n) % Point.Fn.ORDER;
+    const c = (x * x + 5n) % Point.Fn.ORDER;
+    return {
+      publicKey: Point.BASE.multiply(x),
+      commitment: twist(Point.BASE.multiply(r)),
+      challenge: Point.Fn.toBytes(c),
+      response: Point.Fn.toBytes(Point.Fn.create(r + c * x)),
+    };
+  }
+
+  test('when it holds, then both accept it, and neither accepts a changed part', () => {
+    fc.assert(
+      fc.property(wide, fc.nat(31), fc.constantFrom(0, 1, 2, 3), (seed, where, part) => {
+        const proof = equation(seed, (point) => point);
+        const parts = [
+          proof.publicKey.toBytes(),
+          proof.commitment.toBytes(),
+          proof.challenge,
+          proof.response,
+        ] as const;
+        assert.equal(
+          agree((backend) => backend.schnorrHolds(...parts)),
+          true,
+        );
+        const changed = parts.map((bytes, i) =>
+          i === part ? bytes.map((byte, j) => (j === where ? byte ^ 0x08 : byte)) : bytes,
+        ) as unknown as typeof parts;
+        assert.equal(
+          agree((backend) => backend.schnorrHolds(...changed)),
+          false,
+        );
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test('when a point is of small order, has a torsion part or is not canonical, then both refuse it', () => {
+    const seed = new Uint8Array(64).fill(9);
+    const proof = equation(seed, (point) => point);
+    const key = proof.publicKey.toBytes();
+    const commitment = proof.commitment.toBytes();
+    for (const bytes of [...SMALL_ORDER, ...NON_CANONICAL]) {
+      // With a small-order key, s·B = R holds for c·A = 0: the classic forgery without any private key.
+      const base = Point.BASE.multiply(5n).toBytes();
+      const five = Point.Fn.toBytes(5n);
+      const eight = Point.Fn.toBytes(8n);
+      assert.equal(
+        agree((backend) => backend.schnorrHolds(bytes, base, eight, five)),
+        false,
+      );
+      assert.equal(
+        agree((backend) => backend.schnorrHolds(key, bytes, proof.challenge, proof.response)),
+        false,
+      );
+    }
+    for (const bytes of SMALL_ORDER.slice(0, 7)) {
+      const torsion = Point.fromBytes(bytes);
+      const twistedKey = proof.publicKey.add(torsion).toBytes();
+      assert.equal(
+        agree((b) => b.schnorrHolds(twistedKey, commitment, proof.challenge, proof.response)),
+        false,
+      );
+      const twisted = proof.commitment.add(torsion).toBytes();
+      assert.equal(
+        agree((b) => b.schnorrHolds(key, twisted, proof.challenge, proof.response)),
+        false,
+      );
+    }
+  });
+
+  test('when the commitment is the identity, or a scalar is zero or not below L, then both refuse it', () => {
+    const x = Point.Fn.toBytes(3n);
+    const publicKey = Point.BASE.multiply(3n).toBytes();
+    const one = Point.Fn.toBytes(1n);
+    const zero = new Uint8Array(32);
+    const identity = Point.ZERO.toBytes();
+    assert.equal(
+      agree((b) => b.schnorrHolds(publicKey, identity, one, x)),
+      false,
+    );
+    assert.equal(
+      agree((b) => b.schnorrHolds(publicKey, Point.BASE.multiply(3n).toBytes(), zero, x)),
+      false,
+    );
+    assert.equal(
+      agree((b) => b.schnorrHolds(publicKey, Point.BASE.multiply(3n).negate().toBytes(), one, zero)),
+      false,
+    );
+    const four = Point.BASE.multiply(1n).toBytes();
+    assert.equal(
+      agree((b) => b.schnorrHolds(publicKey, four, one, Point.Fn.toBytes(4n))),
+      true,
+    );
+    const above = Uint8Array.from(Buffer.from((Point.Fn.ORDER + 4n).toString(16), 'hex')).reverse();
+    assert.equal(above.length, 32);
+    assert.equal(
+      agree((b) => b.schnorrHolds(publicKey, four, one, above)),
+      false,
+    );
+    assert.equal(
+      agree((b) => b.schnorrHolds(publicKey, four, one.subarray(1), x)),
+      false,
+    );
+    assert.equal(
+      agree((b) => b.schnorrHolds(publicKey.subarray(1), four, one, x)),
+      false,
+    );
+  });
+});
