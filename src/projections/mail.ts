@@ -116,27 +116,29 @@ class MailBatch implements ProjectionBatch {
     return inbox;
   }
 
-  async write(db: Transaction<ReadModels>, horizon: number): Promise<void> {
-    const offsets: InboxOffsetRow[] = [];
-    const letters: RelayQueueRow[] = [];
-    for (const {
-      device,
-      letters: waiting,
-      numbers,
-      front,
-      advanced,
-      advancedAt,
-    } of this.#byDevice.values()) {
-      if (advanced !== undefined) offsets.push(offsetRow(device, advanced, advancedAt));
-      for (let at = front; at < waiting.length; at += 1) {
-        const [letter, number] = [waiting[at], numbers[at]];
+  *#offsets(): Generator<InboxOffsetRow> {
+    for (const { device, advanced, advancedAt } of this.#byDevice.values()) {
+      if (advanced !== undefined) yield offsetRow(device, advanced, advancedAt);
+    }
+  }
+
+  *#letters(horizon: number): Generator<RelayQueueRow> {
+    for (const { device, letters, numbers, front } of this.#byDevice.values()) {
+      for (let at = front; at < letters.length; at += 1) {
+        const letter = letters[at];
+        const number = numbers[at];
         if (letter === undefined || number === undefined || letter.expiresAt <= horizon) continue;
-        letters.push(letterRow(device, number, letter));
+        yield letterRow(device, number, letter);
       }
     }
-    for (const chunk of chunksOf(offsets)) await storeOffsets(db, chunk);
-    for (const chunk of chunksOf(offsets)) await deleteConfirmed(db, chunk);
-    for (const chunk of chunksOf(letters)) await storeLetters(db, chunk);
+  }
+
+  async write(db: Transaction<ReadModels>, horizon: number): Promise<void> {
+    for (const chunk of chunksOf(this.#offsets())) {
+      await storeOffsets(db, chunk);
+      await deleteConfirmed(db, chunk);
+    }
+    for (const chunk of chunksOf(this.#letters(horizon))) await storeLetters(db, chunk);
     await db.deleteFrom('relay_queue').where('expires_at', '<=', timestamp(horizon)).execute();
   }
 }

@@ -17,6 +17,8 @@ export interface CycleOptions {
   readonly maxHeld: number;
 }
 
+/** One letter to a large channel may be thousands of entries, but looking after each event would cost as much as a letter. */
+const EVENTS_PER_CHECK = 32;
 /** Rows expire by the minute: only then the tables are looked through although nothing happened to them. */
 const HORIZON_STEP_MS = 60_000;
 
@@ -87,27 +89,38 @@ export class ProjectionCycle {
     return Math.max(0, this.#options.log.headPosition - progress.position);
   }
 
-  #take(events: readonly RecordedEvent[]): Promise<void> | undefined {
+  async #take(events: readonly RecordedEvent[]): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
+    let unchecked = 0;
     for (const event of events) {
       try {
         this.#router.route(event);
       } catch (poison) {
-        return this.#flush().then(() => this.#fail(poison));
+        await this.#flush();
+        this.#fail(poison);
+        return;
       }
       this.#position = event.position;
       if (event.recordedAt > this.#eventTime) this.#eventTime = event.recordedAt;
+      unchecked += 1;
+      if (unchecked === EVENTS_PER_CHECK) {
+        unchecked = 0;
+        if (this.#held() >= this.#options.maxHeld) await this.#flush();
+      }
     }
+    await this.#endTurn();
+  }
+
+  /** Writes now when memory or time is used up; otherwise the timer will. */
+  async #endTurn(): Promise<void> {
     const { clock, windowMs, maxHeld } = this.#options;
-    if (this.#held() >= maxHeld) return this.#flush();
     if (this.#windowStart === undefined) {
       this.#windowStart = clock.monotonic();
       this.#timer = clock.after(windowMs, () => void this.#flush());
-    } else if (clock.monotonic() - this.#windowStart > 2 * windowMs) {
-      // A log that is read at full speed leaves timers little room; the reader then waits here.
-      return this.#flush();
     }
-    return undefined;
+    // A log that is read at full speed leaves timers little room; the reader then waits here.
+    const overdue = clock.monotonic() - this.#windowStart > 2 * windowMs;
+    if (overdue || this.#held() >= maxHeld) await this.#flush();
   }
 
   #held(): number {
@@ -121,15 +134,18 @@ export class ProjectionCycle {
     this.#timer?.();
     this.#timer = undefined;
     this.#windowStart = undefined;
-    this.#writing = this.#writing.then(async () => {
-      if (this.#failure !== undefined) return;
-      try {
-        await this.#write();
-      } catch (error) {
-        this.#fail(error);
-      }
-    });
+    this.#writing = this.#writeAfter(this.#writing);
     return this.#writing;
+  }
+
+  async #writeAfter(previous: Promise<void>): Promise<void> {
+    await previous;
+    if (this.#failure !== undefined) return;
+    try {
+      await this.#write();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #fail(error: unknown): void {

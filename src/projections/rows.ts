@@ -2,8 +2,8 @@ import { type RawBuilder, sql, type Transaction } from 'kysely';
 import { categoryRetention } from '../log/retention.ts';
 import { COLUMN_TYPES, type ReadModels, type TableName } from './schema.ts';
 
-/** Rows in one statement: bounds its size, whatever a batch holds. */
-const ROWS_PER_STATEMENT = 5000;
+/** Rows in one statement: bounds its size, and for how long the event loop is busy with making it. */
+const ROWS_PER_STATEMENT = 1000;
 /** 9999-12-31T23:59:59Z; later times are written as this one. */
 const LAST_TIMESTAMP_MS = 253_402_300_799_000;
 
@@ -52,11 +52,19 @@ export function columnArrays<T extends TableName>(
   };
 }
 
+/** Takes from `items` only as the chunks are asked for. */
 export function* chunksOf<Item>(
-  items: readonly Item[],
+  items: Iterable<Item>,
   size = ROWS_PER_STATEMENT,
 ): Generator<readonly Item[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+  let chunk: Item[] = [];
+  for (const item of items) {
+    chunk.push(item);
+    if (chunk.length < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
 }
 
 /** Inserts rows that are not there yet. */
