@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ed25519 } from '@noble/curves/ed25519.js';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { toHex } from '../protocol/bytes.ts';
 import type { CryptoBackend } from '../protocol/crypto-backend.ts';
 import { nobleBackend } from '../protocol/noble-backend.ts';
@@ -204,6 +204,33 @@ describe('given the sodium and the noble backend', () => {
     }
   });
 
+  test('when key or commitment of a signature have a torsion part, then both decide by the equation without cofactor', () => {
+    const none = Point.ZERO;
+    const torsion = Point.fromBytes(SMALL_ORDER[0] ?? new Uint8Array(0));
+    const verdicts = new Set<unknown>();
+    for (const [keyPart, commitmentPart] of [
+      [none, none],
+      [none, torsion],
+      [torsion, none],
+      [torsion, torsion],
+    ] as const) {
+      for (let i = 0; i < 24; i += 1) {
+        const message = Uint8Array.of(i);
+        const x = 12_345n;
+        const publicKey = Point.BASE.multiply(x).add(keyPart).toBytes();
+        const commitment = Point.BASE.multiply(678n).add(commitmentPart).toBytes();
+        const digest = sodiumBackend.sha512(Uint8Array.of(...commitment, ...publicKey, ...message));
+        const k = BigInt(`0x${toHex(digest.toReversed())}`) % Point.Fn.ORDER;
+        const signature = Uint8Array.of(...commitment, ...Point.Fn.toBytes((678n + k * x) % Point.Fn.ORDER));
+        const valid = agree((backend) => backend.ed25519Verify(publicKey, message, signature));
+        if (commitmentPart === none && (keyPart === none || k % 8n === 0n)) assert.equal(valid, true);
+        if (commitmentPart === torsion && keyPart === none) assert.equal(valid, false);
+        verdicts.add(valid);
+      }
+    }
+    assert.deepEqual(verdicts, new Set([true, false]));
+  });
+
   test('when a scalar times the base point is asked for, then they agree, at the ends of the range too', () => {
     fc.assert(
       fc.property(wide, (seed) => {
@@ -326,7 +353,7 @@ describe('given the equation of a Schnorr proof', () => {
       agree((b) => b.schnorrHolds(publicKey, four, one, Point.Fn.toBytes(4n))),
       true,
     );
-    const above = Uint8Array.from(Buffer.from((Point.Fn.ORDER + 4n).toString(16), 'hex')).reverse();
+    const above = Uint8Array.from(Buffer.from((Point.Fn.ORDER + 4n).toString(16), 'hex')).toReversed();
     assert.equal(above.length, 32);
     assert.equal(
       agree((b) => b.schnorrHolds(publicKey, four, one, above)),

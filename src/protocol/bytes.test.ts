@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { concatBytes, copyBytes, equalBytes, fromHex, toHex, u32le, u64le } from './bytes.ts';
 
 describe('given hex', () => {

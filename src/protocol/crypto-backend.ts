@@ -86,8 +86,8 @@ export interface CryptoBackend {
   /** 64-byte signature of the message under a 32-byte secret seed. */
   ed25519Sign(seed: Uint8Array, message: Uint8Array): Uint8Array;
   /**
-   * True if the signature fits. Refused, whatever the equation says: keys and commitments that are of small order or not
-   * canonically encoded, S outside 0 … L-1, wrong lengths.
+   * True if the signature fits, by the equation without the cofactor. Refused, whatever the equation says: keys and
+   * commitments of small order, keys that are not canonically encoded, S outside 0 … L-1, wrong lengths.
    */
   ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
 

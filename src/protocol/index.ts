@@ -16,6 +16,7 @@ export * from './noble-backend.ts';
 export * from './noise.ts';
 export * from './noise-cipher-state.ts';
 export * from './noise-error.ts';
+export * from './noise-patterns.ts';
 export * from './older-client.ts';
 export * from './ports.ts';
 export * from './proof.ts';

@@ -4,7 +4,7 @@ import { blake2s } from '@noble/hashes/blake2.js';
 import { blake3 } from '@noble/hashes/blake3.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha512 } from '@noble/hashes/sha2.js';
-import { concatBytes, equalBytes } from './bytes.ts';
+import { concatBytes, equalBytes, toHex } from './bytes.ts';
 import { CRYPTO_LENGTHS, type CryptoBackend, CryptoError, requireLength } from './crypto-backend.ts';
 
 const { Point } = ed25519;
@@ -23,11 +23,14 @@ function decodePoint(bytes: Uint8Array): EdwardsPoint | undefined {
   return point.isSmallOrder() ? undefined : point;
 }
 
+function littleEndian(bytes: Uint8Array): bigint {
+  return BigInt(`0x${toHex(bytes.toReversed())}`);
+}
+
 /** The scalar of a canonical encoding (below L), or undefined. */
 function decodeScalar(bytes: Uint8Array): bigint | undefined {
   if (bytes.length !== KEY) return undefined;
-  let value = 0n;
-  for (const byte of bytes.toReversed()) value = (value << 8n) | BigInt(byte);
+  const value = littleEndian(bytes);
   return value < Point.Fn.ORDER ? value : undefined;
 }
 
@@ -41,11 +44,18 @@ function x25519Shared(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array
   }
 }
 
+/**
+ * The verification of RFC 8032 without the cofactor, as libsodium and the reference do it. noble's own strict mode
+ * multiplies by the cofactor, so it would accept signatures with a torsion part that the server refuses.
+ */
 function ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== KEY || signature.length !== SIGNATURE) return false;
-  // noble refuses a small-order key in its strict mode, but not a small-order R.
-  if (decodePoint(signature.subarray(0, KEY)) === undefined) return false;
-  return ed25519.verify(signature, message, publicKey, { zip215: false });
+  const commitment = signature.subarray(0, KEY);
+  const s = decodeScalar(signature.subarray(KEY));
+  const key = decodePoint(publicKey);
+  if (s === undefined || key === undefined || decodePoint(commitment) === undefined) return false;
+  const k = Point.Fn.create(littleEndian(sha512(concatBytes(commitment, publicKey, message))));
+  return equalBytes(Point.BASE.multiplyUnsafe(s).subtract(key.multiplyUnsafe(k)).toBytes(), commitment);
 }
 
 function schnorrHolds(

@@ -6,8 +6,9 @@ import { concatBytes, toHex, utf8 } from './bytes.ts';
 import type { CryptoBackend } from './crypto-backend.ts';
 import { noiseKeyPair } from './keys.ts';
 import { nobleBackend } from './noble-backend.ts';
-import { HandshakeState, NOISE_PATTERNS, type NoisePattern } from './noise.ts';
+import { HandshakeState } from './noise.ts';
 import { NoiseError } from './noise-error.ts';
+import { NOISE_PATTERNS, type NoisePattern } from './noise-patterns.ts';
 
 const PROLOGUE = utf8('commucat');
 const PAYLOAD = utf8('five!');

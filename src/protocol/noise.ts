@@ -3,37 +3,12 @@ import { CRYPTO_LENGTHS, type CryptoBackend, CryptoError, type KeyPair } from '.
 import { LIMITS } from './limits.ts';
 import type { CipherState } from './noise-cipher-state.ts';
 import { NoiseError } from './noise-error.ts';
+import { messageOverhead, NOISE_PATTERNS, type NoisePattern, type Token } from './noise-patterns.ts';
 import { SymmetricState } from './noise-symmetric-state.ts';
 import type { Random } from './ports.ts';
 
 const { KEY, TAG } = CRYPTO_LENGTHS;
 const EMPTY = new Uint8Array(0);
-
-type Token = 'e' | 's' | 'ee' | 'es' | 'se' | 'ss';
-
-/**
- * The patterns that CCP-1 names (PROTOCOL.md "Noise"), revision 34 of the Noise specification. Both have the
- * pre-message `<- s`; messages alternate and the initiator writes the first.
- */
-export const NOISE_PATTERNS = {
-  XK: {
-    name: 'Noise_XK_25519_ChaChaPoly_BLAKE2s',
-    messages: [
-      ['e', 'es'],
-      ['e', 'ee'],
-      ['s', 'se'],
-    ],
-  },
-  IK: {
-    name: 'Noise_IK_25519_ChaChaPoly_BLAKE2s',
-    messages: [
-      ['e', 'es', 's', 'ss'],
-      ['e', 'ee', 'se'],
-    ],
-  },
-} as const satisfies Record<string, { name: string; messages: readonly (readonly Token[])[] }>;
-
-export type NoisePattern = keyof typeof NOISE_PATTERNS;
 
 export interface HandshakeOptions {
   readonly backend: CryptoBackend;
@@ -260,14 +235,6 @@ export class HandshakeState {
       throw new NoiseError('NOISE_ORDER', 'a key is not known yet');
     this.#symmetric.mixKey(this.#backend.x25519(own.privateKey, remote));
   }
-}
-
-/** Bytes of a message beside its payload. In XK and IK a key exists before each static key and each payload, so both carry a tag. */
-function messageOverhead(tokens: readonly Token[]): number {
-  let length = TAG;
-  if (tokens.includes('e')) length += KEY;
-  if (tokens.includes('s')) length += KEY + TAG;
-  return length;
 }
 
 function wrongLength(): NoiseError {

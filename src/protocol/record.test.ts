@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { seededRandom } from '../../test/seeded-random.ts';
 import { sodiumBackend } from '../crypto/index.ts';
 import { ByteArena } from './byte-arena.ts';

@@ -6,7 +6,8 @@ import { toHex, utf8 } from '../../src/protocol/bytes.ts';
 import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
 import { noiseKeyPair } from '../../src/protocol/keys.ts';
 import { nobleBackend } from '../../src/protocol/noble-backend.ts';
-import { HandshakeState, NOISE_PATTERNS, type NoisePattern } from '../../src/protocol/noise.ts';
+import { HandshakeState } from '../../src/protocol/noise.ts';
+import { NOISE_PATTERNS, type NoisePattern } from '../../src/protocol/noise-patterns.ts';
 import { seededRandom } from '../seeded-random.ts';
 
 type Library = Parameters<Parameters<typeof createNoise>[0]>[0];

@@ -125,8 +125,11 @@ function hasUnwantedPoint(...encodings: readonly Uint8Array[]): boolean {
 }
 
 function checkSignature(backend: CryptoBackend, vector: CaseReader): Outcome {
-  const valid = backend.ed25519Verify(vector.hex('public'), vector.hex('message'), vector.hex('signature'));
-  return verdict(valid, vector, !valid && vector.flag('valid') && hasUnwantedPoint(vector.hex('public')));
+  const publicKey = vector.hex('public');
+  const signature = vector.hex('signature');
+  const valid = backend.ed25519Verify(publicKey, vector.hex('message'), signature);
+  const deliberate = !valid && vector.flag('valid') && hasUnwantedPoint(publicKey, signature.subarray(0, 32));
+  return verdict(valid, vector, deliberate);
 }
 
 function statementOf(vector: CaseReader) {
