@@ -7,6 +7,8 @@ import { messageOverhead, NOISE_PATTERNS, type NoisePattern, type Token } from '
 import { SymmetricState } from './noise-symmetric-state.ts';
 import type { Random } from './ports.ts';
 
+export type { NoisePattern } from './noise-patterns.ts';
+
 const { KEY, TAG } = CRYPTO_LENGTHS;
 const EMPTY = new Uint8Array(0);
 
