@@ -1,8 +1,8 @@
 import type { Config } from '../config/index.ts';
 import { toHex } from '../protocol/bytes.ts';
+import { HANDSHAKE_PATTERNS } from '../protocol/control/index.ts';
 import type { JsonInput } from '../protocol/json.ts';
 import { SUPPORTED_VERSIONS } from '../protocol/limits.ts';
-import { NOISE_PATTERNS } from '../protocol/noise.ts';
 import { keepaliveInterval, type NoiseKeyring, noiseKeysJson } from './noise-keys.ts';
 
 /** The reference's defaults of `rotation.device`; this version does not offer the rotation itself. */
@@ -32,7 +32,7 @@ export function serverInfo(config: Config, keyring: NoiseKeyring, authorityPubli
     post_quantum: NO_POST_QUANTUM,
     presence: { ttl_seconds: config.limits.presenceTtl },
     session: { keepalive_interval: keepaliveInterval(keepalive), ttl_seconds: keepalive },
-    supported_patterns: Object.keys(NOISE_PATTERNS),
+    supported_patterns: HANDSHAKE_PATTERNS,
     supported_versions: SUPPORTED_VERSIONS,
   };
 }
