@@ -32,7 +32,7 @@ const RETRY = 10_000;
  */
 export class ReadModels implements AsyncDisposable {
   readonly #options: ReadModelsOptions;
-  readonly #closers: (() => Promise<unknown>)[] = [];
+  readonly #closers: (() => PromiseLike<unknown>)[] = [];
   #runner: ProjectionRunner | undefined;
   #starting: Promise<void> | undefined;
   #retry: CancelTimer | undefined;

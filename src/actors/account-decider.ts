@@ -8,6 +8,7 @@ import type {
 } from '../log/events.ts';
 import { fromHex, toHex } from '../protocol/bytes.ts';
 import { type CertificateFields, certificateValidity, isRenewalDue } from '../protocol/certificate.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import type { HandshakeRefusal, UserSnapshot } from './relay-port.ts';
 
 /**
@@ -148,6 +149,9 @@ function decideUnknownDevice(
   if (claim.certificate !== undefined || claim.userId !== undefined || claim.handle === undefined) {
     return refuse('invalid request', 'unknown_user');
   }
+  if (!isHandle(claim.handle)) {
+    return refuse('invalid request', 'bad_handle');
+  }
   if (!policy.autoApprove) {
     return refuse('pairing required', 'auto_approval_off');
   }
@@ -164,6 +168,11 @@ function decideUnknownDevice(
     certificate: 'issue',
     pairingRequired: pairingRequired(policy, 1),
   };
+}
+
+/** 1 to 64 UTF-16 units without white space, control characters and `@`, which separates a domain. */
+export function isHandle(handle: string): boolean {
+  return handle.length <= LIMITS.HANDLE_MAX && /^[^\s\p{Cc}\p{Cf}@]+$/u.test(handle);
 }
 
 function pairingRequired(policy: AccountPolicy, activeDevices: number): boolean {

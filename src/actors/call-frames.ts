@@ -1,4 +1,5 @@
 import {
+  ControlError,
   parseCallAnswer,
   parseCallEnd,
   parseCallOffer,
@@ -7,6 +8,7 @@ import {
 } from '../protocol/control/index.ts';
 import { FRAME } from '../protocol/frame-types.ts';
 import type { JsonValue } from '../protocol/json.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import { encodeJson, type JsonInput } from '../protocol/json-writer.ts';
 import { acknowledgement } from './acknowledgement.ts';
 import type { CallCommand, CallRejection } from './call-decider.ts';
@@ -38,6 +40,9 @@ export class CallFrames {
   /** @throws CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants. */
   read(session: Session, frame: WaitingFrame, value: JsonValue): (route: Route) => Promise<void> {
     const request = readRequest(session, frame.type, value);
+    if (request.callId.length === 0 || request.callId.length > LIMITS.CALL_ID_MAX) {
+      throw new ControlError('call_id', `expected 1 to ${LIMITS.CALL_ID_MAX} characters`);
+    }
     return (route) => this.#handle(session, frame, request, route);
   }
 

@@ -54,7 +54,7 @@ export interface JoinRequest {
   readonly plaintext: boolean;
 }
 
-export type JoinRefusal = ChannelRejection | 'open_room_refused' | 'too_many_channels';
+export type JoinRefusal = ChannelRejection | 'too_many_channels';
 
 export type JoinResult = { readonly ok: true } | { readonly ok: false; readonly refusal: JoinRefusal };
 
@@ -134,8 +134,7 @@ export class Channels {
     if (listing !== undefined) {
       return this.#enter(listing, request, others);
     }
-    const namesOnlyItself = others.length === 0 && request.members.length > 0;
-    return namesOnlyItself ? this.#openRoom(request) : this.#open(request, others, false);
+    return others.length === 0 ? this.#joinAlone(request) : this.#open(request, others, false);
   }
 
   /**
@@ -174,10 +173,16 @@ export class Channels {
     return best;
   }
 
-  async #openRoom(request: JoinRequest): Promise<JoinResult> {
+  /**
+   * A JOIN that names nobody else. Where open rooms are allowed it meets everybody who did the same; elsewhere the
+   * sender is alone until a later JOIN names others.
+   */
+  #joinAlone(request: JoinRequest): Promise<JoinResult> {
     const { openRooms } = this.#options.policy;
-    if (openRooms === 'never' || (openRooms === 'compat' && !request.plaintext)) {
-      return { ok: false, refusal: 'open_room_refused' };
+    const wanted = request.members.length > 0;
+    const allowed = openRooms === 'always' || (openRooms === 'compat' && request.plaintext);
+    if (!wanted || !allowed) {
+      return this.#open(request, [], false);
     }
     const room = this.#options.directory.openRoom(request.number);
     return room === undefined ? this.#open(request, [], true) : this.#enter(room, request, []);

@@ -166,9 +166,6 @@ export class FrameDispatch {
   #refuseJoin(session: Session, frame: WaitingFrame, refusal: JoinRefusal): void {
     const { desk } = this.#parts;
     switch (refusal) {
-      case 'open_room_refused':
-        desk.refuse(session, frame, refusal, 'a JOIN must name the other devices of its channel');
-        return;
       case 'too_many_members':
         desk.refuse(session, frame, 'limit', 'limits.members_per_channel is reached');
         return;

@@ -150,7 +150,7 @@ export class Relay implements RelayPort {
     session.waiting.push(frame);
     session.waitingBytes += payload.length;
     if (session.waitingBytes > this.#parts.waitingBytes) {
-      this.#end(session, 'limit', 'too many frames wait for an earlier one');
+      this.#end(session, 'flooding', 'too many frames wait for an earlier one');
     }
   }
 
@@ -323,11 +323,7 @@ export class Relay implements RelayPort {
   }
 
   /** Tells the peer why, ends the stream and cleans up. */
-  #end(
-    session: Session,
-    code: 'replaced' | 'limit' | 'storage_unavailable' | 'shutting_down',
-    detail: string,
-  ): void {
+  #end(session: Session, code: 'replaced' | 'flooding' | 'storage_unavailable', detail: string): void {
     if (session.open) {
       const payload = errorPayload(code, detail);
       this.#parts.links.send(session.session, FRAME.ERROR, 0, session.nextControlSequence(), payload);

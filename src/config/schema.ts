@@ -178,18 +178,11 @@ export const SCHEMA = {
       ),
       maxFrame: integer(
         MIB,
-        [65_536, 16 * MIB],
+        [65_536, MIB],
         'Longest frame that a client may send, in bytes. A longer one ends the connection.',
       ),
       channelsPerDevice: integer(1024, [1, 1_000_000], 'Channels that one device takes part in.'),
-      membersPerChannel: integer(10_000, [2, 100_000], 'Devices that take part in one channel.'),
-      listedPerChannel: integer(
-        10_000,
-        [2, 100_000],
-        'Devices that a channel lists and that have not joined yet.',
-      ),
-      listedPerJoin: integer(4096, [2, 10_000], 'Devices that one JOIN may list.'),
-      listingsPerDevice: integer(4096, [1, 1_000_000], 'Channels that list one device without its own JOIN.'),
+      membersPerChannel: integer(10_000, [2, 100_000], 'Devices of one channel, those included that are named and have not joined.'),
     },
   },
   channels: {

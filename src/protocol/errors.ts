@@ -78,11 +78,6 @@ export const WIRE_ERRORS = {
     closes: false,
     doc: 'The sender is known but may not do this: a role, or a rule of the server, is missing.',
   },
-  open_room_refused: {
-    title: 'Open rooms are off',
-    closes: false,
-    doc: 'A JOIN named only its sender, and `channels.open_rooms` does not allow such a room to this session.',
-  },
   unknown_group: {
     title: 'Unknown group',
     closes: false,
@@ -129,6 +124,11 @@ export const WIRE_ERRORS = {
     title: 'Already closed',
     closes: true,
     doc: 'The session has ended; the frame was not handled.',
+  },
+  flooding: {
+    title: 'Too many frames at once',
+    closes: true,
+    doc: 'More frames came than may wait while an earlier one is handled. Reconnect and send at most a window of frames without an ACK.',
   },
   slow_peer: {
     title: 'Reading too slowly',
