@@ -124,7 +124,7 @@ class HandshakeDriver implements Endpoint, TransportHandler {
     this.#phase = 'resolving';
     this.#generation = facts.generation;
     this.#known = true;
-    this.#ask(
+    void this.#ask(
       () => this.#context.relay.resolve(facts),
       (resolution) => this.#onResolution(resolution, frame.channel),
     );
@@ -144,7 +144,7 @@ class HandshakeDriver implements Endpoint, TransportHandler {
   #onAuth(frame: Frame): void {
     const result = this.#handshake.proof(frame);
     this.#phase = 'establishing';
-    this.#ask(
+    void this.#ask(
       () => this.#context.relay.establish(this.#session),
       (establishment) => this.#onEstablishment(establishment, result),
     );
@@ -196,16 +196,16 @@ class HandshakeDriver implements Endpoint, TransportHandler {
   }
 
   /** Asks the relay and goes on with its answer, unless the handshake is over by then. */
-  #ask<T>(question: () => Promise<T>, answered: (answer: T) => void): void {
-    question().then(
-      (answer) => {
-        if (this.#phase !== 'over') this.#orRefuse(() => answered(answer));
-      },
-      (error: unknown) => {
-        this.#context.logger.error({ err: error }, 'the relay failed in a handshake');
-        if (this.#phase !== 'over') this.#refuse(handshakeErrorPayload('storage failure'), 'relay_failed');
-      },
-    );
+  async #ask<T>(question: () => Promise<T>, answered: (answer: T) => void): Promise<void> {
+    let answer: T;
+    try {
+      answer = await question();
+    } catch (error) {
+      this.#context.logger.error({ err: error }, 'the relay failed in a handshake');
+      this.#refuse(handshakeErrorPayload('storage failure'), 'relay_failed');
+      return;
+    }
+    if (this.#phase !== 'over') this.#orRefuse(() => answered(answer));
   }
 
   #orRefuse(act: () => void): void {

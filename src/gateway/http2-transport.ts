@@ -26,7 +26,8 @@ export class Http2Transport implements Transport {
       if (!this.#ending) this.#handler?.onData(chunk);
     });
     stream.on('end', () => {
-      if (!this.#ending) this.#handler?.onEnd();
+      // A reset or a lost connection ends the readable side, too; that is no END_STREAM, and 'close' follows.
+      if (!this.#ending && !stream.closed && !stream.destroyed) this.#handler?.onEnd();
     });
     stream.on('close', () => this.#handler?.onClosed());
     // 'close' follows and says all that a session has to know.
