@@ -1,0 +1,58 @@
+import type { ByteArena } from '../protocol/byte-arena.ts';
+import type { CryptoBackend } from '../protocol/crypto-backend.ts';
+import type { NoisePattern } from '../protocol/noise.ts';
+import type { Clock, Random } from '../protocol/ports.ts';
+import type { ReconnectOptions } from './backoff.ts';
+import type { DeviceStore } from './device-store.ts';
+import type { Transport } from './transport.ts';
+
+/** Options that are the same on every platform. */
+export interface SessionOptions {
+  /** The server's configured domain, letter case included. */
+  readonly domain: string;
+  /** The server's Noise static public key: 32 bytes or 64 hex digits. */
+  readonly serverStatic: Uint8Array | string;
+  /** Keeps the device and how far it has come; must hold a device. */
+  readonly store: DeviceStore;
+  /** XK takes one round trip more and hides the device's key from whoever learns the server's key later. @default XK */
+  readonly pattern?: NoisePattern;
+  /** Capabilities to ask for. @default ['delivery-ack', 'resume'] */
+  readonly capabilities?: readonly string[];
+  /** Prologue of the Noise handshake; both sides must use the same. @default commucat */
+  readonly prologue?: string;
+  /** Profile hints, stored by the server at every handshake. */
+  readonly displayName?: string;
+  readonly avatarUrl?: string;
+  /** `false`: the client ends with its first connection. @default {} */
+  readonly reconnect?: ReconnectOptions | false;
+  /** Milliseconds for DNS, TCP and TLS. @default 10000 */
+  readonly connectTimeout?: number;
+  /** Milliseconds from HELLO to the handshake's ACK. @default 15000 */
+  readonly handshakeTimeout?: number;
+  /** Frames, and bytes of payload, that may be without an answer; further sends wait. */
+  readonly maxUnacknowledged?: {
+    /** @default 64 */
+    readonly frames?: number;
+    /** @default 1048576 */
+    readonly bytes?: number;
+    /** Sends that may wait for room; more are rejected. @default 1024 */
+    readonly waiting?: number;
+  };
+  /** Bytes in the network's queue above which `voice`, `video` and `typing` drop their frames. @default 262144 */
+  readonly maxLiveBacklog?: number;
+  /** Where records are built and opened; sharing one keeps many clients of one process small. @default one of its own */
+  readonly arena?: ByteArena;
+  /** Ends the client at once, whatever it is doing. */
+  readonly signal?: AbortSignal;
+}
+
+/** What the platform provides. */
+export interface Platform {
+  readonly transport: Transport;
+  /** Its timers should keep the process alive, or a program may end while its client waits to reconnect. */
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly backend: CryptoBackend;
+}
+
+export type ClientOptions = SessionOptions & Platform;

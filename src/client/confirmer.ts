@@ -1,0 +1,99 @@
+import type { Clock } from '../protocol/ports.ts';
+
+export interface ConfirmerParts {
+  readonly clock: Clock;
+  /** Keeps the number; a promise when that takes time. */
+  readonly keep: (processed: number) => Promise<void> | undefined;
+  /** Sends the confirmation, if there is a session. */
+  readonly confirm: (processed: number) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * Processed by the application, then kept in the store, then confirmed to the server: in this order a crash at any point
+ * brings a message again rather than losing it. One write and one confirmation stand for all messages of a turn.
+ */
+export class Confirmer {
+  readonly #parts: ConfirmerParts;
+  #processed: number | undefined;
+  #kept: number | undefined;
+  #scheduled = false;
+  #saving = false;
+  #onSettled: (() => void)[] = [];
+
+  constructor(parts: ConfirmerParts) {
+    this.#parts = parts;
+  }
+
+  /** Everything up to `number` is processed. */
+  progress(number: number): void {
+    this.#processed = number;
+    if (this.#scheduled || this.#saving) return;
+    this.#scheduled = true;
+    this.#parts.clock.soon(this.#run);
+  }
+
+  /** Confirms again what is kept, or `number` when nothing has been processed since the start. */
+  again(number: number | undefined): void {
+    const processed = this.#kept ?? number;
+    if (processed !== undefined) this.#parts.confirm(processed);
+  }
+
+  /** The numbers start over. */
+  reset(): void {
+    this.#processed = undefined;
+    this.#kept = undefined;
+  }
+
+  /** Resolves when what is processed is kept and confirmed, or the store has failed. */
+  settled(): Promise<void> {
+    if (!this.#scheduled && !this.#saving) return Promise.resolve();
+    return new Promise((resolve) => this.#onSettled.push(resolve));
+  }
+
+  readonly #run = (): void => {
+    this.#scheduled = false;
+    const processed = this.#processed;
+    if (processed === undefined) {
+      this.#done();
+      return;
+    }
+    let saving: Promise<void> | undefined;
+    try {
+      saving = this.#parts.keep(processed);
+    } catch (error) {
+      this.#parts.failed(error);
+      this.#done();
+      return;
+    }
+    if (saving === undefined) {
+      this.#keptThrough(processed);
+      this.#done();
+      return;
+    }
+    this.#saving = true;
+    saving.then(
+      () => {
+        this.#saving = false;
+        this.#keptThrough(processed);
+        if (this.#processed === processed) this.#done();
+        else this.#run();
+      },
+      (error: unknown) => {
+        this.#saving = false;
+        this.#parts.failed(error);
+        this.#done();
+      },
+    );
+  };
+
+  #keptThrough(processed: number): void {
+    if (this.#processed === undefined) return;
+    this.#kept = processed;
+    this.#parts.confirm(processed);
+  }
+
+  #done(): void {
+    for (const resolve of this.#onSettled.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,189 @@
+import type { ByteArena } from '../protocol/byte-arena.ts';
+import { CommuCatError } from '../protocol/errors.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { FrameDecoder } from '../protocol/frame-decoder.ts';
+import type { CancelTimer, Clock } from '../protocol/ports.ts';
+import { RecordOpener } from '../protocol/record.ts';
+import { ClientError } from './client-error.ts';
+import type { ClientHandshake, SessionFacts } from './handshake.ts';
+import { RecordWriter } from './record-writer.ts';
+import type { Transport, TransportConnection } from './transport.ts';
+
+export interface ConnectionEvents {
+  /** The handshake is complete; frames may be sent from within this call on. */
+  established(facts: SessionFacts): void;
+  /** One frame. The payload never changes and is valid for as long as it is held. */
+  frame(frame: Frame): void;
+  /** The last call: the connection is gone, or never came about. Not called after `destroy`. */
+  closed(error: ClientError): void;
+}
+
+export interface ConnectionParts {
+  readonly transport: Transport;
+  readonly handshake: ClientHandshake;
+  readonly clock: Clock;
+  readonly arena: ByteArena;
+  readonly connectTimeoutMs: number;
+  readonly handshakeTimeoutMs: number;
+}
+
+/** One connection: transport, handshake, records, frames. It ends once and is never used again. */
+export class Connection {
+  readonly #parts: ConnectionParts;
+  readonly #events: ConnectionEvents;
+  readonly #abort = new AbortController();
+  readonly #decoder = new FrameDecoder();
+  #pipe: TransportConnection | undefined;
+  #opener: RecordOpener | undefined;
+  #writer: RecordWriter | undefined;
+  #cancelDeadline: CancelTimer | undefined;
+  #flushScheduled = false;
+  #ended = false;
+
+  constructor(parts: ConnectionParts, events: ConnectionEvents) {
+    this.#parts = parts;
+    this.#events = events;
+  }
+
+  /** Bytes that the network has not taken yet. */
+  get backlog(): number {
+    return this.#pipe?.backlog ?? 0;
+  }
+
+  start(): void {
+    const { transport, connectTimeoutMs } = this.#parts;
+    this.#deadline(connectTimeoutMs, 'connecting');
+    const receiver = {
+      chunk: (bytes: Uint8Array) => this.#receive(bytes),
+      closed: (error?: Error) => this.#fail(transportError(error)),
+    };
+    transport.open(receiver, this.#abort.signal).then(
+      (pipe) => this.#opened(pipe),
+      (error: unknown) => this.#fail(transportError(error)),
+    );
+  }
+
+  /** Sends one frame with all others of this turn. Only after `established`. */
+  send(type: number, channel: number, sequence: number, payload: Uint8Array): void {
+    if (this.#ended || this.#writer === undefined) return;
+    this.#writer.add(type, channel, sequence, payload);
+    if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      this.#parts.clock.soon(this.#flush);
+    }
+  }
+
+  pause(): void {
+    this.#pipe?.pause();
+  }
+
+  resume(): void {
+    this.#pipe?.resume();
+  }
+
+  /** Sends what is collected and ends our direction; `closed` follows when the server has ended too. */
+  end(): void {
+    if (this.#ended) return;
+    this.#flush();
+    this.#pipe?.end();
+  }
+
+  /** Drops the connection without any further call of its events. */
+  destroy(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#cancelDeadline?.();
+    this.#parts.handshake.destroy();
+    this.#abort.abort();
+    this.#pipe?.destroy();
+  }
+
+  readonly #write = (record: Uint8Array): void => {
+    this.#pipe?.write(record);
+  };
+
+  readonly #flush = (): void => {
+    this.#flushScheduled = false;
+    if (!this.#ended) this.#writer?.flush(this.#write);
+  };
+
+  #opened(pipe: TransportConnection): void {
+    if (this.#ended) {
+      pipe.destroy();
+      return;
+    }
+    this.#pipe = pipe;
+    this.#deadline(this.#parts.handshakeTimeoutMs, 'the handshake');
+    pipe.write(this.#parts.handshake.hello());
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#ended) return;
+    try {
+      if (this.#opener === undefined) this.#readHandshake(bytes);
+      else this.#readRecords(this.#opener, bytes);
+    } catch (error) {
+      if (!(error instanceof CommuCatError)) throw error;
+      this.#fail(error instanceof ClientError ? error : protocolError(error));
+    }
+  }
+
+  #readHandshake(bytes: Uint8Array): void {
+    this.#decoder.push(bytes);
+    for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
+      const step = this.#parts.handshake.read(frame);
+      if (step.kind === 'send') {
+        this.#pipe?.write(step.bytes);
+        continue;
+      }
+      this.#cancelDeadline?.();
+      // What lies behind the ACK in this chunk is already encrypted.
+      const rest = bytes.subarray(bytes.length - this.#decoder.buffered);
+      const frames = new FrameDecoder();
+      const opener = new RecordOpener(step.noise.receive, this.#parts.arena);
+      this.#frames = frames;
+      this.#opener = opener;
+      this.#writer = new RecordWriter(step.noise.send, this.#parts.arena);
+      this.#events.established(step.facts);
+      if (rest.length > 0) this.#readRecords(opener, rest);
+      return;
+    }
+  }
+
+  #frames: FrameDecoder = this.#decoder;
+
+  #readRecords(opener: RecordOpener, bytes: Uint8Array): void {
+    opener.push(bytes);
+    for (let plaintext = opener.next(); plaintext !== undefined; plaintext = opener.next()) {
+      this.#frames.push(plaintext);
+      for (let frame = this.#frames.next(); frame !== undefined; frame = this.#frames.next()) {
+        this.#events.frame(frame);
+        if (this.#ended) return;
+      }
+    }
+  }
+
+  #deadline(delayMs: number, what: string): void {
+    this.#cancelDeadline?.();
+    this.#cancelDeadline = this.#parts.clock.after(delayMs, () => {
+      this.#fail(new ClientError('CLIENT_TIMEOUT', `${what} took longer than ${delayMs} ms`));
+    });
+  }
+
+  #fail(error: ClientError): void {
+    if (this.#ended) return;
+    this.destroy();
+    this.#events.closed(error);
+  }
+}
+
+function transportError(error: unknown): ClientError {
+  if (error instanceof ClientError) return error;
+  if (error === undefined) return new ClientError('CLIENT_DISCONNECTED', 'the server ended the connection');
+  const text = error instanceof Error ? error.message : String(error);
+  return new ClientError('CLIENT_TRANSPORT', `connection failed: ${text}`, { cause: error });
+}
+
+function protocolError(cause: CommuCatError): ClientError {
+  return new ClientError('CLIENT_PROTOCOL', `the server broke the protocol: ${cause.message}`, { cause });
+}

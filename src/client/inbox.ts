@@ -1,0 +1,224 @@
+import { FRAME } from '../protocol/frame-types.ts';
+import { serialAfter } from '../protocol/serial.ts';
+import { ClientError } from './client-error.ts';
+import { Queue } from './queue.ts';
+
+const decoder = new TextDecoder();
+
+/** A durable frame from another device. */
+export class Message {
+  readonly type: number;
+  readonly channel: number;
+  /** The sender's bytes. They never change; holding them keeps a block of up to 128 KiB in memory. */
+  readonly payload: Uint8Array;
+  /**
+   * The inbox number: for the life of the device no other frame has it, which lets an application recognise a message
+   * it has seen. Undefined where the server did not grant `delivery-ack`.
+   */
+  readonly number: number | undefined;
+  readonly #inbox: Inbox;
+  #processed = false;
+
+  constructor(inbox: Inbox, type: number, channel: number, number: number | undefined, payload: Uint8Array) {
+    this.#inbox = inbox;
+    this.type = type;
+    this.channel = channel;
+    this.number = number;
+    this.payload = payload;
+  }
+
+  /** The payload as UTF-8. */
+  get text(): string {
+    return decoder.decode(this.payload);
+  }
+
+  get processed(): boolean {
+    return this.#processed;
+  }
+
+  /** The message is processed: it is confirmed to the server together with all before it, once they are processed too. */
+  ack(): void {
+    if (this.#processed) return;
+    this.#processed = true;
+    this.#inbox.advance();
+  }
+}
+
+export interface InboxEvents {
+  /** Whether somebody listens to messages as events. */
+  listens(): boolean;
+  /** Hands a frame to listeners: any durable frame but MSG, and MSG while `listens`. */
+  emit(message: Message): void;
+  /** Every frame up to this inbox number is processed. */
+  progress(number: number): void;
+  /** The queue is longer than it should be (true), or short again. */
+  crowded(crowded: boolean): void;
+}
+
+export interface MessagesOptions {
+  /**
+   * `auto`: a message is processed when the next one is asked for. `manual`: when `ack()` is called, in any order.
+   * @default auto
+   */
+  readonly acknowledge?: 'auto' | 'manual';
+}
+
+interface Reader {
+  readonly manual: boolean;
+  current: Message | undefined;
+  waiting:
+    | { resolve(result: IteratorResult<Message, undefined>): void; reject(error: unknown): void }
+    | undefined;
+}
+
+const CROWDED = 1024;
+const UNCROWDED = 256;
+const DONE: IteratorResult<Message, undefined> = { done: true, value: undefined };
+
+/**
+ * Durable frames on their way to the application: in inbox order, each once (PROTOCOL.md 11.2). They wait here until
+ * somebody takes them; the server's window of unconfirmed frames bounds how many.
+ */
+export class Inbox {
+  readonly #events: InboxEvents;
+  /** Not handed out yet. */
+  readonly #queue = new Queue<Message>();
+  /** Handed out or not: waits to be processed; its head is the first one that is not. */
+  readonly #order = new Queue<Message>();
+  #reader: Reader | undefined;
+  /** Highest inbox number that was taken in. */
+  #taken: number | undefined;
+  #crowded = false;
+  #pumping = false;
+  #end: { readonly error: ClientError | undefined } | undefined;
+
+  constructor(events: InboxEvents) {
+    this.#events = events;
+  }
+
+  /** Numbers up to this one, and no other, count as processed. */
+  start(processed: number): void {
+    this.#taken = processed;
+  }
+
+  /** The highest number that was taken in, or `start`'s. */
+  get taken(): number | undefined {
+    return this.#taken;
+  }
+
+  /** A frame has arrived. False when it is a repetition. */
+  offer(type: number, channel: number, number: number | undefined, payload: Uint8Array): boolean {
+    if (number !== undefined) {
+      if (this.#taken !== undefined && !serialAfter(number, this.#taken)) return false;
+      this.#taken = number;
+    }
+    const message = new Message(this, type, channel, number, payload);
+    if (number !== undefined) this.#order.push(message);
+    this.#queue.push(message);
+    this.pump();
+    if (!this.#crowded && this.#queue.length >= CROWDED) {
+      this.#crowded = true;
+      this.#events.crowded(true);
+    }
+    return true;
+  }
+
+  /** Hands out what can be handed out: called when something arrived, or somebody began to listen. */
+  pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    for (let head = this.#queue.peek(); head !== undefined; head = this.#queue.peek()) {
+      const waiting = this.#reader?.waiting;
+      if (head.type !== FRAME.MSG || (this.#reader === undefined && this.#events.listens())) {
+        this.#take();
+        this.#events.emit(head);
+        head.ack();
+      } else if (this.#reader !== undefined && waiting !== undefined) {
+        this.#take();
+        this.#reader.waiting = undefined;
+        this.#reader.current = head;
+        waiting.resolve({ done: false, value: head });
+      } else {
+        break;
+      }
+    }
+    this.#pumping = false;
+  }
+
+  /** Reports how far the processed frames reach without a gap. */
+  advance(): void {
+    let through: number | undefined;
+    for (let head = this.#order.peek(); head?.processed === true; head = this.#order.peek()) {
+      through = head.number;
+      this.#order.shift();
+    }
+    if (through !== undefined) this.#events.progress(through);
+  }
+
+  /** Nothing follows any more. With an error the reader gets it, else its loop ends. */
+  end(error: ClientError | undefined): void {
+    this.#end ??= { error };
+    const waiting = this.#reader?.waiting;
+    if (this.#reader !== undefined) this.#reader.waiting = undefined;
+    if (error === undefined) waiting?.resolve(DONE);
+    else waiting?.reject(error);
+  }
+
+  /** @throws ClientError code `CLIENT_BUSY` while another reader is open */
+  read(options: MessagesOptions): AsyncIterableIterator<Message> {
+    if (this.#reader !== undefined) throw new ClientError('CLIENT_BUSY', 'messages() has a reader already');
+    const reader: Reader = {
+      manual: options.acknowledge === 'manual',
+      current: undefined,
+      waiting: undefined,
+    };
+    this.#reader = reader;
+    const iterator: AsyncIterableIterator<Message> = {
+      next: () => this.#next(reader),
+      return: async () => {
+        this.#leave(reader);
+        return DONE;
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  #next(reader: Reader): Promise<IteratorResult<Message, undefined>> {
+    if (this.#reader !== reader) return Promise.resolve(DONE);
+    if (reader.waiting !== undefined) {
+      return Promise.reject(
+        new ClientError('CLIENT_BUSY', 'next() was called before the former call was answered'),
+      );
+    }
+    const former = reader.current;
+    reader.current = undefined;
+    if (!reader.manual) former?.ack();
+    if (this.#end !== undefined) {
+      return this.#end.error === undefined ? Promise.resolve(DONE) : Promise.reject(this.#end.error);
+    }
+    return new Promise((resolve, reject) => {
+      reader.waiting = { resolve, reject };
+      this.pump();
+    });
+  }
+
+  /** The reader broke off: a message that it did not finish goes to the next reader. */
+  #leave(reader: Reader): void {
+    if (this.#reader !== reader) return;
+    this.#reader = undefined;
+    reader.waiting?.resolve(DONE);
+    if (!reader.manual && reader.current !== undefined && !reader.current.processed) {
+      this.#queue.unshift(reader.current);
+    }
+    this.pump();
+  }
+
+  #take(): void {
+    this.#queue.shift();
+    if (this.#crowded && this.#queue.length <= UNCROWDED) {
+      this.#crowded = false;
+      this.#events.crowded(false);
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { clearTimeout, setImmediate as nextTurn, setTimeout as startTimer } from 'node:timers';
+import { sodiumBackend } from '../crypto/index.ts';
+import type { CryptoBackend } from '../protocol/crypto-backend.ts';
+import type { Clock, Random } from '../protocol/ports.ts';
+
+/**
+ * Unlike the server's clock its timers keep the process alive: a client that waits for its next attempt has nothing else
+ * that does. Every timer ends with the client.
+ */
+export const nodeClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(delayMs, callback) {
+    const timer = startTimer(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+  soon(callback) {
+    nextTurn(callback);
+  },
+};
+
+/** The operating system's CSPRNG. */
+export const nodeRandom: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
+
+export const nodeBackend: CryptoBackend = sodiumBackend;
