@@ -90,7 +90,8 @@ export class Channels {
   /** True when a JOIN would change nothing: the common case after a reconnect, answered without the log. */
   isMember(request: JoinRequest): boolean {
     const route = this.#options.directory.route(request.device, request.number);
-    if (route === undefined) {
+    // Elsewhere a route does not tell whether the device has consented itself.
+    if (route === undefined || this.#options.policy.reach !== 'joined') {
       return false;
     }
     const members = new Set(route.members.map((mailbox) => mailbox.device));

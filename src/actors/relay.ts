@@ -283,13 +283,14 @@ export class Relay implements RelayPort {
     const facts = { number, id, user, generation, capabilities };
     const session = new Session(facts, mailboxes.mailbox(deviceId), (dirty) => this.#markDirty(dirty));
     const older = this.#devices.get(deviceId);
+    session.outbox = this.#outbox(session);
+    session.mailbox.outbox = session.outbox;
+    this.#devices.set(deviceId, session);
+    // After the new one is in place: a device that changes networks does not leave its calls.
     if (older !== undefined) {
       this.#actors.get(older.session)?.send('REPLACED');
       this.#end(older, 'replaced', 'this device has connected again');
     }
-    this.#devices.set(deviceId, session);
-    session.outbox = this.#outbox(session);
-    session.mailbox.outbox = session.outbox;
     this.#note(presence.online(deviceId, number, user));
     this.#parts.presenceRefresher.add(number, deviceId);
     actor.session = session;

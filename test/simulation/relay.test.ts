@@ -270,6 +270,17 @@ test('given a call of two, when one disconnects, then the other gets CALL_END fr
   });
 });
 
+test('given a device in a call, when it connects again before the old connection is gone, then the call goes on', async () => {
+  await using server = await world();
+  const [alice, bob] = await pair(server);
+  await alice.ask(FRAME.CALL_OFFER, 7, { call_id: 'c1', from: 'alice', to: ['bob'] });
+  await bob.ask(FRAME.CALL_ANSWER, 7, { call_id: 'c1', accept: true });
+  const moved = await server.connect('alice');
+  assert.equal(alice.endedBecause, 'replaced');
+  assert.deepEqual(bob.of(FRAME.CALL_END), []);
+  assert.equal((await moved.ask(FRAME.CALL_STATS, 7, { call_id: 'c1', direction: 'send' })).type, FRAME.ACK);
+});
+
 test('given a call, when a frame for it comes on another channel, then the call is unknown there', async () => {
   await using server = await world();
   const [alice] = await pair(server);
