@@ -1,0 +1,154 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createRelay } from '../../src/actors/create-relay.ts';
+import { meterRelay } from '../../src/actors/relay-metrics.ts';
+import type { ConnectOptions, DeviceStore } from '../../src/client/index.ts';
+import { createDevice, MemoryDeviceStore } from '../../src/client/index.ts';
+import { ensureDevIdentity } from '../../src/config/dev-identity.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { sodiumBackend } from '../../src/crypto/index.ts';
+import { Gateway, LinkTable, RateLimiter } from '../../src/gateway/index.ts';
+import { MemoryLog } from '../../src/log/memory-log.ts';
+import { MemoryPresence } from '../../src/presence/memory-presence.ts';
+import { deriveAuthorityKey, noiseKeyPair } from '../../src/protocol/keys.ts';
+import { systemClock, systemRandom } from '../../src/system/index.ts';
+import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
+
+const DOMAIN = 'client.test';
+const backend = sodiumBackend;
+const NOISE_KEY = noiseKeyPair(backend, new Uint8Array(32).fill(0x21));
+
+interface RunningParts {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** The real gateway and relay on a log in memory; it can stop and come back on its port with what its log holds. */
+export class TestServer {
+  readonly log = new MemoryLog(systemClock);
+  readonly ca: Buffer;
+  readonly domain = DOMAIN;
+  readonly noisePublic = NOISE_KEY.publicKey;
+  readonly #directory: string;
+  readonly #overrides: readonly string[];
+  #authority = deriveAuthorityKey(backend, new Uint8Array(32).fill(9));
+  #running: RunningParts | undefined;
+  #port = 0;
+
+  constructor(directory: string, ca: Buffer, overrides: readonly string[]) {
+    this.#directory = directory;
+    this.ca = ca;
+    this.#overrides = overrides;
+  }
+
+  get url(): string {
+    return `https://localhost:${this.#port}/connect`;
+  }
+
+  /** Options for a client of this server. Delays are short: tests wait for them. */
+  options(store: DeviceStore): ConnectOptions {
+    const { url, ca, domain, noisePublic: serverStatic } = this;
+    return { url, ca, domain, serverStatic, store, reconnect: { initialDelay: 10, maxDelay: 50 } };
+  }
+
+  /** Options for a new device in memory. */
+  newDevice(deviceId: string): ConnectOptions {
+    return this.options(new MemoryDeviceStore(createDevice({ deviceId })));
+  }
+
+  /** Another device authority signs from the next start on. */
+  changeAuthority(): void {
+    this.#authority = deriveAuthorityKey(backend, new Uint8Array(32).fill(10));
+  }
+
+  async start(): Promise<void> {
+    this.#running = await startParts(this.#directory, this.log, this.#authority, this.#port, this.#overrides);
+    this.#port = this.#running.port;
+  }
+
+  async stop(): Promise<void> {
+    await this.#running?.stop();
+    this.#running = undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+/** A server on a free port of this machine. `overrides`: `section.key=value`. */
+export async function startTestServer(overrides: readonly string[] = []): Promise<TestServer> {
+  const directory = mkdtempSync(join(tmpdir(), 'commucat-client-'));
+  const identity = await ensureDevIdentity(directory, { clock: systemClock, random: systemRandom });
+  const files = [`server.tls_cert=${identity.certFile}`, `server.tls_key=${identity.keyFile}`];
+  const server = new TestServer(directory, readFileSync(identity.caFile), [...files, ...overrides]);
+  await server.start();
+  return server;
+}
+
+async function startParts(
+  workingDirectory: string,
+  log: MemoryLog,
+  authority: ReturnType<typeof deriveAuthorityKey>,
+  port: number,
+  overrides: readonly string[],
+): Promise<RunningParts> {
+  const config = loadConfig({
+    env: {},
+    workingDirectory,
+    overrides: [`server.bind=127.0.0.1:${port}`, `server.domain=${DOMAIN}`, ...overrides],
+  });
+  const [logger, metrics, links] = [createLogger({ level: 'silent' }), createMetrics(), new LinkTable()];
+  const relay = await createRelay({
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    backend,
+    authoritySeed: authority.privateKey,
+    links,
+    presence: new MemoryPresence(systemClock, 60),
+    events: meterRelay(metrics, logger),
+    accounts: { autoApprove: config.server.autoApproveDevices, maxAutoDevices: 0, domain: DOMAIN },
+    channels: {
+      reach: config.channels.reach,
+      openRooms: config.channels.openRooms,
+      channelsPerDevice: 100,
+      membersPerChannel: 100,
+      idleAfter: 60_000,
+    },
+    limits: {
+      outbox: { window: 256, page: 128, backlogBytes: config.limits.sessionBacklogBytes + 1 },
+      relayTtl: 3600,
+      presenceTtl: 60,
+      cursorInterval: 20,
+      expiryInterval: 60_000,
+      waitingBytes: 4 * config.limits.maxFrame,
+    },
+  });
+  const limiter = () =>
+    new RateLimiter({ clock: systemClock, limit: { burst: 1e6, windowMs: 1000, penaltyMs: 0 }, maxAddresses: 10 });
+  const key = { version: 1, keyPair: NOISE_KEY, validAfter: 0, rotatesAt: 1e14, expiresAt: 1e14 };
+  const gateway = new Gateway({
+    config,
+    links,
+    relay: relay.relay,
+    backend,
+    keyring: { active: () => [key] },
+    authorityPublic: authority.publicKey,
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    metrics,
+    limiters: { connect: limiter(), http: limiter() },
+    ready: async () => log.healthy,
+    version: '1.2.3',
+  });
+  const bound = await gateway.listen();
+  const stop = async (): Promise<void> => {
+    await gateway.close(100);
+    await relay[Symbol.asyncDispose]();
+  };
+  return { port: bound.port, stop };
+}
