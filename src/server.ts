@@ -5,11 +5,12 @@ import { meterRelay } from './actors/relay-metrics.ts';
 import { loadFederationSeed } from './config/federation-seed.ts';
 import type { Config } from './config/index.ts';
 import { loadNoiseKeys, type NoiseKey } from './config/noise-keys.ts';
+import { openControlSocket } from './control-socket.ts';
 import { sodiumBackend } from './crypto/index.ts';
 import { Gateway, LinkTable, type NoiseKeyring, RateLimiter } from './gateway/index.ts';
 import type { EventLog } from './log/event-log.ts';
 import { decodeFact, encodeFact } from './log/fact-encoding.ts';
-import { openSegmentLog } from './log/segment-log.ts';
+import { openSegmentLog } from './log/open-segment-log.ts';
 import { MemoryPresence } from './presence/memory-presence.ts';
 import { toHex } from './protocol/bytes.ts';
 import { deriveAuthorityKey } from './protocol/keys.ts';
@@ -101,6 +102,9 @@ async function build(
   const links = new LinkTable();
   const relay = await startRelay(config, log, links, authority.privateKey, meterRelay(metrics, logger));
   closers.push(() => relay[Symbol.asyncDispose]());
+  const { dataDir } = config.storage;
+  const control = await openControlSocket({ dataDir, accounts: relay.accounts, logger });
+  closers.push(() => control[Symbol.asyncDispose]());
   const limiters = rateLimiters(config, metrics);
   const gateway = new Gateway({
     config,
