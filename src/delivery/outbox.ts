@@ -92,10 +92,11 @@ export class Outbox implements LiveOutbox {
 
   /** A letter of this mailbox became durable in this turn, under `number`; its content is at hand. */
   offer(letter: Letter, number: number, type: number, channel: number, payload: Uint8Array): void {
-    if (this.#phase !== 'live' || number !== serialNext(this.#sentThrough)) {
+    if (this.#phase !== 'live' || !serialAfter(number, this.#sentThrough)) {
       return;
     }
     if (letter.waiting > 0 && this.#hasRoom()) {
+      this.#passOver(number);
       this.#transmit(number, type, channel, payload);
     } else {
       this.#phase = 'behind';
@@ -125,13 +126,12 @@ export class Outbox implements LiveOutbox {
     if (this.#phase !== 'behind' || this.#reading) {
       return;
     }
-    this.#skipHoles();
-    const first = serialNext(this.#sentThrough);
-    const waiting = serialDistance(first, this.#mailbox.next);
-    if (waiting === 0) {
+    if (!this.#skipHoles()) {
       this.#phase = 'live';
       return;
     }
+    const first = serialNext(this.#sentThrough);
+    const waiting = serialDistance(first, this.#mailbox.next);
     const room = Math.min(waiting, this.#limits.window - this.inFlight, this.#limits.page);
     if (room > 0 && this.#link.backlog(this.#recipient.session) < this.#limits.backlogBytes) {
       void this.#sendPage(first, room);
@@ -191,21 +191,31 @@ export class Outbox implements LiveOutbox {
     );
   }
 
-  /** Passes over letters that expired or are gone, and tells the client which numbers it will never see. */
-  #skipHoles(): void {
-    const first = serialNext(this.#sentThrough);
-    let number = first;
+  /**
+   * Passes over letters that expired or are gone. False when nothing is behind them: a gap is announced with the letter
+   * behind it, which may come much later, live.
+   */
+  #skipHoles(): boolean {
+    let number = serialNext(this.#sentThrough);
     if (serialAfter(this.#mailbox.base, number)) {
       number = this.#mailbox.base;
     }
     while (number !== this.#mailbox.next && this.#mailbox.letter(number) === undefined) {
       number = serialNext(number);
     }
-    // Without a frame behind the gap there is nothing to announce yet.
-    if (number === first || number === this.#mailbox.next) {
-      return;
+    if (number === this.#mailbox.next) {
+      return false;
     }
-    this.#announceGap(first, (number - 1) >>> 0);
+    this.#passOver(number);
+    return true;
+  }
+
+  /** Tells the client which numbers before this one it will never see, if any. */
+  #passOver(number: number): void {
+    const first = serialNext(this.#sentThrough);
+    if (number !== first) {
+      this.#announceGap(first, (number - 1) >>> 0);
+    }
   }
 
   #announceGap(from: number, to: number): void {

@@ -354,3 +354,18 @@ test('given a confirmation of a number never sent, then ERROR answers and nothin
   await bob.leave();
   assert.deepEqual((await server.connect('bob')).heard(), ['one']);
 });
+
+test('given mail that expired with nothing behind it, when the device returns, then nothing spins and the next frame follows the gap', async () => {
+  const clock = new SimulatedClock();
+  await using server = await world({ clock });
+  const [alice, bob] = await pair(server);
+  await bob.leave();
+  await alice.say(7, 'expires unread');
+  await clock.advance(3_700_000);
+  const back = await server.connect('bob');
+  assert.deepEqual(back.frames, []);
+  await alice.say(7, 'fresh');
+  const [error, message] = back.frames;
+  assert.deepEqual([error?.json.error, error?.json.from, error?.json.to], ['expired', 1, 1]);
+  assert.deepEqual([message?.text, message?.sequence], ['fresh', 2]);
+});
