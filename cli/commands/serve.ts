@@ -1,0 +1,55 @@
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../base-command.ts';
+import { description } from '../description.ts';
+import { EXIT } from '../exit-codes.ts';
+
+export default class Serve extends BaseCommand {
+  static override summary = 'Run the server.';
+  static override description = description(
+    `Reads the configuration from --config, else from the file that COMMUCAT_CONFIG names, else from commucat.toml in
+the working directory; checks all of it before anything starts. Writes its log as JSON lines to stdout. SIGTERM and
+SIGINT stop accepting, let sessions take what is queued for at most server.shutdown_timeout_ms and close the log; a
+second signal ends the process at once.`,
+    'CONFIGURATION',
+    'DAMAGE',
+  );
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --config /etc/commucat/commucat.toml',
+    '<%= config.bin %> <%= command.id %> --config commucat.toml --set telemetry.log_level=debug',
+  ];
+  static override flags = {
+    config: Flags.string({
+      char: 'c',
+      description: 'The configuration, TOML; docs/configuration.md has all keys.',
+    }),
+    set: Flags.string({
+      description: 'Override one key of the configuration: section.key=value.',
+      multiple: true,
+      multipleNonGreedy: true,
+      default: [],
+    }),
+  };
+
+  override async run(): Promise<void> {
+    const { flags } = await this.parse(Serve);
+    const { loadConfig } = await import('../../src/config/index.ts');
+    const file = flags.config;
+    const config = loadConfig({
+      env: process.env,
+      overrides: flags.set,
+      ...(file === undefined ? {} : { file }),
+    });
+    const { runServer } = await import('../run-server.ts');
+    const { createLogger } = await import('../../src/telemetry/index.ts');
+    const logger = createLogger({ level: config.telemetry.logLevel });
+    await runServer({
+      config,
+      logger,
+      ready: ({ host, port, noisePublic }) => {
+        const { domain } = config.server;
+        logger.info({ host, port, domain, noisePublic, config: config.file }, 'listening');
+      },
+    });
+    this.exit(EXIT.OK);
+  }
+}

@@ -1,0 +1,159 @@
+import { chmod, lstat, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import type { Accounts } from './actors/accounts.ts';
+import { CommuCatError } from './protocol/errors.ts';
+import { isJsonObject, type JsonObject, parseJson, stringifyJson } from './protocol/json.ts';
+import { parseRegistration, RegistrationError, register } from './registration.ts';
+import type { Logger } from './telemetry/index.ts';
+
+/** Bytes of the longest request. */
+const MAX_BODY = 65_536;
+/** Milliseconds that a request, or its answer, may take. */
+const TIMEOUT = 10_000;
+/** Bytes of a socket's path that every Unix takes. */
+const MAX_PATH = 103;
+const OWNER_ONLY = 0o600;
+
+export interface ControlSocketOptions {
+  readonly dataDir: string;
+  readonly accounts: Accounts;
+  readonly logger: Logger;
+}
+
+/** Where the server that owns a data folder takes orders from its operator. */
+export function controlSocketPath(dataDir: string): string {
+  return join(dataDir, 'control.sock');
+}
+
+/**
+ * Opens the operator's door: HTTP with JSON bodies on a Unix socket of mode 0600, `POST /register` only. It exists
+ * because one process writes the log: commands that change something ask that process. Whoever calls this holds the
+ * log's lock, so that a socket which lies there was left by a process that is gone.
+ */
+export async function openControlSocket(options: ControlSocketOptions): Promise<AsyncDisposable> {
+  const { dataDir, logger } = options;
+  const path = controlSocketPath(dataDir);
+  if (Buffer.byteLength(path) > MAX_PATH) {
+    logger.warn({ path }, 'the path is too long for a control socket: registering needs a stopped server');
+    return { [Symbol.asyncDispose]: async () => undefined };
+  }
+  await removeLeftOver(path);
+  const server = createServer({ requestTimeout: TIMEOUT }, (incoming, answer) => {
+    void serve(options, incoming, answer);
+  });
+  await listen(server, path);
+  await chmod(path, OWNER_ONLY);
+  return {
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      await closed;
+    },
+  };
+}
+
+async function removeLeftOver(path: string): Promise<void> {
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  // Anything but a socket is not ours to remove: listening fails on it, and says so.
+  if (found?.isSocket() === true) await rm(path);
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // The socket is bound within `listen`: no moment in which others could open it.
+    const umask = process.umask(0o177);
+    try {
+      server.listen(path, resolve);
+    } finally {
+      process.umask(umask);
+    }
+  });
+}
+
+async function serve(
+  { accounts, logger }: ControlSocketOptions,
+  incoming: IncomingMessage,
+  answer: ServerResponse,
+): Promise<void> {
+  try {
+    if (incoming.method !== 'POST' || incoming.url !== '/register') {
+      reply(answer, 404, { error: 'NOT_FOUND', detail: 'this socket knows POST /register' });
+      return;
+    }
+    const registration = parseRegistration(parseJson(await readBody(incoming)));
+    const user = await register(accounts, registration);
+    logger.info({ user, device: registration.device?.id }, 'registered by the operator');
+    reply(answer, 201, { user_id: user });
+  } catch (error) {
+    const known = error instanceof CommuCatError;
+    if (!known) logger.error({ err: error }, 'a request on the control socket failed');
+    reply(answer, statusOf(error), {
+      error: known ? error.code : 'INTERNAL',
+      detail: known ? error.message : 'see the log of the server',
+    });
+  }
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof RegistrationError) return error.code === 'REGISTRATION_TAKEN' ? 409 : 400;
+  if (!(error instanceof CommuCatError)) return 500;
+  return error.code.startsWith('LOG_') ? 503 : 400;
+}
+
+async function readBody(incoming: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of incoming) {
+    length += chunk.length;
+    if (length > MAX_BODY) throw new RegistrationError('REGISTRATION_INVALID', `more than ${MAX_BODY} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function reply(answer: ServerResponse, status: number, body: JsonObject): void {
+  answer.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
+  answer.end(stringifyJson(body));
+}
+
+export interface ControlAnswer {
+  readonly status: number;
+  readonly body: JsonObject;
+}
+
+/**
+ * Sends one request to the server that owns a data folder.
+ * @returns `undefined` when no server listens there
+ */
+export function askControlSocket(
+  dataDir: string,
+  path: string,
+  body: JsonObject,
+): Promise<ControlAnswer | undefined> {
+  return new Promise((resolve, reject) => {
+    const socketPath = controlSocketPath(dataDir);
+    if (Buffer.byteLength(socketPath) > MAX_PATH) {
+      resolve(undefined);
+      return;
+    }
+    const headers = { 'content-type': 'application/json' };
+    const asking = request({ socketPath, path, method: 'POST', headers, timeout: TIMEOUT }, (answer) => {
+      readBody(answer).then((bytes) => {
+        const value = parseJson(bytes);
+        resolve({ status: answer.statusCode ?? 0, body: isJsonObject(value) ? value : {} });
+      }, reject);
+    });
+    asking.on('timeout', () => asking.destroy(new Error('the server does not answer on its control socket')));
+    asking.on('error', (error: NodeJS.ErrnoException) => {
+      // Nothing there, or what a killed server has left behind.
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      else reject(error);
+    });
+    asking.end(stringifyJson(body));
+  });
+}
