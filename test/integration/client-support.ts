@@ -128,7 +128,11 @@ async function startParts(
     },
   });
   const limiter = () =>
-    new RateLimiter({ clock: systemClock, limit: { burst: 1e6, windowMs: 1000, penaltyMs: 0 }, maxAddresses: 10 });
+    new RateLimiter({
+      clock: systemClock,
+      limit: { burst: 1e6, windowMs: 1000, penaltyMs: 0 },
+      maxAddresses: 10,
+    });
   const key = { version: 1, keyPair: NOISE_KEY, validAfter: 0, rotatesAt: 1e14, expiresAt: 1e14 };
   const gateway = new Gateway({
     config,

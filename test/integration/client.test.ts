@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
-  Client,
+  type Client,
   ClientError,
   connect,
   createClient,
@@ -41,18 +41,22 @@ async function texts(client: Client, count: number): Promise<string[]> {
 }
 
 for (const pattern of ['XK', 'IK'] as const) {
-  test(`given ${pattern}, when two devices chat, then each gets the lines of the other in order`, limits, async () => {
-    const [alice, bob] = await pair(`chat-${pattern}`, pattern);
-    const lines = Array.from({ length: 200 }, (_, index) => `line ${index}`);
-    const sent = Promise.all(lines.map((line) => alice.send(7, line)));
-    assert.deepEqual(await texts(bob, lines.length), lines);
-    const receipts = await sent;
-    assert.equal(new Set(receipts.map(({ sequence }) => sequence)).size, lines.length);
-    await bob.send(7, 'thanks');
-    assert.deepEqual(await texts(alice, 1), ['thanks']);
-    await Promise.all([alice.close(), bob.close()]);
-    assert.deepEqual([alice.state, bob.state], ['closed', 'closed']);
-  });
+  test(
+    `given ${pattern}, when two devices chat, then each gets the lines of the other in order`,
+    limits,
+    async () => {
+      const [alice, bob] = await pair(`chat-${pattern}`, pattern);
+      const lines = Array.from({ length: 200 }, (_, index) => `line ${index}`);
+      const sent = Promise.all(lines.map((line) => alice.send(7, line)));
+      assert.deepEqual(await texts(bob, lines.length), lines);
+      const receipts = await sent;
+      assert.equal(new Set(receipts.map(({ sequence }) => sequence)).size, lines.length);
+      await bob.send(7, 'thanks');
+      assert.deepEqual(await texts(alice, 1), ['thanks']);
+      await Promise.all([alice.close(), bob.close()]);
+      assert.deepEqual([alice.state, bob.state], ['closed', 'closed']);
+    },
+  );
 }
 
 test('given a server, when its description is read, then it names domain and Noise key', limits, async () => {

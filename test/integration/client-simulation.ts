@@ -1,0 +1,473 @@
+import type { Transport, TransportConnection, TransportReceiver } from '../../src/client/transport.ts';
+import { sodiumBackend } from '../../src/crypto/index.ts';
+import { toHex, utf8 } from '../../src/protocol/bytes.ts';
+import { certificateToJson, issueCertificate } from '../../src/protocol/certificate.ts';
+import { parseClientAuth, parseHello } from '../../src/protocol/control/index.ts';
+import { errorPayload } from '../../src/protocol/errors.ts';
+import { encodeFrame, type Frame } from '../../src/protocol/frame.ts';
+import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
+import { FRAME } from '../../src/protocol/frame-types.ts';
+import { encodeJson, isJsonObject, type JsonInput, parseJson } from '../../src/protocol/json.ts';
+import { deriveAuthorityKey, noiseKeyPair } from '../../src/protocol/keys.ts';
+import { HandshakeState } from '../../src/protocol/noise.ts';
+import type { CancelTimer, Clock, Random } from '../../src/protocol/ports.ts';
+import {
+  RECORD_ROOM_BEFORE,
+  RECORD_ROOM_BEHIND,
+  RecordOpener,
+  RecordSealer,
+} from '../../src/protocol/record.ts';
+import { serialAfter, serialNext } from '../../src/protocol/serial.ts';
+import { systemRandom } from '../../src/system/index.ts';
+
+export const backend = sodiumBackend;
+export const DOMAIN = 'simulated.test';
+const STATIC = noiseKeyPair(backend, new Uint8Array(32).fill(0x33));
+export const SERVER_STATIC = STATIC.publicKey;
+const COMMIT_MS = 2;
+const LATENCY_MS = 1;
+
+/** A clock whose time passes only in `run`, one event after the other. */
+export class SimulatedClock implements Clock {
+  #time = 1_700_000_000_000;
+  #order = 0;
+  #events: { readonly at: number; readonly order: number; readonly run: () => void }[] = [];
+
+  now(): number {
+    return this.#time;
+  }
+
+  monotonic(): number {
+    return this.#time;
+  }
+
+  after(delayMs: number, callback: () => void): CancelTimer {
+    const event = { at: this.#time + delayMs, order: this.#order++, run: callback };
+    const index = this.#events.findLastIndex(({ at }) => at <= event.at) + 1;
+    this.#events.splice(index, 0, event);
+    return () => {
+      this.#events = this.#events.filter((known) => known !== event);
+    };
+  }
+
+  soon(callback: () => void): void {
+    this.after(0, callback);
+  }
+
+  /** Lets time pass until the condition holds. Fails when nothing is left that could bring it about. */
+  async run(until: () => boolean, what = 'the condition'): Promise<void> {
+    await settled();
+    for (let steps = 0; !until(); steps += 1) {
+      const next = this.#events.shift();
+      if (next === undefined || steps > 200_000) throw new Error(`${what} does not come about`);
+      this.#time = Math.max(this.#time, next.at);
+      next.run();
+      await settled();
+    }
+  }
+
+  /** Lets this much time pass. */
+  async pass(ms: number): Promise<void> {
+    let over = false;
+    this.after(ms, () => {
+      over = true;
+    });
+    await this.run(() => over);
+  }
+}
+
+/** All promises that can go on have gone on. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Bytes from a seed, for delays that repeat; keys come from the system's generator. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0 || 1;
+  return {
+    bytes(length) {
+      if (length > 4) return systemRandom.bytes(length);
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return Uint8Array.from({ length }, (_, index) => (state >>> (8 * index)) & 0xff);
+    },
+  };
+}
+
+interface Wire {
+  write(bytes: Uint8Array): void;
+  end(): void;
+}
+
+/** Connects a client with a SimulatedServer: in order, with latency, in pieces, and with cuts. */
+export class SimulatedNetwork implements Transport {
+  /** Pieces, of both directions, that the n-th connection carries before it breaks; none: it does not break. */
+  readonly cuts: (number | undefined)[];
+  opened = 0;
+  /** Pieces that the last connection has carried. */
+  carried = 0;
+  /** Bytes written by the client, one entry for each call. */
+  readonly writes: number[] = [];
+  paused = false;
+  refuse: Error | undefined;
+  hang = false;
+  #cutNow: (() => void) | undefined;
+  readonly #clock: SimulatedClock;
+  readonly #server: SimulatedServer;
+
+  constructor(clock: SimulatedClock, server: SimulatedServer, cuts: readonly (number | undefined)[] = []) {
+    this.#clock = clock;
+    this.#server = server;
+    this.cuts = [...cuts];
+  }
+
+  /** Breaks the connection that is open. */
+  cut(): void {
+    this.#cutNow?.();
+  }
+
+  async open(receiver: TransportReceiver, signal: AbortSignal): Promise<TransportConnection> {
+    this.opened += 1;
+    if (this.hang)
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    if (this.refuse !== undefined) throw this.refuse;
+    this.carried = 0;
+    const limit = this.cuts.shift();
+    let open = true;
+    const held: Uint8Array[] = [];
+    const cut = (): void => {
+      if (!open) return;
+      open = false;
+      accepted.closed();
+      receiver.closed(new Error('cut'));
+    };
+    this.#cutNow = cut;
+    const carry = (bytes: Uint8Array, deliver: (piece: Uint8Array) => void): void => {
+      const middle = bytes.length >> 1;
+      for (const piece of [bytes.slice(0, middle), bytes.slice(middle)]) {
+        this.#clock.after(LATENCY_MS, () => {
+          if (!open) return;
+          if (limit !== undefined && this.carried >= limit) {
+            cut();
+            return;
+          }
+          this.carried += 1;
+          deliver(piece);
+        });
+      }
+    };
+    const toClient = (piece: Uint8Array): void => {
+      if (this.paused) held.push(piece);
+      else receiver.chunk(piece);
+    };
+    const accepted = this.#server.accept({
+      write: (bytes) => carry(bytes, toClient),
+      end: () => {
+        this.#clock.after(LATENCY_MS, () => {
+          if (!open) return;
+          open = false;
+          receiver.closed();
+        });
+      },
+    });
+    return {
+      backlog: 0,
+      write: (bytes) => {
+        this.writes.push(bytes.length);
+        carry(bytes, (piece) => accepted.chunk(piece));
+      },
+      pause: () => {
+        this.paused = true;
+      },
+      resume: () => {
+        this.paused = false;
+        for (const piece of held.splice(0)) receiver.chunk(piece);
+      },
+      end: () => {
+        this.#clock.after(LATENCY_MS, () => accepted.ended());
+      },
+      destroy: () => {
+        if (!open) return;
+        open = false;
+        this.#clock.after(LATENCY_MS, () => accepted.closed());
+      },
+    };
+  }
+}
+
+interface Letter {
+  readonly number: number;
+  readonly channel: number;
+  readonly type: number;
+  readonly payload: Uint8Array;
+}
+
+export interface Posted {
+  readonly sequence: number;
+  readonly channel: number;
+  readonly text: string;
+}
+
+/**
+ * What PROTOCOL.md 3, 4 and 11 ask of a server that serves one device, and no more: it commits late, forgets channels in a
+ * crash, and can be told to misbehave.
+ */
+export class SimulatedServer {
+  readonly clock: SimulatedClock;
+  /** Durable frames of the device, in the order of the log. */
+  readonly log: Posted[] = [];
+  /** Channels that the device may use. */
+  channels = new Set<number>();
+  granted: readonly string[] = ['delivery-ack', 'resume'];
+  authority = deriveAuthorityKey(backend, new Uint8Array(32).fill(5));
+  staticKey = STATIC;
+  domain = DOMAIN;
+  received = 0;
+  confirmed = 0;
+  /** Highest inbox number given out. */
+  last = 0;
+  /** Every confirmation, in order. */
+  readonly confirmations: number[] = [];
+  /** Sequences of durable frames as they arrived, repetitions included. */
+  readonly arrived: number[] = [];
+  /** JOINs as they arrived. */
+  readonly joins: { readonly channel: number; readonly sequence: number }[] = [];
+  hellos = 0;
+  ended = 0;
+  /** Changes the members of the handshake's ACK. */
+  editAck: (ack: Record<string, JsonInput>) => Record<string, JsonInput> = (ack) => ack;
+  /** Answers a HELLO by this ERROR payload. */
+  refusal: Uint8Array | undefined;
+  /** Does not answer HELLO. */
+  silent = false;
+  /** Looks at each durable frame; a code refuses it. */
+  refuse: (posted: Posted) => 'storage' | 'forbidden' | undefined = () => undefined;
+  accepted = 0;
+  letters: Letter[] = [];
+  readonly sessions = new Set<SimulatedSession>();
+  readonly #pending: { readonly posted: Posted; readonly done: () => void }[] = [];
+
+  constructor(clock: SimulatedClock) {
+    this.clock = clock;
+  }
+
+  accept(wire: Wire): { chunk(bytes: Uint8Array): void; ended(): void; closed(): void } {
+    const session = new SimulatedSession(this, wire);
+    for (const older of this.sessions) older.closed();
+    this.sessions.add(session);
+    return session;
+  }
+
+  /** Another device posts something to this one. */
+  deliver(text: string, channel = 7, type: number = FRAME.MSG): void {
+    this.last = serialNext(this.last);
+    this.letters.push({ number: this.last, channel, type, payload: utf8(text) });
+    for (const session of this.sessions) session.pump();
+  }
+
+  /** Everything that is not in the log is gone. */
+  crash(): void {
+    this.#pending.length = 0;
+    this.accepted = this.received;
+    this.channels = new Set();
+    for (const session of this.sessions) session.drop();
+  }
+
+  confirm(number: number): void {
+    this.confirmations.push(number);
+    if (!serialAfter(number, this.confirmed)) return;
+    this.confirmed = number;
+    this.letters = this.letters.filter((letter) => serialAfter(letter.number, number));
+  }
+
+  /** Puts a frame into the log, a little later. */
+  commit(posted: Posted, done: () => void): void {
+    this.arrived.push(posted.sequence);
+    const repeated = this.accepted !== 0 && !serialAfter(posted.sequence, this.accepted);
+    if (!repeated) this.accepted = posted.sequence;
+    const entry = { posted, done };
+    this.#pending.push(entry);
+    this.clock.after(COMMIT_MS, () => {
+      if (!this.#pending.includes(entry)) return;
+      this.#pending.splice(this.#pending.indexOf(entry), 1);
+      if (!repeated) {
+        this.log.push(posted);
+        this.received = posted.sequence;
+      }
+      done();
+    });
+  }
+}
+
+class SimulatedSession {
+  readonly #server: SimulatedServer;
+  readonly #wire: Wire;
+  #plain = new FrameDecoder();
+  #noise: HandshakeState | undefined;
+  #opener: RecordOpener | undefined;
+  #sealer: RecordSealer | undefined;
+  #frames = new FrameDecoder();
+  #device: ReturnType<typeof parseHello> | undefined;
+  #sent = 0;
+  #control = 2;
+  #open = true;
+
+  constructor(server: SimulatedServer, wire: Wire) {
+    this.#server = server;
+    this.#wire = wire;
+  }
+
+  chunk(bytes: Uint8Array): void {
+    if (!this.#open) return;
+    if (this.#opener !== undefined) {
+      this.#opener.push(bytes);
+      for (let text = this.#opener.next(); text !== undefined; text = this.#opener.next()) {
+        this.#frames.push(text);
+        for (let frame = this.#frames.next(); frame !== undefined; frame = this.#frames.next())
+          this.#handle(frame);
+      }
+      return;
+    }
+    this.#plain.push(bytes);
+    const frame = this.#plain.next();
+    if (frame === undefined) return;
+    if (this.#noise === undefined) this.#hello(frame);
+    else this.#auth(frame);
+  }
+
+  ended(): void {
+    this.#server.ended += 1;
+    this.closed();
+    this.#wire.end();
+  }
+
+  closed(): void {
+    this.#open = false;
+    this.#server.sessions.delete(this);
+  }
+
+  /** The process behind the connection is gone. */
+  drop(): void {
+    this.closed();
+    this.#wire.end();
+  }
+
+  pump(): void {
+    if (!this.#open || this.#sealer === undefined) return;
+    for (const letter of this.#server.letters) {
+      if (serialAfter(letter.number, this.#sent)) {
+        this.#sent = letter.number;
+        this.send(letter.type, letter.channel, letter.number, letter.payload);
+      }
+    }
+  }
+
+  send(type: number, channel: number, sequence: number, payload: Uint8Array): void {
+    const frame = encodeFrame(type, channel, sequence, payload);
+    if (!this.#open || this.#sealer === undefined) return;
+    const buffer = new Uint8Array(RECORD_ROOM_BEFORE + frame.length + RECORD_ROOM_BEHIND);
+    buffer.set(frame, RECORD_ROOM_BEFORE);
+    this.#sealer.seal(buffer, RECORD_ROOM_BEFORE, frame.length);
+    this.#wire.write(buffer.subarray(this.#sealer.start, this.#sealer.end));
+  }
+
+  #hello(frame: Frame): void {
+    const server = this.#server;
+    server.hellos += 1;
+    if (server.silent) return;
+    if (server.refusal !== undefined) {
+      this.#wire.write(encodeFrame(FRAME.ERROR, 0, 1, server.refusal));
+      this.ended();
+      return;
+    }
+    this.#device = parseHello(parseJson(frame.payload));
+    this.#noise = new HandshakeState({
+      backend,
+      random: systemRandom,
+      pattern: this.#device.pattern,
+      initiator: false,
+      prologue: utf8('commucat'),
+      staticKey: server.staticKey,
+    });
+    this.#noise.readMessage(this.#device.handshake);
+    const facts = { domain: server.domain, protocol_version: 1, session: 'session', user_id: 'user' };
+    const auth = {
+      session: 'session',
+      device_id: this.#device.deviceId,
+      handshake: toHex(this.#noise.writeMessage(encodeJson(facts))),
+      server_static: toHex(server.staticKey.publicKey),
+    };
+    this.#wire.write(encodeFrame(FRAME.AUTH, 0, 1, encodeJson(auth)));
+  }
+
+  #auth(frame: Frame): void {
+    const server = this.#server;
+    if (this.#noise === undefined || this.#device === undefined) return;
+    const { handshake } = parseClientAuth(parseJson(frame.payload));
+    if (!this.#noise.finished) this.#noise.readMessage(handshake);
+    const { send, receive } = this.#noise.split();
+    const now = Math.floor(server.clock.now() / 1000);
+    const certificate = issueCertificate(backend, server.authority.privateKey, {
+      serial: 1n,
+      userId: 'user',
+      deviceId: this.#device.deviceId,
+      publicKey: this.#device.devicePublic,
+      issuedAt: now,
+      expiresAt: now + 3600,
+    });
+    const granted = server.granted.filter((name) => this.#device?.capabilities.includes(name));
+    const ack = server.editAck({
+      handshake: 'ok',
+      session: 'session',
+      user_id: 'user',
+      device_ca_public: toHex(server.authority.publicKey),
+      device_certificate: certificateToJson(certificate),
+      capabilities: granted,
+      inbox: granted.includes('delivery-ack')
+        ? { confirmed: server.confirmed, next: serialNext(server.last) }
+        : undefined,
+      resume: granted.includes('resume') ? { received: server.received } : undefined,
+    });
+    this.#wire.write(encodeFrame(FRAME.ACK, 0, 2, encodeJson(ack)));
+    this.#opener = new RecordOpener(receive);
+    this.#sealer = new RecordSealer(send);
+    this.#sent = server.confirmed;
+    this.pump();
+  }
+
+  #handle(frame: Frame): void {
+    const server = this.#server;
+    const { type, channel, sequence } = frame;
+    const acknowledge = (): void =>
+      this.send(FRAME.ACK, channel, ++this.#control, encodeJson({ ack: sequence }));
+    switch (type) {
+      case FRAME.JOIN:
+        server.joins.push({ channel, sequence });
+        server.channels.add(channel);
+        acknowledge();
+        return;
+      case FRAME.LEAVE:
+        server.channels.delete(channel);
+        acknowledge();
+        return;
+      case FRAME.ACK: {
+        const value = parseJson(frame.payload);
+        if (isJsonObject(value) && typeof value.ack === 'number') server.confirm(value.ack);
+        return;
+      }
+      case FRAME.MSG:
+        this.#post(frame, acknowledge);
+        return;
+      default:
+        acknowledge();
+    }
+  }
+
+  #post(frame: Frame, acknowledge: () => void): void {
+    const server = this.#server;
+    const { channel, sequence } = frame;
+    const posted = { sequence, channel, text: Buffer.from(frame.payload).toString() };
+    const code = server.channels.has(channel) ? server.refuse(posted) : 'unknown_channel';
+    if (code === undefined) server.commit(posted, acknowledge);
+    else this.send(FRAME.ERROR, channel, ++this.#control, errorPayload(code, 'simulated', { ack: sequence }));
+  }
+}
