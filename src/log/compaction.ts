@@ -1,0 +1,126 @@
+import { Batch, TypeName } from './batch.ts';
+import { BatchReader } from './batch-reader.ts';
+import { BatchScanner } from './batch-scanner.ts';
+import { type Disk, type DiskFile, writeFully } from './disk.ts';
+import type { Family } from './family.ts';
+import { encodeSegmentHeader, RECORD_EVENT, SEGMENT_HEADER } from './format.ts';
+import { Segment } from './segment.ts';
+import { StreamEntry } from './stream-entry.ts';
+
+export const COMPACTING = '.compact';
+
+interface Kept {
+  readonly entry: StreamEntry;
+  readonly revisions: number[];
+  readonly oldOffset: number;
+  readonly newOffset: number;
+}
+
+/**
+ * Rewrites an old mail segment without its dead letters, under the same name. Positions, revisions and times stay what they
+ * were, so nothing changes for a reader: posting the letters again into the newest segment would give them new positions
+ * and so change the order. The new header names the hashes between which the segment stood in the chain.
+ *
+ * Whenever the process dies, either the old file stands there or the new one: the rename is the moment.
+ */
+export async function compactSegment(
+  disk: Disk,
+  directory: string,
+  family: Family,
+  old: Segment,
+  chainEnd: Buffer,
+): Promise<void> {
+  const temporary = old.path + COMPACTING;
+  const file = await disk.open(temporary, 'create');
+  let kept: { kept: readonly Kept[]; end: number };
+  const { family: name, number, firstPosition, createdAt, chain } = old.header;
+  try {
+    kept = await copyLive(family, old, file);
+    const header = { family: name, number, firstPosition, createdAt, chain, chainEnd, compacted: true };
+    await writeFully(file, encodeSegmentHeader({ ...header, contentEnd: kept.end }), 0);
+    await file.sync();
+    await disk.rename(temporary, old.path);
+    await disk.syncDirectory(directory);
+    const segment = new Segment(old.path, file, { ...header, contentEnd: kept.end, version: 1 }, kept.end);
+    swap(family, old, segment, kept.kept);
+  } catch (error) {
+    await file.close();
+    await disk.remove(temporary);
+    throw error;
+  }
+  await old.release();
+}
+
+async function copyLive(
+  family: Family,
+  old: Segment,
+  file: DiskFile,
+): Promise<{ kept: readonly Kept[]; end: number }> {
+  const kept: Kept[] = [];
+  const batch = new Batch();
+  // Entries of our own: the family's carry the numbers that the batch being collected has given them.
+  const streams = new Map<string, StreamEntry>();
+  const types = new Map<string, TypeName>();
+  let chain = old.header.chain;
+  let offset = SEGMENT_HEADER;
+  const scanner = new BatchScanner(old.file);
+  for (let found = await scanner.next(old.end); found !== undefined; found = await scanner.next(old.end)) {
+    batch.reset();
+    batch.recordedAt = found.header.recordedAt;
+    const here = new Map<string, Kept>();
+    const reader = new BatchReader(found.bytes, found.header);
+    while (reader.next()) {
+      const entry = family.stream(reader.stream);
+      if (reader.kind !== RECORD_EVENT || reader.revision < entry.firstLive()) continue;
+      const stream = remember(streams, reader.stream, () => new StreamEntry(reader.stream, undefined));
+      const type = remember(types, reader.type, () => new TypeName(reader.type));
+      batch.addRaw(stream, type, reader.revision, reader.position, reader.data());
+      const place = { entry, revisions: [], oldOffset: found.offset, newOffset: offset };
+      remember(here, reader.stream, (): Kept => place).revisions.push(reader.revision);
+    }
+    if (batch.isEmpty) continue;
+    kept.push(...here.values());
+    const { bytes, hash } = batch.seal(chain);
+    await writeFully(file, bytes, offset);
+    offset += bytes.length;
+    chain = hash;
+  }
+  if (scanner.problem !== undefined || scanner.offset !== old.end) {
+    throw new Error(`${old.path}, offset ${scanner.offset}: ${scanner.problem ?? 'ends early'}`);
+  }
+  return { kept, end: offset };
+}
+
+/** In one turn of the event loop: no reader sees half of it. */
+function swap(family: Family, old: Segment, segment: Segment, kept: readonly Kept[]): void {
+  for (const { entry, revisions, oldOffset, newOffset } of kept) {
+    segment.events += revisions.length;
+    const firstLive = entry.firstLive();
+    for (const revision of revisions) if (revision >= firstLive) segment.live += 1;
+    moveRun(entry, old.number, oldOffset, newOffset);
+  }
+  family.replaceSegment(segment);
+  for (const entry of family.streams.values()) if (entry.newest === old) entry.newest = segment;
+  segment.newestOf = old.newestOf;
+}
+
+function moveRun(entry: StreamEntry, segment: number, oldOffset: number, newOffset: number): void {
+  const { runs } = entry;
+  for (let i = 0; i < runs.count; i++) {
+    if (runs.segmentAt(i) > segment) return;
+    // Each run is moved once, from the front: a new offset is never above the old one, so a moved run cannot match again
+    // before its own old offset has been handled.
+    if (runs.segmentAt(i) === segment && runs.offsetAt(i) === oldOffset) {
+      runs.setOffsetAt(i, newOffset);
+      return;
+    }
+  }
+}
+
+function remember<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

@@ -1,0 +1,38 @@
+/** What the log needs of a disk. Tests wrap it to make it full, slow, short or failing. */
+
+export interface DiskFile {
+  /** Reads until `into` is full or the file ends; resolves with the bytes read. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** Writes once; resolves with the bytes written, which may be fewer than asked for. */
+  write(from: Uint8Array, position: number): Promise<number>;
+  /** Resolves when everything written is on the medium (`fdatasync`). */
+  sync(): Promise<void>;
+  size(): Promise<number>;
+  truncate(length: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `create` makes the file, or empties it. */
+export type OpenMode = 'read' | 'write' | 'create';
+
+export interface Disk {
+  open(path: string, mode: OpenMode): Promise<DiskFile>;
+  /** Names of the entries of a directory. */
+  list(directory: string): Promise<readonly string[]>;
+  makeDirectory(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; one that does not exist is no error. */
+  remove(path: string): Promise<void>;
+  /** Makes created, renamed and removed names durable. */
+  syncDirectory(path: string): Promise<void>;
+}
+
+/** Writes all of it, also when the disk takes it in pieces. A disk that takes nothing is full. */
+export async function writeFully(file: DiskFile, bytes: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    const written = await file.write(done === 0 ? bytes : bytes.subarray(done), position + done);
+    if (written <= 0) throw new Error('the disk took no more bytes');
+    done += written;
+  }
+}

@@ -1,0 +1,245 @@
+import { BatchScanner, type ScannedBatch } from './batch-scanner.ts';
+import type { Disk } from './disk.ts';
+import { NO_HASH, SEGMENT_HEADER } from './format.ts';
+import { LogError } from './log-error.ts';
+import { type DroppedRange, hashFromHex, type Manifest } from './manifest.ts';
+import type { RetentionClass } from './retention.ts';
+import { listSegments, openSegment, type Segment, segmentPath } from './segment.ts';
+import { endOfBytes, eraseBytes, findBatchBehind } from './tail.ts';
+
+/** Bytes at the very end of a family that are no whole batch: what a crash in the middle of a write leaves. */
+export interface TornTail {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly reason: string;
+}
+
+/** Up to where the index has seen a family. */
+export interface Checkpoint {
+  readonly segment: number;
+  /** Behind the last batch that the index has. */
+  readonly offset: number;
+  /** Hash of that batch, hex. */
+  readonly hash: string;
+  /** Where that batch starts; the segment's header when it has none. */
+  readonly batchOffset: number;
+  readonly position: number;
+}
+
+export interface RecoveryOptions {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly family: RetentionClass;
+  readonly manifest: Manifest;
+  /** False: nothing is erased or removed; used to look at a log. */
+  readonly repair: boolean;
+  /** Scan only what is behind; the caller has made sure that it belongs to these files. */
+  readonly from?: Checkpoint | undefined;
+  /** Called before the first batch. */
+  readonly onSegments?: (segments: readonly Segment[]) => void;
+  readonly onBatch: (segment: Segment, batch: ScannedBatch) => Promise<void> | void;
+}
+
+export interface RecoveredFamily {
+  readonly segments: readonly Segment[];
+  /** Hash of the last batch. */
+  readonly chain: Buffer;
+  readonly lastNumber: number;
+  readonly lastPosition: number;
+  readonly tornTail: TornTail | undefined;
+}
+
+/**
+ * Opens the segments of a family, follows the chain through them and hands each batch on. A torn tail is cut.
+ *
+ * @throws LogError `LOG_CORRUPT` with file, offset and reason for damage anywhere else, `LOG_VERSION`
+ */
+export async function recoverFamily(options: RecoveryOptions): Promise<RecoveredFamily> {
+  const { segments, tornTail: tornHeader } = await openSegments(options);
+  let chain = checkLinks(options, segments);
+  options.onSegments?.(segments);
+  let lastPosition = options.from?.position ?? 0;
+  let tornTail = tornHeader;
+  for (const [i, segment] of segments.entries()) {
+    const from = options.from;
+    if (from !== undefined && segment.number < from.segment) continue;
+    const resumed = from?.segment === segment.number;
+    const start = resumed ? from.offset : SEGMENT_HEADER;
+    if (resumed) segment.lastBatch = from.batchOffset;
+    const hash = resumed ? hashFromHex(from.hash) : segment.header.chain;
+    const endHash = endHashOf(segment, segments[i + 1], options.manifest.dropped(options.family));
+    const scan = new SegmentScan(segment, endHash, start, hash);
+    lastPosition = Math.max(lastPosition, segment.header.firstPosition - 1);
+    for (let batch = await scan.next(); batch !== undefined; batch = await scan.next()) {
+      lastPosition = Math.max(lastPosition, batch.header.lastPosition);
+      segment.lastBatch = batch.offset;
+      await options.onBatch(segment, batch);
+    }
+    chain = scan.chainEnd;
+    segment.end = scan.offset;
+    if (segments[i + 1] === undefined) tornTail = (await cutTail(options, segment, scan.problem)) ?? tornTail;
+  }
+  for (const range of options.manifest.dropped(options.family))
+    lastPosition = Math.max(lastPosition, range.lastPosition);
+  const dropped = options.manifest.dropped(options.family).at(-1);
+  const lastNumber = Math.max(dropped?.to ?? 0, segments.at(-1)?.number ?? 0);
+  return { segments, chain, lastNumber, lastPosition, tornTail };
+}
+
+/**
+ * Hash of the last valid batch of a segment, as what follows it says: the next segment, or the manifest where that was
+ * dropped. Undefined for the newest.
+ */
+export function endHashOf(
+  segment: Segment,
+  next: Segment | undefined,
+  dropped: readonly DroppedRange[],
+): Buffer | undefined {
+  if (next?.number === segment.number + 1) return next.header.chain;
+  const range = dropped.find(({ from }) => from === segment.number + 1);
+  return range === undefined ? undefined : hashFromHex(range.chainBefore);
+}
+
+/** Walks one segment to the end that the next segment's header, or its own, prescribes. */
+export class SegmentScan {
+  /** Why the newest segment ended where it did; undefined: cleanly. */
+  problem: string | undefined;
+  readonly #segment: Segment;
+  readonly #endHash: Buffer | undefined;
+  readonly #scanner: BatchScanner;
+  #hash: Buffer;
+
+  constructor(segment: Segment, endHash: Buffer | undefined, offset: number, hash: Buffer) {
+    this.#segment = segment;
+    this.#endHash = endHash;
+    this.#scanner = new BatchScanner(segment.file, offset);
+    this.#hash = hash;
+  }
+
+  get offset(): number {
+    return this.#scanner.offset;
+  }
+
+  get chainEnd(): Buffer {
+    return this.#segment.header.compacted ? this.#segment.header.chainEnd : this.#hash;
+  }
+
+  /** @throws LogError `LOG_CORRUPT` when a segment that is not the newest ends early or differently. */
+  async next(): Promise<ScannedBatch | undefined> {
+    const { header, path } = this.#segment;
+    const { compacted } = header;
+    // Behind the hash that the next segment starts from stands only what was never acknowledged.
+    if (!compacted && this.#endHash?.equals(this.#hash)) return undefined;
+    const batch = await this.#scanner.next(compacted ? header.contentEnd : Number.POSITIVE_INFINITY);
+    if (batch === undefined) {
+      if (compacted && this.#scanner.problem === undefined && this.offset === header.contentEnd)
+        return undefined;
+      const problem = this.#scanner.problem ?? 'the segment ends before its last batch';
+      if (compacted || this.#endHash !== undefined) throw corrupt(path, this.offset, problem);
+      this.problem = this.#scanner.problem;
+      return undefined;
+    }
+    if (!batch.header.previousHash.equals(this.#hash)) {
+      throw corrupt(path, batch.offset, 'the batch does not follow the one before it');
+    }
+    this.#hash = Buffer.from(batch.header.hash);
+    return batch;
+  }
+}
+
+async function openSegments(
+  options: RecoveryOptions,
+): Promise<{ segments: readonly Segment[]; tornTail: TornTail | undefined }> {
+  const { disk, directory, family, manifest, repair } = options;
+  const numbers = await listSegments(disk, directory, family);
+  const segments: Segment[] = [];
+  let tornTail: TornTail | undefined;
+  for (const number of numbers) {
+    const path = segmentPath(directory, family, number);
+    if (manifest.isDropped(family, number)) {
+      if (repair) await disk.remove(path);
+      continue;
+    }
+    const segment = await openSegment(disk, path, repair ? 'write' : 'read');
+    if (segment === undefined) {
+      if (number !== numbers.at(-1)) throw corrupt(path, 0, 'no segment header');
+      tornTail = await dropUnbegun(options, path);
+      continue;
+    }
+    if (segment.header.family !== family || segment.header.number !== number) {
+      throw corrupt(path, 0, 'the header belongs to another file');
+    }
+    segments.push(segment);
+  }
+  return { segments, tornTail };
+}
+
+/** A newest segment without a header was being begun when the process died, unless there is a batch in it. */
+async function dropUnbegun(options: RecoveryOptions, path: string): Promise<TornTail | undefined> {
+  const { disk, directory, repair } = options;
+  const file = await disk.open(path, 'read');
+  try {
+    if ((await findBatchBehind(file, 0)) !== undefined) throw corrupt(path, 0, 'no segment header');
+    const bytes = await endOfBytes(file, 0);
+    if (repair) {
+      await disk.remove(path);
+      await disk.syncDirectory(directory);
+    }
+    return bytes === 0
+      ? undefined
+      : { file: path, offset: 0, bytes, reason: 'a segment that was being begun' };
+  } finally {
+    await file.close();
+  }
+}
+
+/** No segment is missing and each starts where the dropped ones before it ended. Returns the hash before the first batch. */
+function checkLinks(options: RecoveryOptions, segments: readonly Segment[]): Buffer {
+  const { family, manifest, directory } = options;
+  const ranges = manifest.dropped(family);
+  let number = 1;
+  let chain: Buffer | undefined = NO_HASH;
+  const skipDropped = (): void => {
+    for (const range of ranges) {
+      if (range.from !== number) continue;
+      number = range.to + 1;
+      chain = hashFromHex(range.chain);
+    }
+  };
+  for (const segment of segments) {
+    skipDropped();
+    if (segment.number !== number) {
+      throw corrupt(segmentPath(directory, family, number), 0, 'the segment is missing');
+    }
+    if (chain !== undefined && !segment.header.chain.equals(chain)) {
+      throw corrupt(segment.path, 0, 'the segment does not follow the one before it');
+    }
+    // The end of a segment with batches is checked while scanning it.
+    chain = segment.header.compacted ? segment.header.chainEnd : undefined;
+    number += 1;
+  }
+  skipDropped();
+  return chain ?? NO_HASH;
+}
+
+async function cutTail(
+  options: RecoveryOptions,
+  segment: Segment,
+  problem: string | undefined,
+): Promise<TornTail | undefined> {
+  const { file, path, end } = segment;
+  if (segment.header.compacted) return undefined;
+  const garbageEnd = await endOfBytes(file, end);
+  if (garbageEnd === end) return undefined;
+  const behind = await findBatchBehind(file, end);
+  const reason = problem ?? 'bytes behind the end';
+  if (behind !== undefined)
+    throw corrupt(path, end, `${reason}, and there is a whole batch behind it at ${behind}`);
+  if (options.repair) await eraseBytes(file, end, garbageEnd);
+  return { file: path, offset: end, bytes: garbageEnd - end, reason };
+}
+
+export function corrupt(path: string, offset: number, what: string): LogError {
+  return new LogError('LOG_CORRUPT', `${path}, offset ${offset}: ${what}`);
+}

@@ -1,0 +1,209 @@
+import type { CancelTimer, Clock } from '../protocol/ports.ts';
+import { BatchReader } from './batch-reader.ts';
+import { BatchScanner } from './batch-scanner.ts';
+import { compactSegment } from './compaction.ts';
+import type { Disk } from './disk.ts';
+import type { StreamMetadata } from './event-log.ts';
+import type { Family } from './family.ts';
+import type { LogIndex } from './log-index.ts';
+import type { LogLogger } from './log-logger.ts';
+import type { Manifest } from './manifest.ts';
+import { endHashOf } from './recovery.ts';
+import { CATEGORY_RETENTION, type RetentionClass, retentionOf } from './retention.ts';
+import type { Segment } from './segment.ts';
+import type { StreamEntry } from './stream-entry.ts';
+
+export interface RetentionOptions {
+  readonly directory: string;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly logger: LogLogger;
+  readonly families: Readonly<Record<RetentionClass, Family>>;
+  readonly manifest: Manifest;
+  readonly metadata: ReadonlyMap<string, StreamMetadata>;
+  readonly index: LogIndex | undefined;
+}
+
+const SOON_MS = 1000;
+const REGULARLY_MS = 60_000;
+/** A sealed mail segment with a smaller share of live letters is rewritten. */
+const COMPACT_BELOW = 0.25;
+
+type AppendHead = (entry: StreamEntry) => Promise<void>;
+
+/**
+ * Gives space back: mail segments whose letters are all gone, journal segments whose events are all too old, and the dead
+ * part of mail segments that a few letters keep. Facts stay. The newest segment of a family is never touched.
+ */
+export class Retention {
+  readonly #options: RetentionOptions;
+  #appendHead: AppendHead | undefined;
+  #cancel: CancelTimer | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: RetentionOptions) {
+    this.#options = options;
+  }
+
+  start(appendHead: AppendHead): void {
+    this.#appendHead = appendHead;
+    this.#wait(REGULARLY_MS);
+  }
+
+  /** Something died: looks soon. */
+  changed(): void {
+    const { mail } = this.#options.families;
+    if (mail.segments.some((segment) => this.#isSealed(mail, segment) && isSparse(segment)))
+      this.#wait(SOON_MS);
+  }
+
+  run(): Promise<void> {
+    this.#running = this.#running.then(() => this.#run());
+    return this.#running;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel?.();
+    await this.#running;
+  }
+
+  #wait(delayMs: number): void {
+    if (this.#stopped) return;
+    if (this.#cancel !== undefined && delayMs === REGULARLY_MS) return;
+    this.#cancel?.();
+    this.#cancel = this.#options.clock.after(delayMs, () => {
+      this.#cancel = undefined;
+      void this.run().finally(() => this.#wait(REGULARLY_MS));
+    });
+  }
+
+  /** What fails here costs space, not events: it is said and tried again later. */
+  async #run(): Promise<void> {
+    try {
+      this.#expireMail();
+      await this.#keepMail();
+      await this.#keepJournal();
+    } catch (error) {
+      this.#options.logger.warn({ error }, 'cannot give back space of the log');
+    }
+  }
+
+  #expireMail(): void {
+    const { mail } = this.#options.families;
+    const now = this.#options.clock.now();
+    for (const [stream, { maxAge }] of this.#options.metadata) {
+      if (maxAge === undefined || retentionOf(stream) !== 'mail') continue;
+      const entry = mail.stream(stream);
+      for (let i = 0; i + 1 < entry.runs.count; ) {
+        const end = this.#lastTime(mail, mail.segment(entry.runs.segmentAt(i)));
+        if (end === undefined || end + maxAge * 1000 > now) break;
+        mail.truncateTo(entry, entry.runs.firstRevisionAt(i + 1));
+      }
+    }
+  }
+
+  async #keepMail(): Promise<void> {
+    const { mail } = this.#options.families;
+    for (const segment of [...mail.segments]) {
+      if (this.#stopped || !this.#isSealed(mail, segment) || !isSparse(segment)) continue;
+      await this.#carryHeads(mail, segment);
+      const chainEnd = this.#chainEnd(mail, segment);
+      if (segment.live === 0) await this.#drop(mail, segment, chainEnd);
+      else await compactSegment(this.#options.disk, this.#options.directory, mail, segment, chainEnd);
+    }
+  }
+
+  /** Streams whose last record goes with the segment leave their last revision in the newest one. */
+  async #carryHeads(mail: Family, segment: Segment): Promise<void> {
+    if (segment.newestOf === 0) return;
+    const work: Promise<void>[] = [];
+    for (const entry of mail.streams.values()) {
+      if (entry.newest === segment && entry.firstLive() > entry.durable) work.push(this.#append(entry));
+    }
+    await Promise.all(work);
+  }
+
+  async #append(entry: StreamEntry): Promise<void> {
+    await this.#appendHead?.(entry);
+  }
+
+  async #keepJournal(): Promise<void> {
+    const { journal } = this.#options.families;
+    const now = this.#options.clock.now();
+    const maxAge = this.#longestJournalAge() * 1000;
+    for (const segment of [...journal.segments]) {
+      const last = this.#lastTime(journal, segment);
+      if (this.#stopped || !this.#isSealed(journal, segment) || last === undefined || last + maxAge > now)
+        return;
+      await this.#forgetJournal(journal, segment);
+      await this.#drop(journal, segment, this.#chainEnd(journal, segment));
+    }
+  }
+
+  #longestJournalAge(): number {
+    let longest = 0;
+    for (const { retention, maxAge } of Object.values(CATEGORY_RETENTION)) {
+      if (retention === 'journal') longest = Math.max(longest, maxAge ?? Number.POSITIVE_INFINITY);
+    }
+    for (const [stream, { maxAge }] of this.#options.metadata) {
+      if (maxAge !== undefined && retentionOf(stream) === 'journal') longest = Math.max(longest, maxAge);
+    }
+    return longest;
+  }
+
+  /** A journal stream whose events are all too old is forgotten, its revision too: sessions never come back. */
+  async #forgetJournal(journal: Family, segment: Segment): Promise<void> {
+    const { index } = this.#options;
+    if (index === undefined) return;
+    const scanner = new BatchScanner(segment.file);
+    scanner.hash = segment.header.chain;
+    scanner.endHash = this.#chainEnd(journal, segment);
+    for (let batch = await scanner.next(segment.end); batch; batch = await scanner.next(segment.end)) {
+      const runs = new Map<string, number>();
+      const reader = new BatchReader(batch.bytes, batch.header);
+      while (reader.next()) if (!runs.has(reader.stream)) runs.set(reader.stream, reader.revision);
+      await index.forget([...runs].map(([stream, firstRevision]) => ({ stream, firstRevision })));
+    }
+  }
+
+  /** The manifest first: a file that it does not name as dropped must be there. */
+  async #drop(family: Family, segment: Segment, chainEnd: Buffer): Promise<void> {
+    const { manifest, disk, logger } = this.#options;
+    const next = family.segments.find(({ number }) => number > segment.number);
+    await manifest.drop(family.name, {
+      from: segment.number,
+      to: segment.number,
+      lastPosition: (next?.header.firstPosition ?? 1) - 1,
+      chainBefore: segment.header.chain.toString('hex'),
+      chain: chainEnd.toString('hex'),
+    });
+    family.removeSegment(segment);
+    await segment.release();
+    await disk.remove(segment.path);
+    logger.info({ family: family.name, segment: segment.number }, 'dropped a segment of the log');
+  }
+
+  #chainEnd(family: Family, segment: Segment): Buffer {
+    if (segment.header.compacted) return segment.header.chainEnd;
+    const next = family.segments.find(({ number }) => number > segment.number);
+    const end = endHashOf(segment, next, this.#options.manifest.dropped(family.name));
+    if (end === undefined) throw new Error(`${segment.path} is not sealed`);
+    return end;
+  }
+
+  #isSealed(family: Family, segment: Segment): boolean {
+    return segment.number < (family.segments.at(-1)?.number ?? 0) && segment !== family.writer?.head;
+  }
+
+  /** Nothing in the segment is younger, milliseconds. */
+  #lastTime(family: Family, segment: Segment | undefined): number | undefined {
+    if (segment === undefined) return undefined;
+    return family.segments.find(({ number }) => number > segment.number)?.header.createdAt;
+  }
+}
+
+function isSparse(segment: Segment): boolean {
+  return segment.live === 0 || segment.live < segment.events * COMPACT_BELOW;
+}

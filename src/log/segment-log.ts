@@ -1,0 +1,278 @@
+import type { Clock } from '../protocol/ports.ts';
+import { retentionOfAppend } from './append-check.ts';
+import type { Batch } from './batch.ts';
+import type {
+  Appended,
+  EventLog,
+  EventRef,
+  ReadAllOptions,
+  ReadStreamOptions,
+  RecordedEvent,
+  StreamAppend,
+  StreamMetadata,
+  StreamState,
+  Subscriber,
+  Subscription,
+} from './event-log.ts';
+import type { Family, Positions } from './family.ts';
+import type { IndexWriter } from './index-writer.ts';
+import { LogError } from './log-error.ts';
+import type { LogLogger } from './log-logger.ts';
+import { LogReader } from './log-reader.ts';
+import type { Manifest } from './manifest.ts';
+import { encodeMetadata, metadataStream } from './metadata-stream.ts';
+import { RecentBatches } from './recent-batches.ts';
+import type { TornTail } from './recovery.ts';
+import { type RetentionClass, retentionOf } from './retention.ts';
+import type { Retention } from './retention-keeper.ts';
+import { replacedMetadata } from './stream-limits.ts';
+import { follow } from './subscription.ts';
+
+export interface SegmentLogParts {
+  readonly clock: Clock;
+  readonly logger: LogLogger;
+  readonly families: Readonly<Record<RetentionClass, Family>>;
+  readonly positions: Positions;
+  readonly metadata: Map<string, StreamMetadata>;
+  readonly manifest: Manifest;
+  readonly indexWriter: IndexWriter | undefined;
+  readonly retention: Retention;
+  readonly tornTails: readonly TornTail[];
+  /** Gives back the lock and whatever else was opened. */
+  readonly release: () => Promise<void>;
+}
+
+/** The log in our own files. Opened by `openSegmentLog`. */
+export class SegmentLog implements EventLog {
+  /** What was cut off when the log was opened: batches that nobody was told of. */
+  readonly tornTails: readonly TornTail[];
+  readonly #parts: SegmentLogParts;
+  readonly #families: readonly Family[];
+  readonly #reader: LogReader;
+  readonly #recent = new RecentBatches();
+  readonly #listeners = new Set<() => void>();
+  #head: number;
+  #scheduled = false;
+  #flushing: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: SegmentLogParts) {
+    this.#parts = parts;
+    this.tornTails = parts.tornTails;
+    this.#families = Object.values(parts.families);
+    this.#head = parts.positions.accepted;
+    this.#reader = new LogReader({
+      families: parts.families,
+      index: parts.indexWriter?.index,
+      manifest: parts.manifest,
+      now: () => parts.clock.now(),
+      headPosition: () => this.#head,
+    });
+    parts.retention.start((entry) => this.#appendHead(entry));
+  }
+
+  get headPosition(): number {
+    return this.#head;
+  }
+
+  get healthy(): boolean {
+    return this.#families.every((family) => family.healthy);
+  }
+
+  append(appends: readonly StreamAppend[]): Promise<readonly Appended[]> {
+    try {
+      this.#requireOpen();
+      return this.#accept(retentionOfAppend(appends), appends);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  readStream(stream: string, options: ReadStreamOptions = {}): AsyncIterable<RecordedEvent> {
+    return this.#reader.readStream(stream, options);
+  }
+
+  readEvents(refs: readonly EventRef[]): Promise<readonly (RecordedEvent | undefined)[]> {
+    return this.#reader.readEvents(refs);
+  }
+
+  readAll(options: ReadAllOptions = {}): AsyncIterable<RecordedEvent> {
+    return this.#reader.readAll(options);
+  }
+
+  subscribeAll(subscriber: Subscriber, options: ReadAllOptions = {}): Subscription {
+    const isLive = (event: RecordedEvent): boolean =>
+      this.#stream(event.stream).isLive(event.revision, event.recordedAt, this.#parts.clock.now());
+    return follow(subscriber, options, {
+      headPosition: () => this.#head,
+      readAll: (from) => this.readAll(from),
+      recent: (after) => this.#recent.take(after, isLive),
+      onDurable: (listener) => {
+        this.#listeners.add(listener);
+        return () => {
+          this.#listeners.delete(listener);
+          if (this.#listeners.size === 0) this.#recent.clear();
+        };
+      },
+    });
+  }
+
+  /** Mail is truncated in memory only: who delivers it computes after a restart again what is done. */
+  async truncate(stream: string, beforeRevision: number): Promise<void> {
+    const entry = this.#stream(stream);
+    if (beforeRevision <= entry.truncateBefore) return;
+    if (retentionOf(stream) !== 'mail') {
+      const old = this.#parts.metadata.get(stream);
+      await this.setStreamMetadata(stream, { ...old, truncateBefore: beforeRevision });
+      return;
+    }
+    this.#requireOpen();
+    entry.truncateBefore = beforeRevision;
+    this.#parts.families.mail.truncateTo(entry, beforeRevision);
+    this.#parts.retention.changed();
+  }
+
+  async streamState(stream: string): Promise<StreamState> {
+    const entry = this.#stream(stream);
+    const { truncateBefore } = entry;
+    return {
+      ...this.#parts.metadata.get(stream),
+      lastRevision: entry.durable,
+      ...(truncateBefore > 0 ? { truncateBefore } : {}),
+    };
+  }
+
+  async setStreamMetadata(stream: string, metadata: StreamMetadata): Promise<void> {
+    this.#requireOpen();
+    const next = replacedMetadata(this.#parts.metadata.get(stream), metadata);
+    const events = [encodeMetadata(next)];
+    await this.#accept('facts', [{ stream: metadataStream(stream), expected: 'any', events }]);
+    this.#parts.metadata.set(stream, next);
+    this.#parts.indexWriter?.metadataChanged(stream);
+    const family = this.#parts.families[retentionOf(stream)];
+    family.applyMetadata(family.stream(stream), next);
+    this.#parts.retention.changed();
+  }
+
+  /** Gives space back now: drops and compacts what can be. Happens by itself in the background. */
+  async maintain(): Promise<void> {
+    await this.#parts.retention.run();
+  }
+
+  /** Flushes what was accepted, then closes. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { retention, indexWriter, release, logger } = this.#parts;
+    await retention.stop();
+    while (this.#flushing !== undefined || this.#families.some((family) => family.hasQueued)) {
+      await (this.#flushing ?? this.#startFlush());
+    }
+    for (const family of this.#families) await family.writer?.close();
+    try {
+      await indexWriter?.close();
+    } catch (error) {
+      logger.warn({ error }, 'the index of the log was not closed cleanly; it will be built anew');
+    }
+    for (const family of this.#families) {
+      for (const segment of family.segments) await segment.release();
+    }
+    await release();
+  }
+
+  #accept(retention: RetentionClass, appends: readonly StreamAppend[]): Promise<readonly Appended[]> {
+    const { batch, appended } = this.#parts.families[retention].accept(appends);
+    return this.#wait(batch, appended);
+  }
+
+  async #appendHead(entry: Parameters<Family['acceptHead']>[0]): Promise<void> {
+    await this.#wait(this.#parts.families.mail.acceptHead(entry), []);
+  }
+
+  #wait(batch: Batch, appended: readonly Appended[]): Promise<readonly Appended[]> {
+    this.#schedule();
+    return new Promise((resolve, reject) => batch.waiters.push({ appended, resolve, reject }));
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#flushing !== undefined) return;
+    this.#scheduled = true;
+    this.#parts.clock.soon(() => {
+      this.#scheduled = false;
+      if (this.#flushing === undefined) void this.#startFlush();
+    });
+  }
+
+  #startFlush(): Promise<void> {
+    this.#flushing = this.#flush().finally(() => {
+      this.#flushing = undefined;
+      if (this.#families.some((family) => family.hasQueued)) this.#schedule();
+    });
+    return this.#flushing;
+  }
+
+  /** One cycle: what all families have collected becomes durable, or is refused family by family. */
+  async #flush(): Promise<void> {
+    const upTo = this.#parts.positions.accepted;
+    const written = await Promise.all(this.#families.map((family) => this.#flushFamily(family)));
+    if (upTo === this.#head) return;
+    if (this.#listeners.size > 0) {
+      const copies = written.flatMap((batches) => batches.map((batch) => batch.copy()));
+      this.#recent.add(this.#head, upTo, copies);
+    }
+    this.#head = upTo;
+    // Only now: whoever was told that an event is durable finds it in `readAll`.
+    for (const [i, batches] of written.entries()) {
+      for (const batch of batches) {
+        for (const { resolve, appended } of batch.waiters) resolve(appended);
+        this.#families[i]?.recycle(batch);
+      }
+    }
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Returns what became durable. */
+  async #flushFamily(family: Family): Promise<readonly Batch[]> {
+    const batches = family.take();
+    if (batches.length === 0 || family.writer === undefined) return [];
+    try {
+      const { places, begun } = await family.writer.write(batches);
+      for (const segment of begun) family.addSegment(segment);
+      for (const [i, batch] of batches.entries()) {
+        const place = places[i];
+        if (place !== undefined) family.applyBatch(batch, place.segment, place.offset);
+      }
+    } catch (cause) {
+      this.#refuse(family, batches, cause);
+      return [];
+    }
+    if (!family.healthy) this.#parts.logger.info({ family: family.name }, 'the log can write again');
+    family.healthy = true;
+    this.#parts.indexWriter?.changed(family);
+    return batches;
+  }
+
+  #refuse(family: Family, batches: readonly Batch[], cause: unknown): void {
+    this.#parts.logger.error({ error: cause, family: family.name }, 'the log cannot write');
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const error = new LogError('LOG_UNAVAILABLE', `cannot write the log: ${reason}`, {
+      retryable: true,
+      cause,
+    });
+    for (const batch of family.rollBack(batches)) {
+      for (const { reject } of batch.waiters) reject(error);
+      family.recycle(batch);
+    }
+  }
+
+  #stream(name: string): ReturnType<Family['stream']> {
+    return this.#parts.families[retentionOf(name)].stream(name);
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined) throw new LogError('LOG_CLOSED', 'the log is closed');
+  }
+}
