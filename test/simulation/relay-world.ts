@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { OpenRooms, Reach } from '../../src/actors/channels.ts';
 import { createRelay, type RunningRelay } from '../../src/actors/create-relay.ts';
 import type { RelayEvents } from '../../src/actors/relay-events.ts';
@@ -7,6 +7,7 @@ import type { EventLog } from '../../src/log/event-log.ts';
 import { MemoryPresence } from '../../src/presence/memory-presence.ts';
 import { FRAME, frameTypeOf } from '../../src/protocol/frame-types.ts';
 import { nobleBackend } from '../../src/protocol/noble-backend.ts';
+import type { Random } from '../../src/protocol/ports.ts';
 import { serialAfter } from '../../src/protocol/serial.ts';
 import { type SimulatedClock, settle } from './clock.ts';
 
@@ -29,6 +30,10 @@ export interface WorldOptions {
   readonly openRooms?: OpenRooms;
   readonly autoApprove?: boolean;
   readonly window?: number;
+  /** Letters that an outbox reads at a time. */
+  readonly page?: number;
+  /** Default: never the same twice, not even after a restart. */
+  readonly random?: Random;
   readonly membersPerChannel?: number;
 }
 
@@ -49,21 +54,10 @@ export class RelayWorld implements AsyncDisposable {
   static async start(options: WorldOptions): Promise<RelayWorld> {
     const links = new TestLinks();
     const failures: unknown[] = [];
-    let counter = 0;
     const running = await createRelay({
       log: options.log,
       clock: options.clock,
-      random: {
-        bytes(length) {
-          counter += 1;
-          return new Uint8Array(
-            createHash('sha512')
-              .update(`${options.clock.now()} ${counter} ${Math.random()}`)
-              .digest()
-              .subarray(0, length),
-          );
-        },
-      },
+      random: options.random ?? unique(),
       backend: nobleBackend,
       authoritySeed: new Uint8Array(32).fill(7),
       links,
@@ -78,7 +72,7 @@ export class RelayWorld implements AsyncDisposable {
         idleAfter: 60_000,
       },
       limits: {
-        outbox: { window: options.window ?? 256, page: 64, backlogBytes: 65_536 },
+        outbox: { window: options.window ?? 256, page: options.page ?? 64, backlogBytes: BACKLOG },
         relayTtl: 3600,
         presenceTtl: 30,
         cursorInterval: 500,
@@ -119,8 +113,14 @@ export class RelayWorld implements AsyncDisposable {
     const client = new TestClient(this.running, this.#links, number, device, established.facts);
     this.#links.clients.set(number, client);
     relay.begin(number);
+    options.begun?.(client);
     await settle();
     return client;
+  }
+
+  /** What a crash does to the connections: nobody hears anything any more, and the relay is not told. */
+  cut(): void {
+    this.#links.clients.clear();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -135,7 +135,12 @@ export interface ConnectOptions {
   readonly key?: string;
   readonly handle?: string;
   readonly userId?: string;
+  /** Called in the turn in which the session begins, before any answer can come. */
+  readonly begun?: (client: TestClient) => void;
 }
+
+/** Bytes that a link holds before durable frames wait in the log. */
+const BACKLOG = 65_536;
 
 export class TestClient {
   readonly number: SessionNumber;
@@ -147,7 +152,6 @@ export class TestClient {
   /** While true nothing is taken from the transport. */
   deaf = false;
   untaken = 0;
-  marks: number[] = [];
   sequence = 2;
   readonly #running: RunningRelay;
   readonly #links: TestLinks;
@@ -217,11 +221,16 @@ export class TestClient {
     return this.frames.filter((frame) => frame.type === type);
   }
 
-  /** Takes everything that waits in the transport. */
+  /** Takes everything that waits in the transport, and from now on everything at once. */
   async listen(): Promise<void> {
     this.deaf = false;
     this.#links.take(this, this.#running);
     await settle();
+  }
+
+  /** Takes the oldest write that waits in the transport, and no more. */
+  takeOne(): void {
+    this.#links.take(this, this.#running, 1);
   }
 
   async leave(reason = 'client_closed'): Promise<void> {
@@ -231,12 +240,23 @@ export class TestClient {
   }
 }
 
+interface Write {
+  readonly frames: readonly SeenFrame[];
+  readonly bytes: number;
+  readonly mark: number;
+}
+
 /** Links that end in arrays. What a client has not taken counts as its backlog. */
 class TestLinks implements LinkPort {
   readonly clients = new Map<SessionNumber, TestClient>();
   running: RunningRelay | undefined;
   #number = 0;
+  /** Not flushed yet. */
   readonly #queued = new Map<SessionNumber, SeenFrame[]>();
+  /** Flushed, not taken yet. */
+  readonly #writes = new Map<SessionNumber, Write[]>();
+  /** Sessions whose backlog was above the limit. */
+  readonly #full = new Set<SessionNumber>();
 
   nextNumber(): SessionNumber {
     this.#number += 1;
@@ -249,16 +269,13 @@ class TestLinks implements LinkPort {
       return;
     }
     const words = decoder.decode(payload);
-    let json: unknown;
-    try {
-      json = JSON.parse(words);
-    } catch {
-      json = undefined;
-    }
     const queued = this.#queued.get(session) ?? [];
-    queued.push({ type, channel, sequence, text: words, json });
+    queued.push({ type, channel, sequence, text: words, json: json(words) });
     this.#queued.set(session, queued);
-    client.untaken += payload.length + 16;
+    client.untaken += frameBytes(words);
+    if (client.untaken >= BACKLOG) {
+      this.#full.add(session);
+    }
   }
 
   flush(session: SessionNumber, mark: number): void {
@@ -266,26 +283,37 @@ class TestLinks implements LinkPort {
     if (client === undefined) {
       return;
     }
-    if (mark > 0) {
-      client.marks.push(mark);
-    }
+    const frames = this.#queued.get(session) ?? [];
+    this.#queued.delete(session);
+    const bytes = frames.reduce((sum, { text: words }) => sum + frameBytes(words), 0);
+    const writes = this.#writes.get(session) ?? [];
+    writes.push({ frames, bytes, mark });
+    this.#writes.set(session, writes);
     const world = this.running;
     if (!client.deaf && world !== undefined) {
-      queueMicrotask(() => this.take(client, world));
+      queueMicrotask(() => {
+        if (!client.deaf) {
+          this.take(client, world);
+        }
+      });
     }
   }
 
-  take(client: TestClient, running: RunningRelay): void {
-    if (this.clients.get(client.number) !== client || client.deaf) {
+  take(client: TestClient, running: RunningRelay, most = Number.POSITIVE_INFINITY): void {
+    if (this.clients.get(client.number) !== client) {
       return;
     }
-    client.frames.push(...(this.#queued.get(client.number) ?? []));
-    this.#queued.delete(client.number);
-    client.untaken = 0;
-    const mark = client.marks.pop();
-    client.marks = [];
-    if (mark !== undefined) {
-      running.relay.taken(client.number, mark);
+    const writes = this.#writes.get(client.number)?.splice(0, most) ?? [];
+    for (const { frames, bytes, mark } of writes) {
+      client.frames.push(...frames);
+      client.untaken -= bytes;
+      if (mark > 0) {
+        running.relay.taken(client.number, mark);
+      running.relay.received(client.number, mark);
+      }
+    }
+    if (client.untaken < BACKLOG / 2 && this.#full.delete(client.number)) {
+      running.relay.writable(client.number);
     }
   }
 
@@ -296,12 +324,31 @@ class TestLinks implements LinkPort {
   end(session: SessionNumber, reason: string): void {
     const client = this.clients.get(session);
     if (client !== undefined) {
-      client.frames.push(...(this.#queued.get(session) ?? []));
-      this.#queued.delete(session);
-      client.endedBecause = reason;
       this.clients.delete(session);
+      client.endedBecause = reason;
+      // A deaf client never gets what is still on its way.
+      if (!client.deaf) {
+        client.frames.push(...(this.#writes.get(session) ?? []).flatMap(({ frames }) => frames));
+        client.frames.push(...(this.#queued.get(session) ?? []));
+      }
     }
   }
+}
+
+function frameBytes(words: string): number {
+  return words.length + 16;
+}
+
+function json(words: string): unknown {
+  try {
+    return JSON.parse(words);
+  } catch {
+    return undefined;
+  }
+}
+
+function unique(): Random {
+  return { bytes: (length) => randomBytes(length) };
 }
 
 function keyOf(name: string): Uint8Array {
