@@ -8,8 +8,8 @@ import {
 } from '../protocol/control/index.ts';
 import { FRAME } from '../protocol/frame-types.ts';
 import type { JsonValue } from '../protocol/json.ts';
-import { LIMITS } from '../protocol/limits.ts';
 import { encodeJson, type JsonInput } from '../protocol/json-writer.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import { acknowledgement } from './acknowledgement.ts';
 import type { CallCommand, CallRejection } from './call-decider.ts';
 import type { Calls } from './calls.ts';

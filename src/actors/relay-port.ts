@@ -73,8 +73,10 @@ export interface RelayPort {
   begin(session: SessionNumber): void;
   /** One upstream frame. `payload` stays valid and unchanged for as long as the relay wants. */
   frame(session: SessionNumber, type: number, channel: number, sequence: number, payload: Uint8Array): void;
-  /** The transport has taken everything up to the flush with this mark. */
+  /** Our transport has taken everything up to the flush with this mark: more may be sent. */
   taken(session: SessionNumber, mark: number): void;
+  /** The peer's transport has received everything up to the flush with this mark, as far as the protocol can tell. */
+  received(session: SessionNumber, mark: number): void;
   /** The link's backlog is below its low-water mark again after `LinkPort.backlog` was above the high one. */
   writable(session: SessionNumber): void;
   /** The link is gone or going; the session number is dead. Also ends a handshake between `resolve` and `begin`. */

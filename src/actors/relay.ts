@@ -158,6 +158,10 @@ export class Relay implements RelayPort {
     this.#actors.get(number)?.session?.outbox?.taken(mark);
   }
 
+  received(number: SessionNumber, mark: number): void {
+    this.#actors.get(number)?.session?.outbox?.received(mark);
+  }
+
   writable(number: SessionNumber): void {
     this.#actors.get(number)?.session?.outbox?.pump();
   }

@@ -113,8 +113,8 @@ export class Mailbox {
   /** Drops letters at the front that expired and that no session has in flight; they leave a gap in the numbers. */
   expire(now: number): Letter[] {
     const expired: Letter[] = [];
-    const inFlight = this.outbox?.inFlight ?? 0;
-    while (this.#letters.length > 0 && inFlight === 0) {
+    const unconfirmed = this.outbox?.unconfirmed ?? 0;
+    while (this.#letters.length > 0 && unconfirmed === 0) {
       const letter = this.#letters.at(0);
       if (letter !== undefined && letter.expiresAt > now) {
         break;

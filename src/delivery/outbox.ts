@@ -46,9 +46,10 @@ export class Outbox implements LiveOutbox {
   #sentThrough: number;
   /** Letters below this number were sent before, in an earlier session. */
   readonly #redeliveredThrough: number;
-  /** Letters handed to the link, and letters that the transport has taken (`taken` mode): both only count up. */
+  /** Letters handed to the link; of these, in `taken` mode, taken by our transport, and received by the peer's. */
   #transmitted = 0;
   #taken = 0;
+  #received = 0;
   #marked = 0;
 
   constructor(
@@ -69,13 +70,18 @@ export class Outbox implements LiveOutbox {
     this.#redeliveredThrough = mailbox.highestSent;
   }
 
-  /** Letters sent in this session that the device has not confirmed. */
-  get inFlight(): number {
+  /** Letters sent in this session that the device does not have for certain. */
+  get unconfirmed(): number {
     if (this.#phase === 'held') {
       return 0;
     }
     const sent = serialDistance(this.#mailbox.base, serialNext(this.#sentThrough));
     return sent > 0x7fff_ffff ? 0 : sent;
+  }
+
+  /** Letters that fill the window: unconfirmed, or without `delivery-ack` not taken. */
+  get #inFlight(): number {
+    return this.#recipient.mode === 'confirmed' ? this.unconfirmed : this.#transmitted - this.#taken;
   }
 
   /** The handshake is over: stored mail first, then live. */
@@ -132,7 +138,7 @@ export class Outbox implements LiveOutbox {
     }
     const first = serialNext(this.#sentThrough);
     const waiting = serialDistance(first, this.#mailbox.next);
-    const room = Math.min(waiting, this.#limits.window - this.inFlight, this.#limits.page);
+    const room = Math.min(waiting, this.#limits.window - this.#inFlight, this.#limits.page);
     if (room > 0 && this.#link.backlog(this.#recipient.session) < this.#limits.backlogBytes) {
       void this.#sendPage(first, room);
     }
@@ -147,16 +153,20 @@ export class Outbox implements LiveOutbox {
     return this.#marked;
   }
 
-  /** `taken` mode: the transport has taken all letters up to this mark. */
+  /** `taken` mode: the transport has taken all letters up to this mark: more may go. */
   taken(mark: number): void {
-    const letters = mark - this.#taken;
-    if (this.#phase === 'closed' || letters <= 0) {
-      return;
+    if (mark > this.#taken) {
+      this.#taken = mark;
+      this.pump();
     }
-    this.#taken = mark;
-    const outstanding = this.#transmitted - mark;
-    this.#confirm((this.#sentThrough - outstanding) >>> 0);
-    this.pump();
+  }
+
+  /** `taken` mode: the peer's transport has received all letters up to this mark: they are delivered. */
+  received(mark: number): void {
+    if (this.#phase !== 'closed' && mark > this.#received) {
+      this.#received = mark;
+      this.#confirm((this.#sentThrough - (this.#transmitted - mark)) >>> 0);
+    }
   }
 
   /** `confirmed` mode: false when the number was never sent. */
@@ -186,7 +196,7 @@ export class Outbox implements LiveOutbox {
 
   #hasRoom(): boolean {
     return (
-      this.inFlight < this.#limits.window &&
+      this.#inFlight < this.#limits.window &&
       this.#link.backlog(this.#recipient.session) < this.#limits.backlogBytes
     );
   }
@@ -243,10 +253,11 @@ export class Outbox implements LiveOutbox {
     this.#mailbox.noteSent(number);
     if (!this.#recipient.canRead(type, payload)) {
       this.#events.withheld(type);
-      if (this.#transmitted === this.#taken + 1) {
+      if (this.#transmitted === this.#received + 1) {
         // Nothing is on its way whose progress could release it.
         this.#taken = this.#transmitted;
         this.#marked = this.#transmitted;
+        this.#received = this.#transmitted;
         this.#confirm(number);
       }
       return;

@@ -40,6 +40,10 @@ export class Http1Transport implements Transport {
     this.#response.uncork();
   }
 
+  confirm(done: (received: boolean) => void): void {
+    done(true);
+  }
+
   end(): void {
     if (this.#ending) return;
     this.#ending = true;

@@ -48,6 +48,12 @@ export class Http2Transport implements Transport {
     if (last > 0) stream.uncork();
   }
 
+  confirm(done: (received: boolean) => void): void {
+    const { session } = this.#stream;
+    if (session === undefined || session.destroyed || !session.ping((error) => done(error === null)))
+      done(false);
+  }
+
   end(): void {
     const stream = this.#stream;
     if (this.#ending || stream.destroyed) return;

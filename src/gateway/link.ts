@@ -13,6 +13,9 @@ import type { Transport, TransportHandler } from './transport.ts';
 /** Time for the last words to a slow peer before the stream is reset, in milliseconds. */
 const LAST_WORDS_MS = 1_000;
 
+/** Time between questions to the peer's transport, in milliseconds. */
+const ASK_INTERVAL_MS = 100;
+
 export interface LinkFacts {
   readonly session: SessionNumber;
   /** Its name in logs. */
@@ -44,6 +47,11 @@ export class Link implements Endpoint, TransportHandler {
   #progressAt = 0;
   /** A mark without bytes of its own: it is reached when the transport has taken everything before it. */
   #trailingMark = 0;
+  /** The newest mark that our transport has taken, and whether the peer's is being asked about it. */
+  #takenMark = 0;
+  #asking = false;
+  /** Monotonic milliseconds of the last question. */
+  #askedAt = Number.NEGATIVE_INFINITY;
   #paused = false;
 
   constructor(context: GatewayContext, transport: Transport, facts: LinkFacts) {
@@ -70,6 +78,8 @@ export class Link implements Endpoint, TransportHandler {
   }
 
   onEnd(): void {
+    // A peer that says goodbye has read what was sent to it.
+    if (this.#open && this.#takenMark > 0) this.#context.relay.received(this.#facts.session, this.#takenMark);
     this.#close('client_closed');
   }
 
@@ -161,11 +171,11 @@ export class Link implements Endpoint, TransportHandler {
     const { clock, limits, relay } = this.#context;
     const { session } = this.#facts;
     if (this.#inTransport > 0) this.#progressAt = clock.monotonic();
-    if (mark > 0) relay.taken(session, mark);
+    if (mark > 0) this.#reached(mark);
     if (this.#inTransport === 0 && this.#trailingMark > 0) {
       const trailing = this.#trailingMark;
       this.#trailingMark = 0;
-      relay.taken(session, trailing);
+      this.#reached(trailing);
     }
     if (this.#paused && this.#open && this.backlog() < limits.sessionBacklogBytes / 2) {
       this.#paused = false;
@@ -179,9 +189,38 @@ export class Link implements Endpoint, TransportHandler {
       this.#trailingMark = mark;
       return;
     }
-    const { clock, relay } = this.#context;
-    clock.soon(() => {
-      if (this.#open) relay.taken(this.#facts.session, mark);
+    this.#context.clock.soon(() => {
+      if (this.#open) this.#reached(mark);
+    });
+  }
+
+  #reached(mark: number): void {
+    this.#takenMark = mark;
+    this.#context.relay.taken(this.#facts.session, mark);
+    if (!this.#asking) this.#askPeer();
+  }
+
+  /** Asks the peer's transport what it has: at most one question at a time, and not more often than it is worth. */
+  #askPeer(): void {
+    this.#asking = true;
+    const { clock } = this.#context;
+    const wait = this.#askedAt + ASK_INTERVAL_MS - clock.monotonic();
+    if (wait > 0) {
+      clock.after(wait, () => this.#ask());
+    } else {
+      this.#ask();
+    }
+  }
+
+  #ask(): void {
+    if (!this.#open) return;
+    const mark = this.#takenMark;
+    this.#askedAt = this.#context.clock.monotonic();
+    this.#transport.confirm((received) => {
+      if (!this.#open) return;
+      this.#asking = false;
+      if (received) this.#context.relay.received(this.#facts.session, mark);
+      if (!received || this.#takenMark !== mark) this.#askPeer();
     });
   }
 

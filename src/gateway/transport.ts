@@ -10,6 +10,11 @@ export interface Transport {
    * system has them, and never if the transport fails first.
    */
   write(chunks: readonly Uint8Array[], taken: () => void): void;
+  /**
+   * Asks the peer's transport whether it has everything that was written so far: a PING that comes back in HTTP/2; where
+   * the protocol has no such answer, the operating system's word counts. `done(false)`: it could not be asked.
+   */
+  confirm(done: (received: boolean) => void): void;
   /** Ends our direction cleanly after what was written. What the peer still sends is read and thrown away. */
   end(): void;
   /** Gives the stream up at once; bytes under way may be lost. */

@@ -47,6 +47,7 @@ export class TestRelay implements RelayPort {
   readonly begun: SessionNumber[] = [];
   readonly frames: ReceivedFrame[] = [];
   readonly marks: number[] = [];
+  readonly receivedMarks: number[] = [];
   readonly ends: { readonly session: SessionNumber; readonly reason: string }[] = [];
   writableCalls = 0;
   resolution: () => Promise<Resolution> = async () => ({ ok: true, sessionToken: TOKEN, user: USER });
@@ -99,6 +100,11 @@ export class TestRelay implements RelayPort {
     const frame = { session, type, channel, sequence, payload };
     this.frames.push(frame);
     this.onFrame(frame);
+    this.#check();
+  }
+
+  received(_session: SessionNumber, mark: number): void {
+    this.receivedMarks.push(mark);
     this.#check();
   }
 
