@@ -233,6 +233,11 @@ export class TestClient {
     this.#links.take(this, this.#running, 1);
   }
 
+  /** The server's transport takes everything; the client still has nothing of it. */
+  carry(): void {
+    this.#links.carry(this, this.#running);
+  }
+
   async leave(reason = 'client_closed'): Promise<void> {
     this.#links.clients.delete(this.number);
     this.#running.relay.closed(this.number, reason);
@@ -244,6 +249,7 @@ interface Write {
   readonly frames: readonly SeenFrame[];
   readonly bytes: number;
   readonly mark: number;
+  taken: boolean;
 }
 
 /** Links that end in arrays. What a client has not taken counts as its backlog. */
@@ -287,7 +293,7 @@ class TestLinks implements LinkPort {
     this.#queued.delete(session);
     const bytes = frames.reduce((sum, { text: words }) => sum + frameBytes(words), 0);
     const writes = this.#writes.get(session) ?? [];
-    writes.push({ frames, bytes, mark });
+    writes.push({ frames, bytes, mark, taken: false });
     this.#writes.set(session, writes);
     const world = this.running;
     if (!client.deaf && world !== undefined) {
@@ -299,19 +305,41 @@ class TestLinks implements LinkPort {
     }
   }
 
+  /** The server's transport takes all writes; none of them has reached the client. */
+  carry(client: TestClient, running: RunningRelay): void {
+    for (const write of this.#writes.get(client.number) ?? []) {
+      this.#carry(client, running, write);
+    }
+    this.#tellWritable(client, running);
+  }
+
+  /** The client receives the oldest writes. */
   take(client: TestClient, running: RunningRelay, most = Number.POSITIVE_INFINITY): void {
     if (this.clients.get(client.number) !== client) {
       return;
     }
     const writes = this.#writes.get(client.number)?.splice(0, most) ?? [];
-    for (const { frames, bytes, mark } of writes) {
-      client.frames.push(...frames);
-      client.untaken -= bytes;
-      if (mark > 0) {
-        running.relay.taken(client.number, mark);
-      running.relay.received(client.number, mark);
+    for (const write of writes) {
+      this.#carry(client, running, write);
+      client.frames.push(...write.frames);
+      if (write.mark > 0) {
+        running.relay.received(client.number, write.mark);
       }
     }
+    this.#tellWritable(client, running);
+  }
+
+  #carry(client: TestClient, running: RunningRelay, write: Write): void {
+    if (!write.taken) {
+      write.taken = true;
+      client.untaken -= write.bytes;
+      if (write.mark > 0) {
+        running.relay.taken(client.number, write.mark);
+      }
+    }
+  }
+
+  #tellWritable(client: TestClient, running: RunningRelay): void {
     if (client.untaken < BACKLOG / 2 && this.#full.delete(client.number)) {
       running.relay.writable(client.number);
     }
