@@ -304,6 +304,7 @@ export class Client {
       this.#emitter.emit('error', error),
     );
     const confirmer = new Confirmer({
+      kept: keeper.state.processed,
       clock,
       keep: (processed) => keeper.update({ processed }),
       confirm: (processed) => outbound.confirm(processed),
@@ -381,7 +382,7 @@ export class Client {
     if (known !== undefined && !serialAfter(next, known)) {
       // Numbers that it has not given out: waiting for later ones would drop every message until then.
       core.inbox.start(confirmed);
-      core.confirmer.reset();
+      core.confirmer.reset(confirmed);
       this.#keep(core.keeper, { processed: confirmed });
       this.#emitter.emit(
         'error',
@@ -390,8 +391,9 @@ export class Client {
       return;
     }
     if (core.inbox.taken === undefined) core.inbox.start(known ?? confirmed);
-    const { processed } = core.keeper.state;
-    if (processed !== undefined && serialAfter(processed, confirmed)) core.confirmer.again(processed);
+    // The confirmation was lost with its connection.
+    const { kept } = core.confirmer;
+    if (kept !== undefined && serialAfter(kept, confirmed)) core.outbound.confirm(kept);
   }
 
   #receive(frame: Frame): void {
@@ -412,13 +414,7 @@ export class Client {
 
   #receiveDurable(core: Core, frame: Frame): void {
     const numbered = this.#session?.inbox !== undefined;
-    const fresh = core.inbox.offer(
-      frame.type,
-      frame.channel,
-      numbered ? frame.sequence : undefined,
-      frame.payload,
-    );
-    if (!fresh) core.confirmer.again(core.keeper.state.processed);
+    core.inbox.offer(frame.type, frame.channel, numbered ? frame.sequence : undefined, frame.payload);
   }
 
   #receiveError(core: Core, body: JsonObject): void {

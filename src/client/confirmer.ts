@@ -1,6 +1,8 @@
 import type { Clock } from '../protocol/ports.ts';
 
 export interface ConfirmerParts {
+  /** What the store holds at the start. */
+  readonly kept: number | undefined;
   readonly clock: Clock;
   /** Keeps the number; a promise when that takes time. */
   readonly keep: (processed: number) => Promise<void> | undefined;
@@ -23,6 +25,7 @@ export class Confirmer {
 
   constructor(parts: ConfirmerParts) {
     this.#parts = parts;
+    this.#kept = parts.kept;
   }
 
   /** Everything up to `number` is processed. */
@@ -33,16 +36,15 @@ export class Confirmer {
     this.#parts.clock.soon(this.#run);
   }
 
-  /** Confirms again what is kept, or `number` when nothing has been processed since the start. */
-  again(number: number | undefined): void {
-    const processed = this.#kept ?? number;
-    if (processed !== undefined) this.#parts.confirm(processed);
+  /** The highest number that the store has. */
+  get kept(): number | undefined {
+    return this.#kept;
   }
 
-  /** The numbers start over. */
-  reset(): void {
+  /** The numbers start over behind `number`. */
+  reset(number: number): void {
     this.#processed = undefined;
-    this.#kept = undefined;
+    this.#kept = number;
   }
 
   /** Resolves when what is processed is kept and confirmed, or the store has failed. */

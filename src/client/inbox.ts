@@ -106,10 +106,10 @@ export class Inbox {
     return this.#taken;
   }
 
-  /** A frame has arrived. False when it is a repetition. */
-  offer(type: number, channel: number, number: number | undefined, payload: Uint8Array): boolean {
+  /** A frame has arrived; repetitions are dropped. */
+  offer(type: number, channel: number, number: number | undefined, payload: Uint8Array): void {
     if (number !== undefined) {
-      if (this.#taken !== undefined && !serialAfter(number, this.#taken)) return false;
+      if (this.#taken !== undefined && !serialAfter(number, this.#taken)) return;
       this.#taken = number;
     }
     const message = new Message(this, type, channel, number, payload);
@@ -120,7 +120,6 @@ export class Inbox {
       this.#crowded = true;
       this.#events.crowded(true);
     }
-    return true;
   }
 
   /** Hands out what can be handed out: called when something arrived, or somebody began to listen. */

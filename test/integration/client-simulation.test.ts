@@ -66,8 +66,10 @@ async function converse(
   cuts: readonly (number | undefined)[],
   crashes: readonly number[] = [],
   seed = 1,
+  commitMs = 2,
 ): Promise<Outcome> {
   const { clock, server, network, client: create } = world(cuts, seed);
+  server.commitMs = commitMs;
   const client = create();
   const seen = reader(client);
   for (const at of crashes) clock.after(at, () => server.crash());
@@ -109,8 +111,10 @@ test('given a conversation, when its connection breaks after any one piece, then
   const { pieces, connections } = await converse([]);
   assert.equal(connections, 1);
   for (let cut = 0; cut < pieces; cut += 1) {
-    const outcome = await converse([cut]);
-    assert.ok(outcome.connections >= 2, `cut ${cut} came too late`);
+    for (const commitMs of [2, 40]) {
+      const outcome = await converse([cut], [], 1, commitMs);
+      assert.ok(outcome.connections >= 2, `cut ${cut} came too late`);
+    }
   }
 });
 
@@ -118,9 +122,15 @@ test('given random breaks and crashes of the server, when both sides talk, then 
   const cuts = fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 8 });
   const crashes = fc.array(fc.integer({ min: 5, max: 200 }), { maxLength: 4 });
   await fc.assert(
-    fc.asyncProperty(cuts, crashes, fc.integer({ min: 1 }), async (some, when, seed) => {
-      await converse(some, when, seed);
-    }),
+    fc.asyncProperty(
+      cuts,
+      crashes,
+      fc.integer({ min: 1 }),
+      fc.integer({ min: 1, max: 60 }),
+      async (some, when, seed, ms) => {
+        await converse(some, when, seed, ms);
+      },
+    ),
     { numRuns: 150 },
   );
 });
@@ -131,8 +141,10 @@ test('given a client that is killed and started again from its store, when both 
     fc.asyncProperty(
       kills,
       fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 3 }),
-      async (lives, cuts) => {
+      fc.integer({ min: 1, max: 40 }),
+      async (lives, cuts, commitMs) => {
         const { clock, server, client: create } = world(cuts);
+        server.commitMs = commitMs;
         for (const [index, text] of DOWN.entries()) clock.after(5 * index, () => server.deliver(text));
         const seen: { number: number | undefined; text: string }[] = [];
         const promised: string[] = [];
@@ -202,6 +214,19 @@ test('given frames without answer, when the client comes back, then it joins wit
   const [first, second] = server.joins;
   assert.ok(first && second && serialAfter(second.sequence, server.arrived.at(-1) ?? 0));
   assert.equal(network.opened, 2);
+});
+
+test('given a frame in the log whose ACK was lost, when the client comes back, then it is settled and not sent again', async () => {
+  const { clock, server, network, client: create } = world();
+  const client = create();
+  void client.connect();
+  await clock.run(() => client.state === 'connected');
+  const sends = Promise.all([client.join(7), client.send(7, 'a')]);
+  await clock.run(() => server.log.length === 1);
+  network.cut();
+  await finish(clock, sends);
+  await clock.pass(100);
+  assert.equal(server.arrived.length, 1);
 });
 
 test('given a store that holds sequences, when a new client starts, then it uses none of them again', async () => {
@@ -291,6 +316,20 @@ test('given messages, when the reader stops asking, then no more is confirmed th
   assert.equal(server.confirmed, 2);
   const again = await client.messages().next();
   assert.equal(again.value?.text, 'down 2');
+});
+
+test('given mail that comes in one chunk with the end of the handshake, when it is read, then none of it is lost', async () => {
+  const { clock, server, network, client: create } = world();
+  network.glued = true;
+  for (const text of DOWN) server.deliver(text);
+  const client = create();
+  const seen = reader(client);
+  void client.connect();
+  await clock.run(() => server.confirmed === DOWN.length);
+  assert.deepEqual(
+    seen.map(({ text }) => text),
+    DOWN,
+  );
 });
 
 test('given manual mode, when messages are acknowledged out of order, then only what is complete is confirmed', async () => {

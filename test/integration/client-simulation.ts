@@ -1,15 +1,16 @@
 import type { Transport, TransportConnection, TransportReceiver } from '../../src/client/transport.ts';
 import { sodiumBackend } from '../../src/crypto/index.ts';
-import { toHex, utf8 } from '../../src/protocol/bytes.ts';
+import { concatBytes, toHex, utf8 } from '../../src/protocol/bytes.ts';
 import { certificateToJson, issueCertificate } from '../../src/protocol/certificate.ts';
 import { parseClientAuth, parseHello } from '../../src/protocol/control/index.ts';
-import { errorPayload } from '../../src/protocol/errors.ts';
+import { errorPayload, handshakeErrorPayload } from '../../src/protocol/errors.ts';
 import { encodeFrame, type Frame } from '../../src/protocol/frame.ts';
 import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
 import { FRAME } from '../../src/protocol/frame-types.ts';
 import { encodeJson, isJsonObject, type JsonInput, parseJson } from '../../src/protocol/json.ts';
 import { deriveAuthorityKey, noiseKeyPair } from '../../src/protocol/keys.ts';
 import { HandshakeState } from '../../src/protocol/noise.ts';
+import { NoiseError } from '../../src/protocol/noise-error.ts';
 import type { CancelTimer, Clock, Random } from '../../src/protocol/ports.ts';
 import {
   RECORD_ROOM_BEFORE,
@@ -24,7 +25,6 @@ export const backend = sodiumBackend;
 export const DOMAIN = 'simulated.test';
 const STATIC = noiseKeyPair(backend, new Uint8Array(32).fill(0x33));
 export const SERVER_STATIC = STATIC.publicKey;
-const COMMIT_MS = 2;
 const LATENCY_MS = 1;
 
 /** A clock whose time passes only in `run`, one event after the other. */
@@ -108,6 +108,8 @@ export class SimulatedNetwork implements Transport {
   /** Bytes written by the client, one entry for each call. */
   readonly writes: number[] = [];
   paused = false;
+  /** What the server writes at one time arrives as one chunk instead of two for each write. */
+  glued = false;
   refuse: Error | undefined;
   hang = false;
   #cutNow: (() => void) | undefined;
@@ -159,8 +161,18 @@ export class SimulatedNetwork implements Transport {
       if (this.paused) held.push(piece);
       else receiver.chunk(piece);
     };
+    let glue: Uint8Array[] = [];
+    const carryGlued = (bytes: Uint8Array): void => {
+      glue.push(bytes.slice());
+      if (glue.length > 1) return;
+      this.#clock.after(LATENCY_MS, () => {
+        const chunk = concatBytes(...glue);
+        glue = [];
+        if (open) toClient(chunk);
+      });
+    };
     const accepted = this.#server.accept({
-      write: (bytes) => carry(bytes, toClient),
+      write: (bytes) => (this.glued ? carryGlued(bytes) : carry(bytes, toClient)),
       end: () => {
         this.#clock.after(LATENCY_MS, () => {
           if (!open) return;
@@ -221,6 +233,8 @@ export class SimulatedServer {
   authority = deriveAuthorityKey(backend, new Uint8Array(32).fill(5));
   staticKey = STATIC;
   domain = DOMAIN;
+  /** Milliseconds until a frame is in the log. A break does not stop it, a crash does. */
+  commitMs = 2;
   received = 0;
   confirmed = 0;
   /** Highest inbox number given out. */
@@ -233,6 +247,8 @@ export class SimulatedServer {
   readonly joins: { readonly channel: number; readonly sequence: number }[] = [];
   hellos = 0;
   ended = 0;
+  /** Changes the members of AUTH. */
+  editAuth: (auth: Record<string, JsonInput>) => Record<string, JsonInput> = (auth) => auth;
   /** Changes the members of the handshake's ACK. */
   editAck: (ack: Record<string, JsonInput>) => Record<string, JsonInput> = (ack) => ack;
   /** Answers a HELLO by this ERROR payload. */
@@ -286,7 +302,7 @@ export class SimulatedServer {
     if (!repeated) this.accepted = posted.sequence;
     const entry = { posted, done };
     this.#pending.push(entry);
-    this.clock.after(COMMIT_MS, () => {
+    this.clock.after(this.commitMs, () => {
       if (!this.#pending.includes(entry)) return;
       this.#pending.splice(this.#pending.indexOf(entry), 1);
       if (!repeated) {
@@ -388,7 +404,14 @@ class SimulatedSession {
       prologue: utf8('commucat'),
       staticKey: server.staticKey,
     });
-    this.#noise.readMessage(this.#device.handshake);
+    try {
+      this.#noise.readMessage(this.#device.handshake);
+    } catch (error) {
+      if (!(error instanceof NoiseError)) throw error;
+      this.#wire.write(encodeFrame(FRAME.ERROR, 0, 1, handshakeErrorPayload('invalid request')));
+      this.ended();
+      return;
+    }
     const facts = { domain: server.domain, protocol_version: 1, session: 'session', user_id: 'user' };
     const auth = {
       session: 'session',
@@ -396,7 +419,7 @@ class SimulatedSession {
       handshake: toHex(this.#noise.writeMessage(encodeJson(facts))),
       server_static: toHex(server.staticKey.publicKey),
     };
-    this.#wire.write(encodeFrame(FRAME.AUTH, 0, 1, encodeJson(auth)));
+    this.#wire.write(encodeFrame(FRAME.AUTH, 0, 1, encodeJson(server.editAuth(auth))));
   }
 
   #auth(frame: Frame): void {
