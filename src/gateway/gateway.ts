@@ -118,7 +118,7 @@ function contextOf(options: GatewayOptions): GatewayContext {
     logger,
     counters: new GatewayCounters(metrics),
     arena: new ByteArena(ARENA_BLOCK),
-    peerTag: createPeerTag(backend, random),
+    peerTag: createPeerTag(random),
     identity: {
       backend,
       random,

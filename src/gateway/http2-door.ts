@@ -32,6 +32,8 @@ interface Connection {
   /** Sweeps in a row without any stream. */
   idleSweeps: number;
   awaitsPong: boolean;
+  /** The connection's receive window has its size. */
+  widened: boolean;
 }
 
 /** HTTP/2: sessions and plain requests over connections whose TLS handshake is done. */
@@ -73,9 +75,15 @@ export class Http2Door {
   }
 
   #onSession(session: ServerHttp2Session): void {
-    session.setLocalWindowSize(CONNECTION_WINDOW);
     const address = session.socket.remoteAddress ?? '';
-    this.#connections.set(session, { session, address, streams: 0, idleSweeps: 0, awaitsPong: false });
+    this.#connections.set(session, {
+      session,
+      address,
+      streams: 0,
+      idleSweeps: 0,
+      awaitsPong: false,
+      widened: false,
+    });
     session.on('close', () => this.#connections.delete(session));
   }
 
@@ -88,6 +96,11 @@ export class Http2Door {
       return;
     }
     connection.streams += 1;
+    if (!connection.widened) {
+      // Here and not when the connection opens: the update leaves in the same write as the response head.
+      connection.widened = true;
+      connection.session.setLocalWindowSize(CONNECTION_WINDOW);
+    }
     stream.on('close', () => {
       connection.streams -= 1;
     });
