@@ -64,3 +64,152 @@ test('given a server, when its description is read, then it names domain and Noi
   assert.equal(info.domain, server.domain);
   assert.deepEqual(info.noisePublic, server.noisePublic);
 });
+
+test(
+  'given a device that is offline, when the server stops and starts again meanwhile, then it gets all that was sent',
+  limits,
+  async () => {
+    const own = await startTestServer(['server.auto_approve_devices=true', 'channels.reach=anyone']);
+    try {
+      const store = new MemoryDeviceStore(createDevice({ deviceId: 'two' }));
+      const alice = await connect(own.newDevice('one'));
+      const first = await connect(own.options(store));
+      await alice.join(7, { members: ['two'] });
+      await first.join(7, { members: ['one'] });
+      await first.close();
+      const lines = Array.from({ length: 300 }, (_, index) => `line ${index}`);
+      const sent = lines.slice(0, 150).map((line) => alice.send(7, line));
+      await sent[50];
+      await own.stop();
+      const later = lines.slice(150).map((line) => alice.send(7, line));
+      await own.start();
+      await Promise.all([...sent, ...later]);
+      const second = await connect(own.options(store));
+      assert.deepEqual(await texts(second, lines.length), lines);
+      assert.deepEqual(alice.channels, [7]);
+      await Promise.all([alice.close(), second.close()]);
+      const third = await connect(own.options(store));
+      assert.equal(third.session?.inbox?.confirmed, 300);
+      await third.close();
+    } finally {
+      await own.close();
+    }
+  },
+);
+
+test(
+  'given a session, when the same device connects again, then the older client ends with CLIENT_REPLACED',
+  limits,
+  async () => {
+    const device = createDevice({ deviceId: 'twin' });
+    const older = await connect(server.options(new MemoryDeviceStore(device)));
+    const ended = new Promise<ClientError | undefined>((resolve) => {
+      older.on('closed', ({ error }) => resolve(error));
+    });
+    const newer = await connect(server.options(new MemoryDeviceStore(device)));
+    assert.equal((await ended)?.code, 'CLIENT_REPLACED');
+    assert.equal(newer.state, 'connected');
+    await newer.close();
+  },
+);
+
+test(
+  'given errors of the protocol, when they concern one frame, then its promise tells the code and the session goes on',
+  limits,
+  async () => {
+    const client = await connect(server.newDevice('clumsy'));
+    await assert.rejects(client.send(99, 'x'), (error) => {
+      assert.ok(error instanceof ClientError);
+      assert.deepEqual([error.code, error.wire?.error], ['CLIENT_REFUSED', 'unknown_channel']);
+      return true;
+    });
+    await assert.rejects(client.send(7, new Uint8Array(65_519)), { code: 'CLIENT_TOO_LARGE' });
+    await assert.rejects(client.callAnswer(7, {}), { code: 'CLIENT_REFUSED' });
+    assert.equal(client.state, 'connected');
+    await client.close();
+  },
+);
+
+test(
+  'given live-only frames and events, when they are sent, then the other side gets them as events',
+  limits,
+  async () => {
+    const [alice, bob] = await pair('live');
+    const typing = new Promise((resolve) => {
+      bob.on('typing', resolve);
+    });
+    const voice = new Promise((resolve) => {
+      bob.on('voice', resolve);
+    });
+    const updated = new Promise((resolve) => {
+      bob.on('keyUpdate', resolve);
+    });
+    assert.ok(alice.typing(7, { typing: true }));
+    assert.ok(alice.voice(7, Uint8Array.of(1, 2, 3)));
+    await alice.keyUpdate(7, { key: 'k' });
+    assert.deepEqual({ ...((await typing) as { value: object }).value }, { device: 'live-1', typing: true });
+    assert.deepEqual(Array.from(((await voice) as { payload: Uint8Array }).payload), [1, 2, 3]);
+    assert.equal(((await updated) as { number: number }).number, 1);
+    alice.presence('away');
+    await Promise.all([alice.close(), bob.close()]);
+  },
+);
+
+test(
+  'given a server that is not what was pinned, when a client connects, then it says what is wrong',
+  limits,
+  async () => {
+    const options = server.newDevice('careful');
+    const { ca: _, ...untrusting } = options;
+    await assert.rejects(connect(untrusting), { code: 'CLIENT_TLS' });
+    await assert.rejects(connect({ ...options, url: 'https://localhost:1' }), { code: 'CLIENT_TRANSPORT' });
+    await assert.rejects(connect({ ...options, url: `${server.url}/nowhere` }), {
+      code: 'CLIENT_HTTP',
+      retryable: false,
+    });
+    await assert.rejects(connect({ ...options, domain: 'Client.test' }), {
+      code: 'CLIENT_HANDSHAKE_REFUSED',
+    });
+    await assert.rejects(connect({ ...options, serverStatic: '11'.repeat(32) }), {
+      code: 'CLIENT_HANDSHAKE_REFUSED',
+    });
+    assert.throws(() => createClient({ ...options, serverStatic: 'xy' }), { code: 'CLIENT_OPTIONS' });
+    assert.throws(() => createClient({ ...options, url: 'http://localhost' }), { code: 'CLIENT_OPTIONS' });
+    assert.throws(() => createClient({ ...options, url: 'https://example.org', insecureLoopback: true }), {
+      code: 'CLIENT_OPTIONS',
+    });
+    const trusting = await connect({ ...untrusting, insecureLoopback: true });
+    await trusting.close();
+  },
+);
+
+test('given a closed door, when an unknown device connects, then it must be paired', limits, async () => {
+  const own = await startTestServer();
+  try {
+    await assert.rejects(connect(own.newDevice('stranger')), { code: 'CLIENT_PAIRING_REQUIRED' });
+  } finally {
+    await own.close();
+  }
+});
+
+test(
+  'given a pinned authority, when the server comes back with another one, then the client ends with CLIENT_CERTIFICATE',
+  limits,
+  async () => {
+    const own = await startTestServer(['server.auto_approve_devices=true']);
+    try {
+      const store = new MemoryDeviceStore(createDevice({ deviceId: 'loyal' }));
+      await (await connect(own.options(store))).close();
+      await own.stop();
+      own.changeAuthority();
+      await own.start();
+      // With the old certificate in its HELLO the new authority would refuse it; without, the ACK decides.
+      const state = await store.load();
+      assert.ok(state);
+      store.save({ ...state, device: { ...state.device, certificate: undefined } });
+      await assert.rejects(connect(own.options(store)), { code: 'CLIENT_CERTIFICATE' });
+    } finally {
+      await own.close();
+    }
+  },
+);
