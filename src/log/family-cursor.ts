@@ -111,6 +111,8 @@ export class FamilyCursor {
 
   /** A segment that was sealed before this process started ends where the next one says, others where we know. */
   #checkEnd(segment: Segment, scanner: BatchScanner, end: number): void {
+    // The newest segment of a log that another process writes: half a batch is one that is being written.
+    if (end === Number.POSITIVE_INFINITY && scanner.endHash === undefined) return;
     const whole =
       end === Number.POSITIVE_INFINITY
         ? scanner.hash !== undefined && scanner.endHash?.equals(scanner.hash)

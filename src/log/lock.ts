@@ -49,6 +49,12 @@ interface Holder {
   readonly started: string | undefined;
 }
 
+/** True while some process writes this log. */
+export async function isLocked(directory: string): Promise<boolean> {
+  const holder = await readHolder(join(directory, 'lock'));
+  return holder !== undefined && (await isAlive(holder));
+}
+
 async function create(path: string): Promise<boolean> {
   const holder: Holder = { pid: process.pid, started: await startOf(process.pid) };
   try {

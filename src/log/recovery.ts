@@ -34,6 +34,8 @@ export interface RecoveryOptions {
   readonly manifest: Manifest;
   /** False: nothing is erased or removed; used to look at a log. */
   readonly repair: boolean;
+  /** Another process writes: the end of the newest segment is not judged. @default false */
+  readonly live?: boolean;
   /** Scan only what is behind; the caller has made sure that it belongs to these files. */
   readonly from?: Checkpoint | undefined;
   /** Called before the first batch. */
@@ -48,6 +50,10 @@ export interface RecoveredFamily {
   readonly lastNumber: number;
   readonly lastPosition: number;
   readonly tornTail: TornTail | undefined;
+  /** Why the newest segment ends where it does, when another process writes it; undefined: cleanly. */
+  readonly unfinished:
+    | { readonly file: string; readonly offset: number; readonly reason: string }
+    | undefined;
 }
 
 /**
@@ -61,6 +67,7 @@ export async function recoverFamily(options: RecoveryOptions): Promise<Recovered
   options.onSegments?.(segments);
   let lastPosition = options.from?.position ?? 0;
   let tornTail = tornHeader;
+  let unfinished: RecoveredFamily['unfinished'];
   for (const [i, segment] of segments.entries()) {
     const from = options.from;
     if (from !== undefined && segment.number < from.segment) continue;
@@ -78,13 +85,16 @@ export async function recoverFamily(options: RecoveryOptions): Promise<Recovered
     }
     chain = scan.chainEnd;
     segment.end = scan.offset;
-    if (segments[i + 1] === undefined) tornTail = (await cutTail(options, segment, scan.problem)) ?? tornTail;
+    if (segments[i + 1] !== undefined) continue;
+    const { path: file } = segment;
+    if (options.live !== true) tornTail = (await cutTail(options, segment, scan.problem)) ?? tornTail;
+    else if (scan.problem !== undefined) unfinished = { file, offset: scan.offset, reason: scan.problem };
   }
   for (const range of options.manifest.dropped(options.family))
     lastPosition = Math.max(lastPosition, range.lastPosition);
   const dropped = options.manifest.dropped(options.family).at(-1);
   const lastNumber = Math.max(dropped?.to ?? 0, segments.at(-1)?.number ?? 0);
-  return { segments, chain, lastNumber, lastPosition, tornTail };
+  return { segments, chain, lastNumber, lastPosition, tornTail, unfinished };
 }
 
 /**
@@ -148,8 +158,9 @@ export class SegmentScan {
   }
 }
 
-async function openSegments(
-  options: RecoveryOptions,
+/** Opens all segments of a family. @throws LogError `LOG_CORRUPT`, `LOG_VERSION` */
+export async function openSegments(
+  options: Omit<RecoveryOptions, 'onBatch'>,
 ): Promise<{ segments: readonly Segment[]; tornTail: TornTail | undefined }> {
   const { disk, directory, family, manifest, repair } = options;
   const numbers = await listSegments(disk, directory, family);
@@ -164,7 +175,7 @@ async function openSegments(
     const segment = await openSegment(disk, path, repair ? 'write' : 'read');
     if (segment === undefined) {
       if (number !== numbers.at(-1)) throw corrupt(path, 0, 'no segment header');
-      tornTail = await dropUnbegun(options, path);
+      if (options.live !== true) tornTail = await dropUnbegun(options, path);
       continue;
     }
     if (segment.header.family !== family || segment.header.number !== number) {
@@ -176,7 +187,10 @@ async function openSegments(
 }
 
 /** A newest segment without a header was being begun when the process died, unless there is a batch in it. */
-async function dropUnbegun(options: RecoveryOptions, path: string): Promise<TornTail | undefined> {
+async function dropUnbegun(
+  options: Omit<RecoveryOptions, 'onBatch'>,
+  path: string,
+): Promise<TornTail | undefined> {
   const { disk, directory, repair } = options;
   const file = await disk.open(path, 'read');
   try {

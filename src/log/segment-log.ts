@@ -216,9 +216,10 @@ export class SegmentLog implements EventLog {
 
   /** One cycle: what all families have collected becomes durable, or is refused family by family. */
   async #flush(): Promise<void> {
-    const upTo = this.#parts.positions.accepted;
     const written = await Promise.all(this.#families.map((family) => this.#flushFamily(family)));
-    if (upTo === this.#head) return;
+    // Positions that were refused stay unused.
+    const upTo = Math.max(0, ...written.flatMap((batches) => batches.map((batch) => batch.lastPosition)));
+    if (upTo === 0) return;
     if (this.#listeners.size > 0) {
       const copies = written.flatMap((batches) => batches.map((batch) => batch.copy()));
       this.#recent.add(this.#head, upTo, copies);
