@@ -1,8 +1,10 @@
+import { renderActorsPage } from '../cli/actors-page.ts';
 import { renderConfigurationPage } from '../src/config/configuration-page.ts';
 import { renderMetricsPage } from '../src/telemetry/metrics-page.ts';
 
 /** The pages of `docs/` that come from tables in the code, by name. */
 export const generatedPages: ReadonlyMap<string, () => string> = new Map([
+  ['actors', renderActorsPage],
   ['configuration', renderConfigurationPage],
   ['metrics', renderMetricsPage],
 ]);

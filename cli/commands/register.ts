@@ -1,0 +1,71 @@
+import { Args, Flags } from '@oclif/core';
+import { BaseCommand, jsonFlag } from '../base-command.ts';
+import { description } from '../description.ts';
+import { EXIT } from '../exit-codes.ts';
+import { loadServerConfig, serverFlags } from '../server-config.ts';
+
+export default class Register extends BaseCommand {
+  static override aliases = ['register-user'];
+  static override summary = 'Register a user, and a device of it where one is named.';
+  static override description = description(
+    `A running server is asked over the socket in its data folder, which only the same system user may open; without one
+    the event is written to the log directly. Prints user_id, handle and what else was given, one name=value a line.`,
+    'CONFIGURATION',
+    'DAMAGE',
+  );
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> alice "Alice A." --config commucat.toml',
+    '<%= config.bin %> <%= command.id %> alice --data .commucat --new-device alice.json',
+    '<%= config.bin %> <%= command.id %> alice --device-id phone --device-public 8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f --json',
+  ];
+  static override args = {
+    handle: Args.string({ required: true, description: 'Name of the account, unique on this server.' }),
+    'display-name': Args.string({ description: 'Name that people see.' }),
+    'avatar-url': Args.string({ description: 'Picture of the user.' }),
+  };
+  static override flags = {
+    ...serverFlags,
+    'device-id': Flags.string({
+      description: 'Id of the first device. With --new-device: instead of a random one.',
+    }),
+    'device-public': Flags.string({
+      description: 'Ed25519 public key of that device, 64 hex digits.',
+      dependsOn: ['device-id'],
+      exclusive: ['new-device'],
+    }),
+    'new-device': Flags.string({
+      description: 'Create a device and write it, private key included, to this file (mode 0600).',
+    }),
+    json: jsonFlag,
+  };
+
+  override async run(): Promise<void> {
+    const { args, flags } = await this.parse(Register);
+    if (flags['device-id'] !== undefined && !flags['device-public'] && !flags['new-device'])
+      this.error('--device-id needs --device-public or --new-device', { exit: EXIT.USAGE });
+    const config = await loadServerConfig(flags);
+    const { registerUser } = await import('../register-user.ts');
+    const given = {
+      handle: args.handle,
+      display_name: args['display-name'],
+      avatar_url: args['avatar-url'],
+      device_id: flags['device-id'],
+      device_public: flags['device-public'],
+    };
+    const user = Object.fromEntries(
+      Object.entries(given).flatMap(([key, value]) => (value ? [[key, value]] : [])),
+    );
+    const { userId, registration } = await registerUser({ config, user, newDevice: flags['new-device'] });
+    const { handle, displayName, avatarUrl, device } = registration;
+    const facts = Object.entries({
+      user_id: userId,
+      handle,
+      display_name: displayName,
+      avatar_url: avatarUrl,
+      device_id: device?.id,
+      device_file: flags['new-device'],
+    }).filter(([, value]) => value !== undefined && value !== null);
+    if (flags.json) this.print(Object.fromEntries(facts));
+    else for (const [name, value] of facts) this.log('%s', `${name}=${value}`);
+  }
+}

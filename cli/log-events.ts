@@ -1,0 +1,81 @@
+import { nodeClock } from '../src/client/platform-node.ts';
+import type { RecordedEvent } from '../src/log/event-log.ts';
+import { decodeFact } from '../src/log/fact-encoding.ts';
+import { showEvent, type TailOptions, tailLog } from '../src/log/inspect.ts';
+import { LogError } from '../src/log/log-error.ts';
+import {
+  decodeInboxAdvanced,
+  decodeMailPosted,
+  INBOX_ADVANCED,
+  MAIL_POSTED,
+} from '../src/log/mail-encoding.ts';
+import { logFolder } from './log-check.ts';
+import { printable } from './printable.ts';
+
+/** An event as these commands print it. */
+export interface ShownEvent {
+  readonly position: number;
+  readonly recorded_at: string;
+  readonly stream: string;
+  readonly revision: number;
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export async function* tailEvents(
+  dataDir: string,
+  count: number,
+  payloads: boolean,
+  options: Omit<TailOptions, 'clock'>,
+): AsyncIterable<ShownEvent> {
+  const folder = await logFolder(dataDir);
+  for await (const event of tailLog(folder, count, { clock: nodeClock, ...options }))
+    yield shown(event, payloads);
+}
+
+/** The event at a position, given in digits, or all of a stream. */
+export async function* findEvents(
+  dataDir: string,
+  what: string,
+  payloads: boolean,
+): AsyncIterable<ShownEvent> {
+  const folder = await logFolder(dataDir);
+  const wanted = /^\d+$/.test(what) ? { position: Number(what) } : { stream: what };
+  for await (const event of showEvent(folder, wanted, { clock: nodeClock })) yield shown(event, payloads);
+}
+
+/** One line for the terminal. */
+export function eventLine({ position, recorded_at, stream, revision, type, data }: ShownEvent): string {
+  return printable(`${position}  ${recorded_at}  ${stream}@${revision}  ${type}  ${JSON.stringify(data)}`);
+}
+
+function shown(event: RecordedEvent, payloads: boolean): ShownEvent {
+  const { position, recordedAt, stream, revision, type } = event;
+  const recorded_at = new Date(recordedAt).toISOString();
+  return { position, recorded_at, stream, revision, type, data: contents(event, payloads) };
+}
+
+/** What is inside; never the payload of a letter unless it is asked for: it is somebody's mail. */
+function contents(event: RecordedEvent, payloads: boolean): Readonly<Record<string, unknown>> {
+  try {
+    if (event.type === MAIL_POSTED) return withoutPayload({ ...decodeMailPosted(event.data) }, payloads);
+    if (event.type === INBOX_ADVANCED)
+      return withoutPayload({ ...decodeInboxAdvanced(event.data) }, payloads);
+    const { type: _type, ...fields } = decodeFact(event);
+    return fields;
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
+    return { bytes: event.data.length, unreadable: error.message };
+  }
+}
+
+function withoutPayload(fields: Record<string, unknown>, payloads: boolean): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => {
+      if (!(value instanceof Uint8Array)) return [name, value];
+      return payloads
+        ? [`${name}_base64`, Buffer.from(value).toString('base64')]
+        : [`${name}_bytes`, value.length];
+    }),
+  );
+}
