@@ -1,9 +1,12 @@
 import type { ByteArena } from '../protocol/byte-arena.ts';
-import type { CryptoBackend } from '../protocol/crypto-backend.ts';
+import { fromHex } from '../protocol/bytes.ts';
+import { CRYPTO_LENGTHS, type CryptoBackend } from '../protocol/crypto-backend.ts';
 import type { NoisePattern } from '../protocol/noise.ts';
 import type { Clock, Random } from '../protocol/ports.ts';
 import type { ReconnectOptions } from './backoff.ts';
+import { ClientError } from './client-error.ts';
 import type { DeviceStore } from './device-store.ts';
+import type { HandshakeSettings } from './handshake.ts';
 import type { Transport } from './transport.ts';
 
 /** Options that are the same on every platform. */
@@ -56,3 +59,41 @@ export interface Platform {
 }
 
 export type ClientOptions = SessionOptions & Platform;
+
+/** What the options are when they are not given. */
+export const DEFAULTS = {
+  connectTimeout: 10_000,
+  handshakeTimeout: 15_000,
+  maxFrames: 64,
+  maxBytes: 1_048_576,
+  maxWaiting: 1024,
+  maxLiveBacklog: 262_144,
+  closeDeadline: 5000,
+  prologue: 'commucat',
+  pattern: 'XK',
+  capabilities: ['delivery-ack', 'resume'],
+} as const;
+
+/** What the handshake needs of the options. @throws ClientError code `CLIENT_OPTIONS` */
+export function handshakeSettings(options: SessionOptions): HandshakeSettings {
+  const { serverStatic } = options;
+  const key = typeof serverStatic === 'string' ? hexKey(serverStatic) : serverStatic;
+  if (key.length !== CRYPTO_LENGTHS.KEY) throw new ClientError('CLIENT_OPTIONS', 'serverStatic has 32 bytes');
+  return {
+    pattern: options.pattern ?? DEFAULTS.pattern,
+    domain: options.domain,
+    serverStatic: key,
+    prologue: options.prologue ?? DEFAULTS.prologue,
+    capabilities: options.capabilities ?? DEFAULTS.capabilities,
+    displayName: options.displayName,
+    avatarUrl: options.avatarUrl,
+  };
+}
+
+function hexKey(text: string): Uint8Array {
+  try {
+    return fromHex(text);
+  } catch (cause) {
+    throw new ClientError('CLIENT_OPTIONS', 'serverStatic is not hex', { cause });
+  }
+}

@@ -1,24 +1,18 @@
-import { fromHex, utf8 } from '../protocol/bytes.ts';
-import { CRYPTO_LENGTHS } from '../protocol/crypto-backend.ts';
-import type { Frame } from '../protocol/frame.ts';
-import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
-import { encodeJson, type JsonInput, type JsonObject } from '../protocol/json.ts';
-import { serialAfter } from '../protocol/serial.ts';
+import type { ByteArena } from '../protocol/byte-arena.ts';
+import { utf8 } from '../protocol/bytes.ts';
+import { FRAME } from '../protocol/frame-types.ts';
+import { encodeJson, type JsonInput } from '../protocol/json.ts';
+import { ClientCore } from './client-core.ts';
 import { ClientError } from './client-error.ts';
 import type { ClientEvents } from './client-events.ts';
-import type { ClientOptions } from './client-options.ts';
-import { Confirmer } from './confirmer.ts';
-import { Connection, type ConnectionEvents } from './connection.ts';
-import { Dialer } from './dialer.ts';
+import { type ClientOptions, DEFAULTS, handshakeSettings } from './client-options.ts';
 import { Emitter } from './emitter.ts';
-import { ClientHandshake, type HandshakeSettings, type SessionFacts } from './handshake.ts';
+import type { HandshakeSettings, SessionFacts } from './handshake.ts';
 import { Inbox, type Message, type MessagesOptions } from './inbox.ts';
-import { CONTROL_EVENTS, farewellOf, refusalOf } from './incoming.ts';
-import { Outbound, type Receipt } from './outbound.ts';
+import { emitDurable } from './incoming.ts';
+import type { Receipt } from './outbound.ts';
 import { createRecordArena } from './record-writer.ts';
 import { StateKeeper } from './state-keeper.ts';
-import { UpstreamSequence } from './upstream-sequence.ts';
-import { jsonOf, objectOf, plainAckOf, serialMember } from './wire-values.ts';
 
 /**
  * - `idle`: `connect` was not called
@@ -47,26 +41,6 @@ export interface CloseOptions {
   readonly deadline?: number;
 }
 
-const CAPABILITIES = ['delivery-ack', 'resume'] as const;
-const DEFAULTS = {
-  connectTimeout: 10_000,
-  handshakeTimeout: 15_000,
-  maxFrames: 64,
-  maxBytes: 1_048_576,
-  maxWaiting: 1024,
-  maxLiveBacklog: 262_144,
-  closeDeadline: 5000,
-} as const;
-
-/** What there is once the store has been read. */
-interface Core {
-  readonly keeper: StateKeeper;
-  readonly outbound: Outbound;
-  readonly inbox: Inbox;
-  readonly confirmer: Confirmer;
-  readonly dialer: Dialer;
-}
-
 /**
  * One device of CommuCat: a session that comes back by itself, sends without loss or doubles, and hands over each
  * message once and in order (PROTOCOL.md 11). `docs/client.md` tells what is promised and what it takes.
@@ -74,15 +48,12 @@ interface Core {
 export class Client {
   readonly #options: ClientOptions;
   readonly #settings: HandshakeSettings;
+  readonly #arena: ByteArena;
   readonly #emitter = new Emitter<ClientEvents>();
   readonly #inbox: Inbox;
-  readonly #arena;
-  #core: Core | undefined;
+  /** There once the store has been read. */
+  #core: ClientCore | undefined;
   #state: ClientState = 'idle';
-  #connection: Connection | undefined;
-  #session: SessionFacts | undefined;
-  #presence: Uint8Array | undefined;
-  #crowded = false;
   #started: { resolve(): void; reject(error: ClientError): void } | undefined;
   #closing: Promise<void> | undefined;
   #onClosed: (() => void)[] = [];
@@ -91,13 +62,13 @@ export class Client {
   /** @throws ClientError code `CLIENT_OPTIONS` */
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#settings = settingsOf(options);
+    this.#settings = handshakeSettings(options);
     this.#arena = options.arena ?? createRecordArena();
     this.#inbox = new Inbox({
       listens: () => this.#emitter.has('message'),
-      emit: (message) => this.#emitDurable(message),
+      emit: (message) => emitDurable(this.#emitter, message),
       progress: (number) => this.#core?.confirmer.progress(number),
-      crowded: (crowded) => this.#setCrowded(crowded),
+      crowded: (crowded) => this.#core?.setCrowded(crowded),
     });
   }
 
@@ -107,12 +78,12 @@ export class Client {
 
   /** The current session, or the last one. */
   get session(): SessionFacts | undefined {
-    return this.#session;
+    return this.#core?.session;
   }
 
   /** Known from `connect` on. */
   get deviceId(): string | undefined {
-    return this.#core?.keeper.state.device.deviceId;
+    return this.#core?.deviceId;
   }
 
   /** Channels whose JOIN the server has acknowledged. */
@@ -150,7 +121,7 @@ export class Client {
       throw this.#finish(new ClientError('CLIENT_OPTIONS', 'the store holds no device'));
     if (signal?.aborted === true) throw this.#finish(abortError(signal));
     if (this.#closing !== undefined) throw this.#finish(closedError());
-    this.#core = this.#build(new StateKeeper(store, state));
+    this.#core = this.#createCore(new StateKeeper(store, state));
     signal?.addEventListener('abort', this.#aborted, { once: true });
     await new Promise<void>((resolve, reject) => {
       this.#started = { resolve, reject };
@@ -245,10 +216,9 @@ export class Client {
     return this.#cast(FRAME.VIDEO_FRAME, channel, packet);
   }
 
-  /** Publishes a presence state, now and after every reconnect. */
+  /** Publishes a presence state, now and after every reconnect. Without effect before `connect`. */
   presence(state: string): void {
-    this.#presence = encodeJson({ state });
-    this.#core?.outbound.cast(FRAME.PRESENCE, 0, this.#presence);
+    this.#core?.present(encodeJson({ state }));
   }
 
   /**
@@ -284,203 +254,10 @@ export class Client {
     const ended = new Promise<void>((resolve) => this.#onClosed.push(resolve));
     const cancel = this.#options.clock.after(deadlineMs, () => this.#finish(undefined));
     await Promise.race([core.outbound.idle().then(() => core.confirmer.settled()), ended]);
-    if (this.#connection === undefined) this.#finish(undefined);
+    if (!core.hasConnection) this.#finish(undefined);
     else core.dialer.end();
     await ended;
     cancel();
-  }
-
-  #build(keeper: StateKeeper): Core {
-    const { clock, random, reconnect = {}, maxUnacknowledged = {} } = this.#options;
-    const {
-      frames = DEFAULTS.maxFrames,
-      bytes = DEFAULTS.maxBytes,
-      waiting = DEFAULTS.maxWaiting,
-    } = maxUnacknowledged;
-    const sequence = new UpstreamSequence(keeper.state.sequence, (through) =>
-      this.#keep(keeper, { sequence: through }),
-    );
-    const outbound = new Outbound({ frames, bytes, waiting }, sequence, (_channel, error) =>
-      this.#emitter.emit('error', error),
-    );
-    const confirmer = new Confirmer({
-      kept: keeper.state.processed,
-      clock,
-      keep: (processed) => keeper.update({ processed }),
-      confirm: (processed) => outbound.confirm(processed),
-      failed: (cause) => this.#storeFailed(cause),
-    });
-    const create = (events: ConnectionEvents): Connection => this.#createConnection(keeper, events);
-    const dialer = new Dialer(
-      { clock, random, reconnect, create },
-      {
-        established: (facts, connection) => this.#established(facts, connection),
-        frame: (frame) => this.#receive(frame),
-        retrying: (reason, delay) => {
-          this.#lost();
-          this.#emitter.emit('disconnected', { reason, willRetry: true, delay });
-        },
-        gaveUp: (reason) => {
-          this.#lost();
-          this.#emitter.emit('disconnected', { reason, willRetry: false, delay: undefined });
-          this.#finish(this.#state === 'closing' ? undefined : reason);
-        },
-      },
-    );
-    return { keeper, outbound, inbox: this.#inbox, confirmer, dialer };
-  }
-
-  #createConnection(keeper: StateKeeper, events: ConnectionEvents): Connection {
-    const { transport, clock, random, backend, connectTimeout, handshakeTimeout } = this.#options;
-    const { device, authority } = keeper.state;
-    const handshake = new ClientHandshake({
-      settings: this.#settings,
-      device,
-      authority,
-      backend,
-      random,
-      clock,
-    });
-    const parts = {
-      transport,
-      handshake,
-      clock,
-      arena: this.#arena,
-      connectTimeoutMs: connectTimeout ?? DEFAULTS.connectTimeout,
-      handshakeTimeoutMs: handshakeTimeout ?? DEFAULTS.handshakeTimeout,
-    };
-    return new Connection(parts, events);
-  }
-
-  #established(facts: SessionFacts, connection: Connection): void {
-    const core = this.#core;
-    if (core === undefined) return;
-    const resumed = this.#session !== undefined;
-    this.#session = facts;
-    this.#connection = connection;
-    const { device } = core.keeper.state;
-    const certificate = facts.certificate ?? device.certificate;
-    this.#keep(core.keeper, {
-      device: { ...device, userId: facts.userId, certificate },
-      authority: facts.authority,
-    });
-    if (this.#crowded) connection.pause();
-    core.outbound.attach(connection, facts.received);
-    if (this.#presence !== undefined) core.outbound.cast(FRAME.PRESENCE, 0, this.#presence);
-    this.#startInbox(core, facts);
-    if (this.#state === 'connecting') this.#state = 'connected';
-    this.#emitter.emit('connected', { session: facts, resumed });
-    this.#started?.resolve();
-    this.#started = undefined;
-  }
-
-  /** Agrees with the server on where its mail begins. */
-  #startInbox(core: Core, facts: SessionFacts): void {
-    if (facts.inbox === undefined) return;
-    const { confirmed, next } = facts.inbox;
-    const known = core.inbox.taken ?? core.keeper.state.processed;
-    if (known !== undefined && !serialAfter(next, known)) {
-      // Numbers that it has not given out: waiting for later ones would drop every message until then.
-      core.inbox.start(confirmed);
-      core.confirmer.reset(confirmed);
-      this.#keep(core.keeper, { processed: confirmed });
-      this.#emitter.emit(
-        'error',
-        new ClientError('CLIENT_INBOX_RESET', `expected inbox number ${known}, got ${next}`),
-      );
-      return;
-    }
-    if (core.inbox.taken === undefined) core.inbox.start(known ?? confirmed);
-    // The confirmation was lost with its connection.
-    const { kept } = core.confirmer;
-    if (kept !== undefined && serialAfter(kept, confirmed)) core.outbound.confirm(kept);
-  }
-
-  #receive(frame: Frame): void {
-    const core = this.#core;
-    if (core === undefined) return;
-    if (frame.type === FRAME.ACK) this.#receiveAck(core, frame);
-    else if (frame.type === FRAME.ERROR) this.#receiveError(core, objectOf(frame));
-    else if (frameTypeOf(frame.type)?.durable === true) this.#receiveDurable(core, frame);
-    else this.#emitLive(frame);
-  }
-
-  #receiveAck(core: Core, frame: Frame): void {
-    const plain = plainAckOf(frame.payload);
-    const body = plain === undefined ? objectOf(frame) : undefined;
-    const sequence = plain ?? (body === undefined ? undefined : serialMember(body, 'ack'));
-    if (sequence !== undefined && core.outbound.acknowledged(sequence, body)) core.dialer.proveStable();
-  }
-
-  #receiveDurable(core: Core, frame: Frame): void {
-    const numbered = this.#session?.inbox !== undefined;
-    core.inbox.offer(frame.type, frame.channel, numbered ? frame.sequence : undefined, frame.payload);
-  }
-
-  #receiveError(core: Core, body: JsonObject): void {
-    const sequence = serialMember(body, 'ack');
-    const from = serialMember(body, 'from');
-    const to = serialMember(body, 'to');
-    if (sequence !== undefined) {
-      const error = refusalOf(body);
-      const outcome = core.outbound.refused(sequence, error);
-      if (outcome === 'unknown') this.#emitter.emit('error', error);
-      if (outcome === 'reconnect') core.dialer.drop(error);
-    } else if (body.error === 'expired' && from !== undefined && to !== undefined) {
-      this.#emitter.emit('expired', { from, to });
-    } else {
-      const farewell = farewellOf(body);
-      if (farewell !== undefined) core.dialer.expectEnd(farewell);
-      this.#emitter.emit('error', farewell ?? refusalOf(body));
-    }
-  }
-
-  #emitLive(frame: Frame): void {
-    const { type, channel, payload } = frame;
-    if (type === FRAME.VOICE_FRAME) this.#emitter.emit('voice', { channel, payload });
-    if (type === FRAME.VIDEO_FRAME) this.#emitter.emit('video', { channel, payload });
-    const name = CONTROL_EVENTS[type];
-    if (name === undefined || !this.#emitter.has(name)) return;
-    this.#emitter.emit(name, { channel, number: undefined, value: jsonOf(frame) });
-  }
-
-  #emitDurable(message: Message): void {
-    const { type, channel, number } = message;
-    if (type === FRAME.MSG) this.#emitter.emit('message', message);
-    const name = CONTROL_EVENTS[type];
-    if (name === undefined || !this.#emitter.has(name)) return;
-    try {
-      this.#emitter.emit(name, { channel, number, value: jsonOf(message) });
-    } catch (error) {
-      // It would come again after a reconnect and fail again.
-      if (!(error instanceof ClientError)) throw error;
-      this.#emitter.emit('error', error);
-    }
-  }
-
-  #setCrowded(crowded: boolean): void {
-    this.#crowded = crowded;
-    if (crowded) this.#connection?.pause();
-    else this.#connection?.resume();
-  }
-
-  #lost(): void {
-    this.#connection = undefined;
-    this.#core?.outbound.detach();
-    if (this.#state === 'connected') this.#state = 'connecting';
-    else if (this.#state === 'closing' && this.#core?.outbound.outstanding === 0) this.#core.dialer.stop();
-  }
-
-  #keep(keeper: StateKeeper, change: Parameters<StateKeeper['update']>[0]): void {
-    try {
-      keeper.update(change)?.catch((cause: unknown) => this.#storeFailed(cause));
-    } catch (cause) {
-      this.#storeFailed(cause);
-    }
-  }
-
-  #storeFailed(cause: unknown): void {
-    this.#emitter.emit('error', new ClientError('CLIENT_STORE', 'the device store failed', { cause }));
   }
 
   #post(
@@ -502,9 +279,29 @@ export class Client {
   }
 
   #cast(type: number, channel: number, payload: Uint8Array): boolean {
-    const limit = this.#options.maxLiveBacklog ?? DEFAULTS.maxLiveBacklog;
-    if (this.#connection === undefined || this.#connection.backlog > limit) return false;
-    return this.#core?.outbound.cast(type, channel, payload) ?? false;
+    return this.#core?.cast(type, channel, payload) ?? false;
+  }
+
+  #createCore(keeper: StateKeeper): ClientCore {
+    return new ClientCore({
+      options: this.#options,
+      settings: this.#settings,
+      keeper,
+      inbox: this.#inbox,
+      emitter: this.#emitter,
+      arena: this.#arena,
+      connected: () => {
+        if (this.#state === 'connecting') this.#state = 'connected';
+        this.#started?.resolve();
+        this.#started = undefined;
+      },
+      retrying: () => {
+        if (this.#state === 'connected') this.#state = 'connecting';
+      },
+      gaveUp: (reason) => {
+        this.#finish(this.#state === 'closing' ? undefined : reason);
+      },
+    });
   }
 
   readonly #aborted = (): void => {
@@ -517,39 +314,14 @@ export class Client {
     if (this.#state === 'closed') return reason;
     this.#state = 'closed';
     this.#ending = reason;
-    this.#connection = undefined;
     this.#options.signal?.removeEventListener('abort', this.#aborted);
-    this.#core?.dialer.stop();
-    this.#core?.outbound.fail(reason);
+    this.#core?.stop(reason);
     this.#inbox.end(error);
     this.#started?.reject(reason);
     this.#started = undefined;
     this.#emitter.emit('closed', { error });
     for (const resolve of this.#onClosed.splice(0)) resolve();
     return reason;
-  }
-}
-
-function settingsOf(options: ClientOptions): HandshakeSettings {
-  const { serverStatic } = options;
-  const key = typeof serverStatic === 'string' ? hexKey(serverStatic) : serverStatic;
-  if (key.length !== CRYPTO_LENGTHS.KEY) throw new ClientError('CLIENT_OPTIONS', 'serverStatic has 32 bytes');
-  return {
-    pattern: options.pattern ?? 'XK',
-    domain: options.domain,
-    serverStatic: key,
-    prologue: options.prologue ?? 'commucat',
-    capabilities: options.capabilities ?? CAPABILITIES,
-    displayName: options.displayName,
-    avatarUrl: options.avatarUrl,
-  };
-}
-
-function hexKey(text: string): Uint8Array {
-  try {
-    return fromHex(text);
-  } catch (cause) {
-    throw new ClientError('CLIENT_OPTIONS', 'serverStatic is not hex', { cause });
   }
 }
 

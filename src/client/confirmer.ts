@@ -73,21 +73,24 @@ export class Confirmer {
       this.#done();
       return;
     }
-    this.#saving = true;
-    saving.then(
-      () => {
-        this.#saving = false;
-        this.#keptThrough(processed);
-        if (this.#processed === processed) this.#done();
-        else this.#run();
-      },
-      (error: unknown) => {
-        this.#saving = false;
-        this.#parts.failed(error);
-        this.#done();
-      },
-    );
+    void this.#wait(saving, processed);
   };
+
+  async #wait(saving: Promise<void>, processed: number): Promise<void> {
+    this.#saving = true;
+    try {
+      await saving;
+    } catch (error) {
+      this.#saving = false;
+      this.#parts.failed(error);
+      this.#done();
+      return;
+    }
+    this.#saving = false;
+    this.#keptThrough(processed);
+    if (this.#processed === processed) this.#done();
+    else this.#run();
+  }
 
   #keptThrough(processed: number): void {
     if (this.#processed === undefined) return;

@@ -1,0 +1,227 @@
+import type { ByteArena } from '../protocol/byte-arena.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
+import type { JsonObject } from '../protocol/json.ts';
+import { serialAfter } from '../protocol/serial.ts';
+import { ClientError } from './client-error.ts';
+import type { ClientEvents } from './client-events.ts';
+import { type ClientOptions, DEFAULTS } from './client-options.ts';
+import { Confirmer } from './confirmer.ts';
+import { Connection, type ConnectionEvents } from './connection.ts';
+import { Dialer } from './dialer.ts';
+import type { Emitter } from './emitter.ts';
+import { ClientHandshake, type HandshakeSettings, type SessionFacts } from './handshake.ts';
+import type { Inbox } from './inbox.ts';
+import { emitLive, farewellOf, refusalOf } from './incoming.ts';
+import { Outbound } from './outbound.ts';
+import type { StateKeeper } from './state-keeper.ts';
+import { UpstreamSequence } from './upstream-sequence.ts';
+import { objectOf, plainAckOf, serialMember } from './wire-values.ts';
+
+export interface ClientCoreParts {
+  readonly options: ClientOptions;
+  readonly settings: HandshakeSettings;
+  readonly keeper: StateKeeper;
+  readonly inbox: Inbox;
+  readonly emitter: Emitter<ClientEvents>;
+  readonly arena: ByteArena;
+  /** A session is established. */
+  readonly connected: () => void;
+  /** The session is gone; another attempt follows. */
+  readonly retrying: () => void;
+  /** No further session follows. */
+  readonly gaveUp: (reason: ClientError) => void;
+}
+
+/** Wires what goes up, what comes down, the store, and the connection that changes under them. */
+export class ClientCore {
+  readonly outbound: Outbound;
+  readonly confirmer: Confirmer;
+  readonly dialer: Dialer;
+  readonly #parts: ClientCoreParts;
+  #connection: Connection | undefined;
+  #session: SessionFacts | undefined;
+  #presence: Uint8Array | undefined;
+  #crowded = false;
+
+  constructor(parts: ClientCoreParts) {
+    this.#parts = parts;
+    const { keeper, emitter } = parts;
+    const { clock, random, reconnect = {}, maxUnacknowledged: most = {} } = parts.options;
+    const limits = {
+      frames: most.frames ?? DEFAULTS.maxFrames,
+      bytes: most.bytes ?? DEFAULTS.maxBytes,
+      waiting: most.waiting ?? DEFAULTS.maxWaiting,
+    };
+    const sequence = new UpstreamSequence(keeper.state.sequence, (through) =>
+      this.#keep({ sequence: through }),
+    );
+    this.outbound = new Outbound(limits, sequence, (_channel, error) => emitter.emit('error', error));
+    this.confirmer = new Confirmer({
+      kept: keeper.state.processed,
+      clock,
+      keep: (processed) => keeper.update({ processed }),
+      confirm: (processed) => this.outbound.confirm(processed),
+      failed: (cause) => this.#storeFailed(cause),
+    });
+    this.dialer = new Dialer(
+      { clock, random, reconnect, create: (events) => this.#createConnection(events) },
+      {
+        established: (facts, connection) => this.#established(facts, connection),
+        frame: (frame) => this.#receive(frame),
+        retrying: (reason, delay) => this.#retrying(reason, delay),
+        gaveUp: (reason) => this.#gaveUp(reason),
+      },
+    );
+  }
+
+  /** The current session, or the last one. */
+  get session(): SessionFacts | undefined {
+    return this.#session;
+  }
+
+  get hasConnection(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  get deviceId(): string {
+    return this.#parts.keeper.state.device.deviceId;
+  }
+
+  /** Sends a frame that is not worth waiting for; false when it was dropped. */
+  cast(type: number, channel: number, payload: Uint8Array): boolean {
+    const limit = this.#parts.options.maxLiveBacklog ?? DEFAULTS.maxLiveBacklog;
+    if (this.#connection === undefined || this.#connection.backlog > limit) return false;
+    return this.outbound.cast(type, channel, payload);
+  }
+
+  /** Publishes a presence, now and in every later session. */
+  present(payload: Uint8Array): void {
+    this.#presence = payload;
+    this.outbound.cast(FRAME.PRESENCE, 0, payload);
+  }
+
+  /** Whether the peer has to wait because nobody takes what it sent. */
+  setCrowded(crowded: boolean): void {
+    this.#crowded = crowded;
+    if (crowded) this.#connection?.pause();
+    else this.#connection?.resume();
+  }
+
+  /** Drops everything; what waits for an answer is rejected. */
+  stop(reason: ClientError): void {
+    this.#connection = undefined;
+    this.dialer.stop();
+    this.outbound.fail(reason);
+  }
+
+  #createConnection(events: ConnectionEvents): Connection {
+    const { options, settings, keeper, arena } = this.#parts;
+    const { transport, clock, random, backend, connectTimeout, handshakeTimeout } = options;
+    const { device, authority } = keeper.state;
+    const parts = {
+      transport,
+      handshake: new ClientHandshake({ settings, device, authority, backend, random, clock }),
+      clock,
+      arena,
+      connectTimeoutMs: connectTimeout ?? DEFAULTS.connectTimeout,
+      handshakeTimeoutMs: handshakeTimeout ?? DEFAULTS.handshakeTimeout,
+    };
+    return new Connection(parts, events);
+  }
+
+  #established(facts: SessionFacts, connection: Connection): void {
+    const { keeper, emitter, connected } = this.#parts;
+    const resumed = this.#session !== undefined;
+    this.#session = facts;
+    this.#connection = connection;
+    const { device } = keeper.state;
+    const certificate = facts.certificate ?? device.certificate;
+    this.#keep({ device: { ...device, userId: facts.userId, certificate }, authority: facts.authority });
+    if (this.#crowded) connection.pause();
+    this.outbound.attach(connection, facts.received);
+    if (this.#presence !== undefined) this.outbound.cast(FRAME.PRESENCE, 0, this.#presence);
+    if (facts.inbox !== undefined) this.#startInbox(facts.inbox.confirmed, facts.inbox.next);
+    connected();
+    emitter.emit('connected', { session: facts, resumed });
+  }
+
+  /** Agrees with the server on where its mail begins. */
+  #startInbox(confirmed: number, next: number): void {
+    const { inbox, keeper, emitter } = this.#parts;
+    const known = inbox.taken ?? keeper.state.processed;
+    if (known !== undefined && !serialAfter(next, known)) {
+      // Numbers that it has not given out: waiting for later ones would drop every message until then.
+      inbox.start(confirmed);
+      this.confirmer.reset(confirmed);
+      this.#keep({ processed: confirmed });
+      const text = `the store has processed inbox number ${known}, the server goes on with ${next}`;
+      emitter.emit('error', new ClientError('CLIENT_INBOX_RESET', text));
+      return;
+    }
+    if (inbox.taken === undefined) inbox.start(known ?? confirmed);
+    // The confirmation was lost with its connection.
+    const { kept } = this.confirmer;
+    if (kept !== undefined && serialAfter(kept, confirmed)) this.outbound.confirm(kept);
+  }
+
+  #receive(frame: Frame): void {
+    const { type, channel, sequence, payload } = frame;
+    if (type === FRAME.ACK) this.#receiveAck(frame);
+    else if (type === FRAME.ERROR) this.#receiveError(objectOf(frame));
+    else if (frameTypeOf(type)?.durable !== true) emitLive(this.#parts.emitter, frame);
+    else this.#parts.inbox.offer(type, channel, this.#session?.inbox && sequence, payload);
+  }
+
+  #receiveAck(frame: Frame): void {
+    const plain = plainAckOf(frame.payload);
+    const body = plain === undefined ? objectOf(frame) : undefined;
+    const sequence = plain ?? (body && serialMember(body, 'ack'));
+    if (sequence !== undefined && this.outbound.acknowledged(sequence, body)) this.dialer.proveStable();
+  }
+
+  #receiveError(body: JsonObject): void {
+    const { emitter } = this.#parts;
+    const sequence = serialMember(body, 'ack');
+    const from = serialMember(body, 'from');
+    const to = serialMember(body, 'to');
+    if (sequence !== undefined) {
+      const error = refusalOf(body);
+      const outcome = this.outbound.refused(sequence, error);
+      if (outcome === 'unknown') emitter.emit('error', error);
+      if (outcome === 'reconnect') this.dialer.drop(error);
+    } else if (body.error === 'expired' && from !== undefined && to !== undefined) {
+      emitter.emit('expired', { from, to });
+    } else {
+      const farewell = farewellOf(body);
+      if (farewell !== undefined) this.dialer.expectEnd(farewell);
+      emitter.emit('error', farewell ?? refusalOf(body));
+    }
+  }
+
+  #retrying(reason: ClientError, delay: number): void {
+    this.#connection = undefined;
+    this.outbound.detach();
+    this.#parts.retrying();
+    this.#parts.emitter.emit('disconnected', { reason, willRetry: true, delay });
+  }
+
+  #gaveUp(reason: ClientError): void {
+    this.#connection = undefined;
+    this.outbound.detach();
+    this.#parts.emitter.emit('disconnected', { reason, willRetry: false, delay: undefined });
+    this.#parts.gaveUp(reason);
+  }
+
+  #keep(change: Parameters<StateKeeper['update']>[0]): void {
+    try {
+      this.#parts.keeper.update(change)?.catch((cause: unknown) => this.#storeFailed(cause));
+    } catch (cause) {
+      this.#storeFailed(cause);
+    }
+  }
+
+  #storeFailed(cause: unknown): void {
+    this.#parts.emitter.emit('error', new ClientError('CLIENT_STORE', 'the device store failed', { cause }));
+  }
+}
