@@ -1,3 +1,4 @@
+import type { RecordedEvent } from './event-log.ts';
 import { BATCH_HEADER, type BatchHeader, RECORD_HEADER, RECORD_NAME } from './format.ts';
 import { LogError } from './log-error.ts';
 
@@ -62,4 +63,16 @@ export class BatchReader {
 
 function malformed(): LogError {
   return new LogError('LOG_CORRUPT', 'a batch with a correct checksum holds a malformed record');
+}
+
+/** The record that the reader stands on; `data` is a view. */
+export function recordedEvent(record: BatchReader): RecordedEvent {
+  return {
+    position: record.position,
+    stream: record.stream,
+    revision: record.revision,
+    type: record.type,
+    recordedAt: record.header.recordedAt,
+    data: record.data(),
+  };
 }

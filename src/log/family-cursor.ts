@@ -1,10 +1,9 @@
 import { RESERVED } from './append-check.ts';
-import { BatchReader } from './batch-reader.ts';
+import { BatchReader, recordedEvent } from './batch-reader.ts';
 import { BatchScanner } from './batch-scanner.ts';
 import type { RecordedEvent } from './event-log.ts';
 import type { Family } from './family.ts';
 import { RECORD_EVENT } from './format.ts';
-import { recordedEvent } from './log-reader.ts';
 import type { Manifest } from './manifest.ts';
 import { corrupt, endHashOf } from './recovery.ts';
 import type { Segment } from './segment.ts';

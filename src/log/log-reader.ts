@@ -1,5 +1,5 @@
 import { BatchCache } from './batch-cache.ts';
-import { BatchReader } from './batch-reader.ts';
+import { BatchReader, recordedEvent } from './batch-reader.ts';
 import type { EventRef, ReadAllOptions, ReadStreamOptions, RecordedEvent } from './event-log.ts';
 import type { Family } from './family.ts';
 import { FamilyCursor } from './family-cursor.ts';
@@ -63,7 +63,7 @@ export class LogReader {
   }
 
   async readEvents(refs: readonly EventRef[]): Promise<readonly (RecordedEvent | undefined)[]> {
-    const found: (RecordedEvent | undefined)[] = new Array(refs.length).fill(undefined);
+    const found: (RecordedEvent | undefined)[] = refs.map(() => undefined);
     const places = new Map<string, { family: Family; run: Run; wanted: Map<string, number[]> }>();
     for (const [i, ref] of refs.entries()) {
       const family = this.#family(ref.stream);
@@ -158,16 +158,4 @@ function* eventsOf(batch: BatchReader, stream: string): Iterable<RecordedEvent> 
   while (batch.next()) {
     if (batch.kind === RECORD_EVENT && batch.stream === stream) yield recordedEvent(batch);
   }
-}
-
-/** The record that the reader stands on; `data` is a view. */
-export function recordedEvent(record: BatchReader): RecordedEvent {
-  return {
-    position: record.position,
-    stream: record.stream,
-    revision: record.revision,
-    type: record.type,
-    recordedAt: record.header.recordedAt,
-    data: record.data(),
-  };
 }

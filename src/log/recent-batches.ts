@@ -1,8 +1,7 @@
 import { RESERVED } from './append-check.ts';
-import { BatchReader } from './batch-reader.ts';
+import { BatchReader, recordedEvent } from './batch-reader.ts';
 import type { RecordedEvent } from './event-log.ts';
 import { decodeBatchHeader, RECORD_EVENT } from './format.ts';
-import { recordedEvent } from './log-reader.ts';
 
 interface RecentFlush {
   /** Complete from above this position up to `upTo`. */
