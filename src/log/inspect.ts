@@ -131,7 +131,13 @@ async function inspectFamily(
   try {
     const manifest = await Manifest.read(disk, directory);
     const recovered = await recoverFamily({
-      ...{ disk, directory, family, manifest, repair: false, live, onBatch },
+      disk,
+      directory,
+      family,
+      manifest,
+      repair: false,
+      live,
+      onBatch,
       onSegments: (opened) => {
         segments = opened;
       },

@@ -64,13 +64,16 @@ export class Manifest {
 
   /** Durable when it resolves; only then may the file go. */
   drop(family: RetentionClass, range: DroppedRange): Promise<void> {
-    const work = this.#writing.then(async () => {
-      const next = { ...this.#dropped, [family]: withRange(this.#dropped[family], range) };
-      await this.#write(next);
-      this.#dropped = next;
-    });
+    const work = this.#dropAfter(this.#writing, family, range);
     this.#writing = work.catch(() => undefined);
     return work;
+  }
+
+  async #dropAfter(before: Promise<void>, family: RetentionClass, range: DroppedRange): Promise<void> {
+    await before;
+    const next = { ...this.#dropped, [family]: withRange(this.#dropped[family], range) };
+    await this.#write(next);
+    this.#dropped = next;
   }
 
   async #write(dropped: DroppedRanges): Promise<void> {

@@ -94,7 +94,12 @@ async function open(
     };
     const from = checkpoints.get(name);
     const recovered = await recoverFamily({
-      ...{ disk, directory, family: name, manifest, repair: true, from },
+      disk,
+      directory,
+      family: name,
+      manifest,
+      repair: true,
+      from,
       onSegments: (segments) => {
         for (const segment of segments) family.addSegment(segment);
       },
@@ -116,7 +121,16 @@ async function open(
   const retention = new Retention({ directory, disk, clock, logger, families, manifest, metadata, index });
   const release = (): Promise<void> => lock[Symbol.asyncDispose]();
   return new SegmentLog({
-    ...{ clock, logger, families, positions, metadata, manifest, indexWriter, retention, tornTails, release },
+    clock,
+    logger,
+    families,
+    positions,
+    metadata,
+    manifest,
+    indexWriter,
+    retention,
+    tornTails,
+    release,
   });
 }
 

@@ -106,7 +106,7 @@ export class Retention {
 
   async #keepMail(): Promise<void> {
     const { mail } = this.#options.families;
-    for (const segment of [...mail.segments]) {
+    for (const segment of mail.segments) {
       if (this.#stopped || !this.#isSealed(mail, segment) || !isSparse(segment)) continue;
       await this.#carryHeads(mail, segment);
       const chainEnd = this.#chainEnd(mail, segment);
@@ -133,7 +133,7 @@ export class Retention {
     const { journal } = this.#options.families;
     const now = this.#options.clock.now();
     const maxAge = this.#longestJournalAge() * 1000;
-    for (const segment of [...journal.segments]) {
+    for (const segment of journal.segments) {
       const last = this.#lastTime(journal, segment);
       if (this.#stopped || !this.#isSealed(journal, segment) || last === undefined || last + maxAge > now)
         return;

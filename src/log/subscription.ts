@@ -55,7 +55,8 @@ export function follow(subscriber: Subscriber, options: ReadAllOptions, log: Fol
   }
 
   async function run(): Promise<void> {
-    while (!ended) {
+    for (;;) {
+      if (ended) return;
       if (log.headPosition() <= cursor) {
         await new Promise<void>((resolve) => {
           wake = resolve;

@@ -16,7 +16,7 @@ export function testClock(start = 1_800_000_000_000): Clock & { readonly advance
     soon: (callback) => void setImmediate(callback),
     advance(ms) {
       now += ms;
-      for (const timer of [...timers]) {
+      for (const timer of Array.from(timers)) {
         if (timer.at > now || !timers.delete(timer)) continue;
         timer.callback();
       }
