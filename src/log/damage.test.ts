@@ -81,7 +81,7 @@ async function outcome(
 }
 
 test('given a log cut at any byte, when opened, then all whole batches before the cut are there and the rest is reported', async () => {
-  const { files, events } = await smallLog(4);
+  const { files, events } = await smallLog(3);
   const [[name, bytes] = ['', Buffer.alloc(0)]] = files;
   let most = 0;
   for (let length = 0; length < bytes.length; length++) {
@@ -98,7 +98,7 @@ test('given a log cut at any byte, when opened, then all whole batches before th
 });
 
 test('given any byte flipped, when opened, then it is reported and nothing wrong is read', async () => {
-  const { files, events } = await smallLog(4);
+  const { files, events } = await smallLog(3);
   const [[name, bytes] = ['', Buffer.alloc(0)]] = files;
   const seen = { torn: 0, error: 0 };
   for (let at = 0; at < bytes.length; at++) {
