@@ -59,14 +59,22 @@ export class FrameDispatch {
       return undefined;
     }
     try {
-      return this.#handleControl(session, frame, value);
+      return this.#handleControl(session, frame, value)?.catch((error: unknown) => {
+        this.#refuseMalformed(session, frame, error);
+      });
     } catch (error) {
-      if (error instanceof CommuCatError && error.code === 'CONTROL_INVALID') {
-        this.#parts.desk.refuse(session, frame, 'malformed', error.message);
-        return undefined;
-      }
-      throw error;
+      this.#refuseMalformed(session, frame, error);
+      return undefined;
     }
+  }
+
+  /** @throws the error when it is not about the frame's JSON */
+  #refuseMalformed(session: Session, frame: WaitingFrame, error: unknown): void {
+    if (error instanceof CommuCatError && error.code === 'CONTROL_INVALID') {
+      this.#parts.desk.refuse(session, frame, 'malformed', error.message);
+      return;
+    }
+    throw error;
   }
 
   #handleControl(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> | undefined {

@@ -3,10 +3,10 @@ import type { OpenRooms, Reach } from '../../src/actors/channels.ts';
 import { createRelay, type RunningRelay } from '../../src/actors/create-relay.ts';
 import type { RelayEvents } from '../../src/actors/relay-events.ts';
 import type { EstablishedFacts, Generation, LinkPort, SessionNumber } from '../../src/actors/relay-port.ts';
+import { sodiumBackend } from '../../src/crypto/sodium-backend.ts';
 import type { EventLog } from '../../src/log/event-log.ts';
 import { MemoryPresence } from '../../src/presence/memory-presence.ts';
 import { FRAME, frameTypeOf } from '../../src/protocol/frame-types.ts';
-import { nobleBackend } from '../../src/protocol/noble-backend.ts';
 import type { Random } from '../../src/protocol/ports.ts';
 import { serialAfter } from '../../src/protocol/serial.ts';
 import { type SimulatedClock, settle } from './clock.ts';
@@ -58,7 +58,7 @@ export class RelayWorld implements AsyncDisposable {
       log: options.log,
       clock: options.clock,
       random: options.random ?? unique(),
-      backend: nobleBackend,
+      backend: sodiumBackend,
       authoritySeed: new Uint8Array(32).fill(7),
       links,
       presence: new MemoryPresence(options.clock, 30),

@@ -281,6 +281,19 @@ test('given a device in a call, when it connects again before the old connection
   assert.equal((await moved.ask(FRAME.CALL_STATS, 7, { call_id: 'c1', direction: 'send' })).type, FRAME.ACK);
 });
 
+test('given a call frame whose JSON is not what its type wants, then ERROR malformed answers and nothing is logged as a failure', async () => {
+  await using server = await world();
+  const [alice] = await pair(server);
+  for (const offer of [
+    { call_id: 1 },
+    { call_id: '', from: 'alice', to: [] },
+    { call_id: 'x'.repeat(129), from: 'alice', to: [] },
+  ]) {
+    assert.equal((await alice.ask(FRAME.CALL_OFFER, 7, offer)).json.error, 'malformed');
+  }
+  assert.deepEqual(server.failures, []);
+});
+
 test('given a call, when a frame for it comes on another channel, then the call is unknown there', async () => {
   await using server = await world();
   const [alice] = await pair(server);
