@@ -7,7 +7,7 @@ import {
   type IncomingHttpStatusHeader,
 } from 'node:http2';
 import { isIP } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Clock } from '../protocol/ports.ts';
 import { ClientError } from './client-error.ts';
 import type { Transport, TransportConnection, TransportReceiver } from './transport.ts';
@@ -37,11 +37,12 @@ const CONNECT_PATH = '/connect';
 const UNTRUSTED =
   /^(ERR_TLS_CERT_|CERT_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT|UNABLE_TO_(GET|VERIFY))/;
 
-/** `POST /connect` over TLS 1.3 and HTTP/2, binary mode (PROTOCOL.md 2.4). */
+/** `POST /connect` over TLS 1.3 and HTTP/2, binary mode (PROTOCOL.md 2.4). One may serve any number of clients. */
 export class Http2Transport implements Transport {
   readonly #options: Http2TransportOptions;
   readonly #clock: Clock;
   readonly #url: URL;
+  #secureContext: SecureContext | undefined;
 
   /** @throws ClientError code `CLIENT_OPTIONS` */
   constructor(options: Http2TransportOptions, clock: Clock) {
@@ -83,15 +84,23 @@ export class Http2Transport implements Transport {
     });
   }
 
+  /** Reading the trusted certificates takes longer than the rest of a handshake: once for all connections. */
+  #context(): SecureContext {
+    const { ca } = this.#options;
+    const trusted = ca === undefined ? {} : { ca: certificates(ca) };
+    this.#secureContext ??= createSecureContext({ minVersion: 'TLSv1.3', ...trusted });
+    return this.#secureContext;
+  }
+
   #socket(): TLSSocket {
     const host = this.#url.hostname.replace(/^\[|\]$/g, '');
     const socket = connectTls({
       host,
       port: this.#url.port === '' ? 443 : Number(this.#url.port),
       ALPNProtocols: ['h2'],
-      minVersion: 'TLSv1.3',
       ...(isIP(host) === 0 ? { servername: host } : {}),
-      ...trustOptions(this.#options),
+      rejectUnauthorized: this.#options.insecureLoopback !== true,
+      secureContext: this.#context(),
     });
     socket.setNoDelay(true);
     return socket;

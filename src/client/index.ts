@@ -18,6 +18,7 @@ export type { SessionFacts } from './handshake.ts';
 export { Http2Transport, type Http2TransportOptions } from './http2-transport.ts';
 export type { Message, MessagesOptions } from './inbox.ts';
 export type { Receipt } from './outbound.ts';
+export { nodeBackend, nodeClock, nodeRandom } from './platform-node.ts';
 export { createRecordArena } from './record-writer.ts';
 export { fetchServerInfo, type ServerInfo, type ServerInfoOptions } from './server-info-node.ts';
 export type { Transport, TransportConnection, TransportReceiver } from './transport.ts';

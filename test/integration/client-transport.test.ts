@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import {
+  ClientError,
+  Http2Transport,
+  type Http2TransportOptions,
+  type TransportConnection,
+} from '../../src/client/index.ts';
+import { nodeClock } from '../../src/client/platform-node.ts';
+import { ensureDevIdentity } from '../../src/config/dev-identity.ts';
+import { systemClock, systemRandom } from '../../src/system/index.ts';
+
+const limits = { timeout: 20_000 };
+let directory: string;
+let server: Http2SecureServer;
+let ca: Buffer;
+let answer: (stream: ServerHttp2Stream) => void = () => undefined;
+const sockets = new Set<Socket>();
+before(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'commucat-transport-'));
+  const identity = await ensureDevIdentity(directory, { clock: systemClock, random: systemRandom });
+  ca = readFileSync(identity.caFile);
+  server = createSecureServer({ cert: readFileSync(identity.certFile), key: readFileSync(identity.keyFile) });
+  server.on('stream', (stream) => answer(stream));
+  server.on('sessionError', () => undefined);
+  server.on('secureConnection', (socket: Socket) => sockets.add(socket));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+after(() => {
+  for (const socket of sockets) socket.destroy();
+  server.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+interface Opened {
+  readonly connection: TransportConnection;
+  readonly chunks: Uint8Array[];
+  readonly closed: Promise<Error | undefined>;
+}
+
+async function open(options: Partial<Http2TransportOptions> = {}): Promise<Opened> {
+  const { port } = server.address() as AddressInfo;
+  const transport = new Http2Transport({ url: `https://localhost:${port}`, ca, ...options }, nodeClock);
+  const chunks: Uint8Array[] = [];
+  let close: (error?: Error) => void = () => undefined;
+  const closed = new Promise<Error | undefined>((resolve) => {
+    close = resolve;
+  });
+  const receiver = {
+    chunk: (bytes: Uint8Array) => chunks.push(bytes),
+    closed: (error?: Error) => close(error),
+  };
+  const connection = await transport.open(receiver, new AbortController().signal);
+  return { connection, chunks, closed };
+}
+
+test(
+  'given a status other than 200, when the server answers, then the body is not taken for frames and the error says when to come back',
+  limits,
+  async () => {
+    answer = (stream) => {
+      stream.on('error', () => undefined);
+      stream.respond({ ':status': 429, 'retry-after': '30', 'content-type': 'application/problem+json' });
+      stream.end('{"status":429}');
+    };
+    const { chunks, closed } = await open();
+    const error = await closed;
+    assert.ok(error instanceof ClientError);
+    assert.deepEqual([error.code, error.retryable, error.retryAfterMs], ['CLIENT_HTTP', true, 30_000]);
+    assert.deepEqual(chunks, []);
+  },
+);
+
+test(
+  'given a stream that the server ends, when it is read, then its bytes come first and the end is no error',
+  limits,
+  async () => {
+    answer = (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.end(Buffer.from('bytes'));
+    };
+    const { chunks, closed } = await open();
+    assert.equal(await closed, undefined);
+    assert.equal(Buffer.concat(chunks).toString(), 'bytes');
+  },
+);
+
+test('given a stream that is reset, when it ends, then the client is told', limits, async () => {
+  answer = (stream) => {
+    stream.on('error', () => undefined);
+    stream.respond({ ':status': 200 });
+    stream.close(0x2);
+  };
+  const { closed, chunks } = await open();
+  await closed;
+  assert.deepEqual(chunks, []);
+});
+
+test(
+  'given bytes before the answer, when they are written, then the server has them, and end is seen as the end of the request',
+  limits,
+  async () => {
+    const got = new Promise<string>((resolve) => {
+      answer = (stream) => {
+        const parts: Buffer[] = [];
+        stream.on('data', (part: Buffer) => parts.push(part));
+        stream.on('end', () => {
+          resolve(Buffer.concat(parts).toString());
+          stream.respond({ ':status': 200 });
+          stream.end();
+        });
+      };
+    });
+    const { connection, closed } = await open();
+    connection.write(Buffer.from('hello '));
+    connection.write(Buffer.from('server'));
+    connection.end();
+    connection.write(Buffer.from('too late'));
+    assert.equal(await got, 'hello server');
+    assert.equal(await closed, undefined);
+  },
+);
+
+test(
+  'given a peer that is silent on the network, when a ping has no answer, then the connection ends with CLIENT_TIMEOUT',
+  limits,
+  async () => {
+    answer = (stream) => {
+      stream.on('error', () => undefined);
+      stream.respond({ ':status': 200 });
+    };
+    const { closed } = await open({ heartbeatMs: 20, heartbeatTimeoutMs: 20 });
+    // Pings are answered at first; then nothing is read any more.
+    await new Promise<void>((resolve) => nodeClock.after(100, resolve));
+    for (const socket of sockets) pauseBelow(socket);
+    const error = await closed;
+    assert.ok(error && 'code' in error);
+    assert.equal(error.code, 'CLIENT_TIMEOUT');
+  },
+);
+
+test('given an abort while connecting, when it comes, then the promise is rejected', limits, async () => {
+  const transport = new Http2Transport({ url: 'https://127.0.0.1:1', ca }, nodeClock);
+  const receiver = { chunk: () => undefined, closed: () => undefined };
+  await assert.rejects(transport.open(receiver, AbortSignal.abort()), { code: 'CLIENT_ABORTED' });
+});
+
+/** Stops reading the TCP connection under a TLS socket that node:http2 has taken over. */
+function pauseBelow(socket: Socket): void {
+  const { _handle: handle } = socket as Socket & { _handle?: { readStop?: () => void } };
+  handle?.readStop?.();
+}
