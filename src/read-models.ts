@@ -25,6 +25,8 @@ export interface ReadModelsOptions {
 
 /** Milliseconds between attempts to reach or start the database. */
 const RETRY = 10_000;
+/** Milliseconds that rows may lag behind: three times as long as a delivered letter stays in the log. */
+const REST = 1_500;
 
 /**
  * The database and its projections, beside the relay: nothing waits for them. Their failures are retried and reported,
@@ -88,6 +90,7 @@ export class ReadModels implements AsyncDisposable {
       pool,
       projections: READ_MODELS,
       clock,
+      restMs: REST,
       logger,
       metrics: {
         lag: (projection, events) =>

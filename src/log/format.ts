@@ -1,4 +1,4 @@
-/** The bytes of segment and batch headers; `FORMAT.md` is the page to read first. Integers are little-endian. */
+/** The bytes of segment and batch headers; `docs/log-format.md` is the page to read first. Integers are little-endian. */
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { RETENTION_CLASSES, type RetentionClass } from './retention.ts';

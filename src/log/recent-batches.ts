@@ -34,7 +34,7 @@ export class RecentBatches {
   /** The events of the first kept flush that ends above `after`; undefined when events before it are not kept. */
   take(
     after: number,
-    isLive: (event: RecordedEvent) => boolean,
+    isLive: (stream: string, revision: number, recordedAt: number) => boolean,
   ): { readonly events: readonly RecordedEvent[]; readonly upTo: number } | undefined {
     const flush = this.#flushes.find((candidate) => candidate.upTo > after);
     if (flush === undefined || flush.after > after) return undefined;
@@ -46,8 +46,7 @@ export class RecentBatches {
       while (reader.next()) {
         if (reader.position <= after || reader.kind !== RECORD_EVENT || reader.stream.startsWith(RESERVED))
           continue;
-        const event = recordedEvent(reader);
-        if (isLive(event)) events.push(event);
+        if (isLive(reader.stream, reader.revision, header.recordedAt)) events.push(recordedEvent(reader));
       }
     }
     if (flush.batches.length > 1) events.sort((a, b) => a.position - b.position);

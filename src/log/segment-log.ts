@@ -101,8 +101,8 @@ export class SegmentLog implements EventLog {
   }
 
   subscribeAll(subscriber: Subscriber, options: ReadAllOptions = {}): Subscription {
-    const isLive = (event: RecordedEvent): boolean =>
-      this.#stream(event.stream).isLive(event.revision, event.recordedAt, this.#parts.clock.now());
+    const isLive = (stream: string, revision: number, recordedAt: number): boolean =>
+      this.#stream(stream).isLive(revision, recordedAt, this.#parts.clock.now());
     return follow(subscriber, options, {
       headPosition: () => this.#head,
       readAll: (from) => this.readAll(from),

@@ -15,6 +15,11 @@ export interface CycleOptions {
   readonly windowMs: number;
   /** Entries in memory at which the reader waits for the database. */
   readonly maxHeld: number;
+  /**
+   * Time that the reader rests when it has caught up, ms. Letters that are delivered and truncated meanwhile are passed
+   * over by the log and cost next to nothing.
+   */
+  readonly restMs: number;
 }
 
 /** One letter to a large channel may be thousands of entries, but looking after each event would cost as much as a letter. */
@@ -40,6 +45,7 @@ export class ProjectionCycle {
   #failure: { readonly error: unknown } | undefined;
   readonly #failed: Promise<never>;
   #reject: (error: unknown) => void = () => undefined;
+  #endRest: () => void = () => undefined;
 
   constructor(options: CycleOptions, progress: readonly Progress[]) {
     this.#options = options;
@@ -55,13 +61,14 @@ export class ProjectionCycle {
 
   /** Follows the log until `signal` aborts. @throws PoisonError, or whatever the database or the log failed with. */
   async follow(signal: AbortSignal): Promise<void> {
-    const subscription = this.#options.log.subscribeAll((events) => this.#take(events), {
+    const subscription = this.#options.log.subscribeAll((events) => this.#takeLive(events), {
       after: this.#position,
     });
     try {
       await Promise.race([subscription.done, this.#failed, aborted(signal)]);
     } finally {
       this.#timer?.();
+      this.#endRest();
       await subscription[Symbol.asyncDispose]();
       await this.#writing;
     }
@@ -87,6 +94,20 @@ export class ProjectionCycle {
   /** Positions that a projection is behind. */
   lag(progress: Progress): number {
     return Math.max(0, this.#options.log.headPosition - progress.position);
+  }
+
+  async #takeLive(events: readonly RecordedEvent[]): Promise<void> {
+    await this.#take(events);
+    const { clock, log, restMs } = this.#options;
+    if (restMs > 0 && this.#position >= log.headPosition) {
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(restMs, resolve);
+        this.#endRest = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
   }
 
   async #take(events: readonly RecordedEvent[]): Promise<void> {

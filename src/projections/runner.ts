@@ -20,6 +20,8 @@ export interface ProjectionOptions {
   readonly windowMs?: number;
   /** Letters and facts in memory at which reading waits for the database. @default 20000 */
   readonly maxHeld?: number;
+  /** Rest of the reader whenever it has caught up, ms: what is delivered meanwhile is never looked at. @default 0 */
+  readonly restMs?: number;
   /** How often a server that stands by asks whether it is needed, ms. @default 5000 */
   readonly standbyMs?: number;
 }
@@ -54,7 +56,7 @@ export interface ProjectionRunner extends AsyncDisposable {
   projectionStatus(): ProjectionStatus;
 }
 
-const DEFAULTS = { windowMs: 1000, maxHeld: 20_000, standbyMs: 5000 } as const;
+const DEFAULTS = { windowMs: 1000, maxHeld: 20_000, restMs: 0, standbyMs: 5000 } as const;
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 15_000;
 
@@ -151,7 +153,12 @@ class Runner implements ProjectionRunner {
   }
 
   async #lead(leadership: Leadership): Promise<void> {
-    const { log, clock, metrics, windowMs = DEFAULTS.windowMs, maxHeld = DEFAULTS.maxHeld } = this.#options;
+    const { log, clock, metrics } = this.#options;
+    const {
+      windowMs = DEFAULTS.windowMs,
+      maxHeld = DEFAULTS.maxHeld,
+      restMs = DEFAULTS.restMs,
+    } = this.#options;
     const signal = AbortSignal.any([this.#stop.signal, leadership.lost]);
     while (!signal.aborted) {
       const going = this.#progress.filter((one) => one.error === undefined);
@@ -159,7 +166,10 @@ class Runner implements ProjectionRunner {
         await this.#pause(LONGEST_RETRY_MS, signal);
         continue;
       }
-      const cycle = new ProjectionCycle({ log, leadership, clock, metrics, windowMs, maxHeld }, going);
+      const cycle = new ProjectionCycle(
+        { log, leadership, clock, metrics, windowMs, maxHeld, restMs },
+        going,
+      );
       try {
         await cycle.follow(signal);
       } catch (error) {
@@ -236,5 +246,8 @@ export async function rebuildProjections(options: ProjectionOptions): Promise<vo
   });
   const progress = await leadership.transaction((db) => loadProgress(db, projections));
   const { windowMs = DEFAULTS.windowMs, maxHeld = DEFAULTS.maxHeld } = options;
-  await new ProjectionCycle({ log, leadership, clock, metrics, windowMs, maxHeld }, progress).catchUp();
+  await new ProjectionCycle(
+    { log, leadership, clock, metrics, windowMs, maxHeld, restMs: 0 },
+    progress,
+  ).catchUp();
 }
