@@ -151,12 +151,26 @@ export class PostOffice<P extends Poster> {
         recipient.releaseReserved();
       }
     }
-    for (const post of posts) {
+    for (const post of [...posts, ...this.#takeBehind(posts)]) {
       this.#events.refuse(post, error);
     }
     this.#flushing = false;
     this.#events.endOfBatch();
     this.#next();
+  }
+
+  /**
+   * What resuming devices have sent behind refused frames, perhaps on a newer connection: a repetition of a refused frame
+   * is in the log no more than the frame itself, and a later frame must not overtake it.
+   */
+  #takeBehind(refused: readonly Post<P>[]): readonly Post<P>[] {
+    const mailboxes = new Set(
+      refused.filter(({ poster }) => poster.resumes).map(({ poster }) => poster.mailbox),
+    );
+    const isBehind = ({ poster }: Post<P>): boolean => poster.resumes && mailboxes.has(poster.mailbox);
+    const behind = this.#collecting.filter(isBehind);
+    this.#collecting = this.#collecting.filter((post) => !isBehind(post));
+    return behind;
   }
 
   #next(): void {

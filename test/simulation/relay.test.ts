@@ -4,6 +4,7 @@ import { LogError } from '../../src/log/log-error.ts';
 import { MemoryLog } from '../../src/log/memory-log.ts';
 import { FRAME } from '../../src/protocol/frame-types.ts';
 import { SimulatedClock, settle } from './clock.ts';
+import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
 
 async function world(options: Partial<WorldOptions> = {}): Promise<RelayWorld> {
@@ -381,4 +382,23 @@ test('given mail that expired with nothing behind it, when the device returns, t
   const [error, message] = back.frames;
   assert.deepEqual([error?.json.error, error?.json.from, error?.json.to], ['expired', 1, 1]);
   assert.deepEqual([message?.text, message?.sequence], ['fresh', 2]);
+});
+
+test('given a frame on its way to the disk and a newer connection that sends it again, when the disk refuses, then neither is acknowledged', async () => {
+  const clock = new SimulatedClock();
+  const disk = new SimulatedDisk(clock);
+  await using server = await world({ log: disk.open(), clock });
+  const [alice, bob] = await pair(server);
+  disk.hold('mail');
+  alice.post(FRAME.MSG, 7, 'five', 50);
+  await settle();
+  const newer = await server.connect('alice');
+  newer.post(FRAME.MSG, 7, 'five', 50);
+  newer.post(FRAME.MSG, 7, 'six', 51);
+  await settle();
+  disk.release(true);
+  await settle(20);
+  assert.deepEqual(newer.of(FRAME.ACK), []);
+  assert.equal(newer.endedBecause, 'storage_unavailable');
+  assert.deepEqual(bob.heard(), []);
 });
