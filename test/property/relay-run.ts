@@ -1,0 +1,629 @@
+import assert from 'node:assert/strict';
+import { LogError } from '../../src/log/log-error.ts';
+import { decodeMailPosted, encodeInboxAdvanced, type MailPosted } from '../../src/log/mail-encoding.ts';
+import { FRAME } from '../../src/protocol/frame-types.ts';
+import { serialNext } from '../../src/protocol/serial.ts';
+import { seededRandom } from '../seeded-random.ts';
+import { SimulatedClock, settle } from '../simulation/clock.ts';
+import { SimulatedDisk } from '../simulation/disk.ts';
+import { RelayWorld, type SeenFrame, type TestClient } from '../simulation/relay-world.ts';
+import { ChannelModel } from './channel-model.ts';
+import { type Arrival, ModelDevice, type Upstream, type Watcher } from './model-device.ts';
+import { type Command, DEVICES, type Plan } from './relay-commands.ts';
+
+const decoder = new TextDecoder();
+/** Shortly before the counters wrap. */
+const NEAR_WRAP = 0xffff_fffa;
+
+interface Sent {
+  readonly device: string;
+  readonly channel: number;
+  readonly type: number;
+  readonly body: string;
+  /** Place in history before which everything had reached the relay when it was sent. */
+  readonly from: number;
+}
+
+interface Posted {
+  readonly key: string;
+  readonly place: number;
+  readonly id: string;
+  readonly text: string;
+  readonly mail: MailPosted;
+}
+
+/** What happened in a run, so that a test can see that it tests something. */
+export interface RunFigures {
+  letters: number;
+  deliveries: number;
+  repetitions: number;
+  expired: number;
+  crashes: number;
+  restarts: number;
+  replaced: number;
+  refused: number;
+}
+
+/** One run of the real relay against the model. Every promise that is broken is an AssertionError. */
+export class RelayRun implements Watcher {
+  readonly figures: RunFigures = {
+    letters: 0,
+    deliveries: 0,
+    repetitions: 0,
+    expired: 0,
+    crashes: 0,
+    restarts: 0,
+    replaced: 0,
+    refused: 0,
+  };
+  readonly #plan: Plan;
+  readonly #clock = new SimulatedClock();
+  readonly #disk = new SimulatedDisk(this.#clock);
+  readonly #random = seededRandom('relay model');
+  readonly #devices: readonly ModelDevice[];
+  readonly #start: number;
+  readonly #sent = new Map<string, Sent>();
+  readonly #posted: Posted[] = [];
+  readonly #durable = new Set<string>();
+  readonly #channels = new ChannelModel();
+  readonly #liveArrivals: { readonly device: string; readonly id: string; readonly place: number }[] = [];
+  #world: RelayWorld | undefined;
+  #lifetime = 0;
+  #messages = 0;
+  #read = 0;
+  /** Place in history at the last moment at which nothing was on its way. */
+  #quietAt = 0;
+  #quiet = false;
+  /** The disk holds or refuses, for so many commands more. */
+  #disturbance: { commands: number; readonly end: () => void } | undefined;
+  /** A promise that was broken while nobody waited. */
+  #broken: unknown;
+  /** Something may have come twice to devices that do not confirm. */
+  #forgot = false;
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+    this.#start = plan.wrap ? NEAR_WRAP : 0;
+    this.#devices = Array.from({ length: DEVICES }, (_, index) => {
+      const kind = {
+        confirms: index !== 2 && index !== 4,
+        resumes: index !== 3 && index !== 4,
+        eager: (plan.eager & (1 << index)) !== 0,
+        start: this.#start,
+      };
+      return new ModelDevice(`device-${index}`, kind);
+    });
+  }
+
+  async run(): Promise<RunFigures> {
+    await this.#begin();
+    for (const command of this.#plan.commands) {
+      const claim = this.#claim(command);
+      await this.#execute(command);
+      this.#endDisturbance();
+      this.#quiet = false;
+      if (command.wait) {
+        await this.#settle();
+        claim?.();
+      }
+    }
+    await this.#finish();
+    this.#judge();
+    return this.figures;
+  }
+
+  acknowledged(device: ModelDevice, upstream: Upstream): void {
+    this.#follow();
+    assert.ok(
+      this.#durable.has(upstream.id),
+      `${device.name}: ${upstream.id} is acknowledged and not durable`,
+    );
+  }
+
+  live(device: ModelDevice, frame: SeenFrame): void {
+    const place = this.#disk.history.length;
+    this.#liveArrivals.push({ device: device.name, id: idOf(frame.text), place });
+  }
+
+  async #begin(): Promise<void> {
+    const log = this.#disk.open();
+    if (this.#start !== 0) {
+      const data = encodeInboxAdvanced({
+        confirmed: this.#start,
+        next: serialNext(this.#start),
+        received: this.#start,
+      });
+      await log.append(
+        this.#devices.map(({ name }) => ({
+          stream: `inbox-${name}`,
+          expected: 'any' as const,
+          events: [{ type: 'inbox.advanced', data }],
+        })),
+      );
+    }
+    await this.#boot();
+    const everybody = this.#devices.map(({ name }) => name);
+    for (const device of this.#devices) {
+      this.#connect(device, false);
+      await this.#settle();
+      this.#join(device, 1, everybody);
+      await this.#settle();
+    }
+  }
+
+  async #boot(): Promise<void> {
+    this.#lifetime += 1;
+    this.#world = await RelayWorld.start({
+      log: this.#disk.open(),
+      clock: this.#clock,
+      random: this.#random,
+      window: this.#plan.window,
+      page: this.#plan.page,
+    });
+  }
+
+  async #settle(turns = 16): Promise<void> {
+    this.#disk.resetReads();
+    await settle(turns);
+    this.#absorb();
+    // Confirmations and their effects.
+    await settle(6);
+    this.#absorb();
+    this.#quietAt = this.#disk.history.length;
+    this.#quiet = this.#disk.calm;
+  }
+
+  #absorb(): void {
+    if (this.#broken !== undefined) {
+      throw this.#broken;
+    }
+    this.#follow();
+    for (const device of this.#devices) {
+      device.absorb(this);
+    }
+    for (const failure of this.#world?.failures.splice(0) ?? []) {
+      assert.ok(failure instanceof LogError, `unexpected failure: ${(failure as Error)?.stack}`);
+      this.figures.refused += 1;
+    }
+  }
+
+  #follow(): void {
+    this.#channels.follow(this.#disk.history);
+    const { history } = this.#disk;
+    for (; this.#read < history.length; this.#read += 1) {
+      const event = history[this.#read];
+      if (event?.type === 'mail.posted') {
+        const mail = decodeMailPosted(event.data);
+        const text = decoder.decode(mail.payload);
+        const id = idOf(text);
+        this.#durable.add(id);
+        this.#posted.push({ key: event.stream.slice('mail-'.length), place: this.#read, id, text, mail });
+      }
+    }
+  }
+
+  #connect(device: ModelDevice, confirmAtOnce: boolean): void {
+    const world = this.#world;
+    if (device.connecting || world === undefined) {
+      return;
+    }
+    const lifetime = this.#lifetime;
+    device.connecting = true;
+    const begun = (client: TestClient): void => {
+      if (lifetime === this.#lifetime) {
+        if (device.client !== undefined) {
+          this.figures.replaced += 1;
+          // What the older connection still got came before.
+          device.absorb(this);
+        }
+        device.connecting = false;
+        device.begin(client, confirmAtOnce);
+      }
+    };
+    world.connect(device.name, { capabilities: device.capabilities, begun }).catch((error: unknown) => {
+      if (lifetime === this.#lifetime) {
+        device.connecting = false;
+        if (!/^Error: storage failure/.test(String(error))) {
+          this.#broken ??= error;
+        }
+      }
+    });
+  }
+
+  #join(device: ModelDevice, channel: number, members: readonly string[]): void {
+    device.wanted.set(channel, members);
+    device.client?.post(FRAME.JOIN, channel, { members }, device.nextSequence());
+  }
+
+  #send(device: ModelDevice, channel: number, size: number, type: number, lost = false): string {
+    this.#messages += 1;
+    const id = `${device.name}#${this.#messages}`;
+    const words = `${id}|${'x'.repeat(size)}`;
+    const body = type === FRAME.MSG ? words : JSON.stringify(words);
+    this.#sent.set(id, { device: device.name, channel, type, body, from: this.#quietAt });
+    device.send(type, channel, id, body, lost);
+    return id;
+  }
+
+  #named(mask: number): string[] {
+    return this.#devices.filter((_, index) => (mask & (1 << index)) !== 0).map(({ name }) => name);
+  }
+
+  #endDisturbance(): void {
+    if (this.#disturbance !== undefined) {
+      this.#disturbance.commands -= 1;
+      if (this.#disturbance.commands < 0) {
+        this.#disturbance.end();
+        this.#disturbance = undefined;
+      }
+    }
+  }
+
+  #device(index: number): ModelDevice {
+    return this.#devices[index] ?? assert.fail(`no device ${index}`);
+  }
+
+  async #execute(command: Command): Promise<void> {
+    switch (command.do) {
+      case 'pass':
+        this.#disk.resetReads();
+        await this.#clock.advance(command.milliseconds);
+        return;
+      case 'hold':
+        this.#disturbance?.end();
+        this.#disk.hold(command.what);
+        this.#disturbance = { commands: command.commands, end: () => this.#disk.release(command.refusing) };
+        return;
+      case 'fail':
+        this.#disturbance?.end();
+        this.#disk.fail();
+        this.#disturbance = { commands: command.commands, end: () => this.#disk.heal() };
+        return;
+      case 'crash':
+        await this.#crash();
+        return;
+      case 'restart':
+        await this.#restart();
+        return;
+      case 'connect':
+        this.#connect(this.#device(command.device), command.confirmAtOnce);
+        return;
+      default:
+        await this.#act(command, this.#device(command.device));
+    }
+  }
+
+  async #act(command: Extract<Command, { device: number }>, device: ModelDevice): Promise<void> {
+    const { client } = device;
+    if (client === undefined) {
+      return;
+    }
+    switch (command.do) {
+      case 'drop':
+        await this.#drop(device, command.clean);
+        break;
+      case 'join':
+        this.#join(device, command.channel, this.#named(command.named));
+        break;
+      case 'joinAndSend':
+        this.#join(device, command.channel, this.#named(command.named));
+        this.#send(device, command.channel, 0, FRAME.MSG);
+        this.#send(device, command.channel, 0, FRAME.MSG);
+        break;
+      case 'leave':
+        device.wanted.delete(command.channel);
+        client.post(FRAME.LEAVE, command.channel, {}, device.nextSequence());
+        break;
+      case 'send':
+        for (let index = 0; index < command.count; index += 1) {
+          this.#send(device, command.channel, command.size, FRAME_OF[command.type]);
+        }
+        break;
+      case 'sendAndLose':
+        for (let index = 0; index < 3; index += 1) {
+          this.#send(device, command.channel, 0, FRAME.MSG, index >= command.reached);
+        }
+        await this.#drop(device, false);
+        break;
+      case 'sendAgain':
+        if (device.resumes) {
+          device.sendAgain();
+        }
+        break;
+      case 'confirm':
+        if (device.confirms) {
+          device.confirm((device.processed - command.back) >>> 0);
+        }
+        break;
+      case 'deaf':
+        client.deaf = true;
+        break;
+      case 'carry':
+        client.carry();
+        break;
+      case 'takeOne':
+        client.takeOne();
+        break;
+      case 'listen':
+        await client.listen();
+        break;
+    }
+  }
+
+  async #drop(device: ModelDevice, clean: boolean): Promise<void> {
+    const { client } = device;
+    if (clean) {
+      await client?.listen();
+    }
+    device.absorb(this);
+    // The older session of a device may have been replaced meanwhile.
+    if (device.client === client) {
+      device.client = undefined;
+    }
+    await client?.leave('connection_lost');
+  }
+
+  async #crash(): Promise<void> {
+    this.figures.crashes += 1;
+    this.#forgot = true;
+    this.#absorb();
+    this.#world?.cut();
+    this.#disk.crash();
+    this.#forgetConnections();
+    await this.#boot();
+  }
+
+  async #restart(): Promise<void> {
+    this.figures.restarts += 1;
+    this.#disk.heal();
+    this.#disk.release();
+    await this.#settle();
+    for (const device of this.#devices) {
+      await this.#drop(device, false);
+    }
+    await this.#world?.[Symbol.asyncDispose]();
+    this.#absorb();
+    this.#world?.cut();
+    this.#forgetConnections();
+    await this.#boot();
+  }
+
+  #forgetConnections(): void {
+    for (const device of this.#devices) {
+      device.client = undefined;
+      device.connecting = false;
+    }
+  }
+
+  /** What must be true after this command when nothing disturbs it. */
+  #claim(command: Command): (() => void) | undefined {
+    if (!this.#quiet || !command.wait || !('device' in command)) {
+      return undefined;
+    }
+    const device = this.#device(command.device);
+    const { client } = device;
+    if (client === undefined || client.deaf || device.connecting || device.unanswered.length > 0) {
+      return undefined;
+    }
+    if (command.do === 'join') {
+      return this.#claimOfJoin(device, command.channel, this.#named(command.named));
+    }
+    if (command.do === 'send' && command.size === 0 && command.type !== 'typing') {
+      const member = this.#channels.own(device.name, command.channel) !== undefined;
+      const refusals = device.refusals.length;
+      return () => {
+        assert.equal(device.unanswered.length, 0, `${device.name}: every frame is answered`);
+        const answered = device.refusals.slice(refusals);
+        assert.deepEqual(answered, member ? [] : Array(command.count).fill('unknown_channel'));
+      };
+    }
+    return undefined;
+  }
+
+  #claimOfJoin(device: ModelDevice, channel: number, members: readonly string[]): () => void {
+    const expected = this.#channels.destination(device.name, channel, members);
+    const before = new Set(this.#posted.map(({ key }) => key));
+    return () => {
+      const key = this.#channels.own(device.name, channel)?.key;
+      assert.ok(key !== undefined, `${device.name} takes part after its JOIN`);
+      if (expected === undefined) {
+        assert.ok(!before.has(key), 'a new channel opens');
+      } else {
+        assert.equal(key, expected, `${device.name} joins the channel that the rules name`);
+      }
+    };
+  }
+
+  /** Everybody comes back, takes and confirms everything, until nothing happens any more. */
+  async #finish(): Promise<void> {
+    this.#disk.heal();
+    this.#disk.release();
+    await this.#settle();
+    for (let round = 0; round < 3; round += 1) {
+      for (const device of this.#devices) {
+        if (device.client === undefined) {
+          this.#connect(device, true);
+        }
+      }
+      await this.#settle();
+      for (const device of this.#devices) {
+        await device.client?.listen();
+      }
+      await this.#settle();
+    }
+    for (let last = -1; last !== this.#received(); ) {
+      last = this.#received();
+      for (const device of this.#devices) {
+        if (device.confirms) {
+          device.confirm(device.processed);
+        }
+      }
+      await this.#settle();
+    }
+    await this.#clock.advance(1_000);
+    await this.#settle();
+    for (const device of this.#devices) {
+      assert.ok(device.client !== undefined, `${device.name} is connected`);
+    }
+  }
+
+  #received(): number {
+    return this.#devices.reduce((sum, { processedFrames, arrivals }) => {
+      return sum + processedFrames.size + arrivals.length;
+    }, 0);
+  }
+
+  #judge(): void {
+    this.figures.letters = this.#posted.length;
+    this.#judgeSenders();
+    this.#judgeRecipients();
+    for (const device of this.#devices) {
+      this.#judgeInbox(device);
+    }
+    this.#judgeLive();
+    assert.equal(this.#world?.running.figures().storedLetters, 0, 'nothing is stored that everybody has');
+  }
+
+  /** Once each, in the order of sending, as it was sent; and nothing of a resuming device is left behind. */
+  #judgeSenders(): void {
+    const last = new Map<string, number>();
+    for (const { id, text, mail } of this.#posted) {
+      const sent = this.#sent.get(id) ?? assert.fail(`${id} was never sent`);
+      assert.deepEqual(
+        [mail.sender, mail.channel, mail.frameType, text],
+        [sent.device, sent.channel, sent.type, sent.body],
+      );
+      const number = Number(id.split('#')[1]);
+      assert.ok((last.get(mail.sender) ?? 0) < number, `${id} is posted once, and in its sender's order`);
+      last.set(mail.sender, number);
+    }
+    for (const device of this.#devices) {
+      assert.deepEqual(device.unanswered, [], `${device.name}: everything is answered in the end`);
+    }
+  }
+
+  /** A letter goes to those who take part in its channel: no stranger, and nobody is left out. */
+  #judgeRecipients(): void {
+    for (const { id, key, place, mail } of this.#posted) {
+      const { from } = this.#sent.get(id) ?? assert.fail(id);
+      const { always, ever } = this.#participants(from, place, (model) => model.channel(key)?.participants);
+      assert.ok(ever.has(mail.sender), `${id}: the sender takes part`);
+      const recipients = new Set(mail.recipients.map(({ device }) => device));
+      assert.ok(!recipients.has(mail.sender), `${id}: not to its sender`);
+      for (const recipient of recipients) {
+        assert.ok(ever.has(recipient), `${id}: ${recipient} is a stranger to the channel`);
+      }
+      for (const participant of always) {
+        assert.ok(
+          participant === mail.sender || recipients.has(participant),
+          `${id}: not without ${participant}`,
+        );
+      }
+    }
+  }
+
+  #judgeInbox(device: ModelDevice): void {
+    let number = this.#start;
+    const due: (Arrival & { readonly number: number; readonly expired: boolean })[] = [];
+    for (const { mail, text, id } of this.#posted) {
+      const recipient = mail.recipients.find((one) => one.device === device.name);
+      if (recipient !== undefined) {
+        number = serialNext(number);
+        assert.equal(recipient.inboxNumber, number, `${device.name}: ${id} has the next inbox number`);
+        const expired = mail.expiresAt * 1000 <= this.#clock.now();
+        due.push({ number, expired, type: mail.frameType, channel: mail.channel, text });
+      }
+    }
+    if (device.confirms) {
+      this.#judgeConfirmed(device, due);
+    } else {
+      this.#judgeArrivals(device, due);
+    }
+    this.figures.repetitions += device.repetitions;
+  }
+
+  #judgeConfirmed(
+    device: ModelDevice,
+    due: readonly (Arrival & { readonly number: number; readonly expired: boolean })[],
+  ): void {
+    let found = 0;
+    for (const { number, expired, type, channel, text } of due) {
+      const arrival = device.processedFrames.get(number);
+      if (arrival === undefined) {
+        assert.ok(expired, `${device.name}: ${idOf(text)} (${number}) is lost`);
+        this.figures.expired += 1;
+      } else {
+        found += 1;
+        assert.deepEqual(arrival, { type, channel, text });
+      }
+    }
+    assert.equal(device.processedFrames.size, found, `${device.name} got nothing that was not for it`);
+    this.figures.deliveries += found;
+  }
+
+  #judgeArrivals(device: ModelDevice, due: readonly (Arrival & { readonly expired: boolean })[]): void {
+    const places = new Map(due.map(({ text }, index) => [text, index]));
+    let next = 0;
+    const seen = new Set<number>();
+    for (const arrival of device.arrivals) {
+      const place =
+        places.get(arrival.text) ?? assert.fail(`${device.name}: ${idOf(arrival.text)} was not for it`);
+      if (seen.has(place)) {
+        device.repetitions += 1;
+      } else {
+        assert.ok(place >= next, `${device.name}: ${idOf(arrival.text)} is out of order`);
+        next = place;
+        seen.add(place);
+      }
+    }
+    const mayDouble = this.#forgot || device.cutOff;
+    assert.ok(device.repetitions === 0 || mayDouble, `${device.name}: doubled, and nothing was cut off`);
+    for (const [place, { expired, text }] of due.entries()) {
+      assert.ok(seen.has(place) || expired, `${device.name}: ${idOf(text)} is lost`);
+    }
+    this.figures.expired += due.length - seen.size;
+    this.figures.deliveries += seen.size;
+  }
+
+  #judgeLive(): void {
+    for (const { device, id, place } of this.#liveArrivals) {
+      const sent = this.#sent.get(id) ?? assert.fail(id);
+      const { ever } = this.#participants(sent.from, place, (model) => {
+        return model.own(sent.device, sent.channel)?.participants;
+      });
+      assert.ok(ever.has(device), `${device} takes part where ${id} was sent`);
+      assert.ok(!this.#durable.has(id), 'what is live is never stored');
+    }
+  }
+
+  /** Who took part at all moments, and at some moment, between two places in history. */
+  #participants(
+    from: number,
+    to: number,
+    of: (model: ChannelModel) => ReadonlySet<string> | undefined,
+  ): { always: ReadonlySet<string>; ever: ReadonlySet<string> } {
+    const model = new ChannelModel();
+    model.follow(this.#disk.history, from);
+    let always = new Set(of(model));
+    const ever = new Set(always);
+    for (let place = from + 1; place <= to; place += 1) {
+      if (!this.#disk.history[place - 1]?.stream.startsWith('channel-')) {
+        continue;
+      }
+      model.follow(this.#disk.history, place);
+      const now = of(model) ?? new Set<string>();
+      always = new Set([...always].filter((device) => now.has(device)));
+      for (const device of now) {
+        ever.add(device);
+      }
+    }
+    return { always, ever };
+  }
+}
+
+const FRAME_OF = { msg: FRAME.MSG, key_update: FRAME.KEY_UPDATE, typing: FRAME.TYPING } as const;
+
+/** Messages begin with their id; JSON payloads are that text in quotes. */
+function idOf(text: string): string {
+  return text.replace(/^"/, '').split('|')[0] ?? '';
+}
