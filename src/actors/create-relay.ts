@@ -84,6 +84,9 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     interval: limits.cursorInterval,
     failed: (error) => events.failed('cursors', error),
   });
+  for (const mailbox of mailboxes.unsaved()) {
+    cursors.touched(mailbox);
+  }
   for (const mail of mailboxes.releasable()) {
     cursors.unread(mail);
   }

@@ -11,6 +11,8 @@ const INBOX_PREFIX = 'inbox-';
 export class Mailboxes {
   readonly #mailboxes = new Map<string, Mailbox>();
   readonly #streams = new Map<string, MailStream>();
+  /** Mailboxes whose `received` is only known from letters that the log may drop. */
+  readonly #unsaved = new Set<Mailbox>();
 
   mailbox(device: string): Mailbox {
     let mailbox = this.#mailboxes.get(device);
@@ -57,6 +59,9 @@ export class Mailboxes {
         for (const letter of mailbox.restoreCounters(confirmed, next, received)) {
           letter.waiting -= 1;
         }
+        if (mailbox.received === received) {
+          this.#unsaved.delete(mailbox);
+        }
       }
     }
   }
@@ -68,6 +73,11 @@ export class Mailboxes {
         yield stream;
       }
     }
+  }
+
+  /** Mailboxes whose counters must be written before letters are released: after a crash. */
+  unsaved(): Iterable<Mailbox> {
+    return this.#unsaved;
   }
 
   /** Drops what has expired: each mailbox with the letters it lost. */
@@ -97,7 +107,9 @@ export class Mailboxes {
     }
     letter.mail.letters.push(letter);
     if (mail.resumable) {
-      this.mailbox(mail.sender).restoreReceived(mail.senderSequence);
+      const sender = this.mailbox(mail.sender);
+      sender.restoreReceived(mail.senderSequence);
+      this.#unsaved.add(sender);
     }
   }
 }

@@ -402,3 +402,22 @@ test('given a frame on its way to the disk and a newer connection that sends it 
   assert.equal(newer.endedBecause, 'storage_unavailable');
   assert.deepEqual(bob.heard(), []);
 });
+
+test('given a crash before the counters were written, when the next server gives space back and stops, then received is still known', async () => {
+  const clock = new SimulatedClock();
+  const disk = new SimulatedDisk(clock);
+  const first = await world({ log: disk.open(), clock });
+  const [alice, bob] = await pair(first);
+  await alice.ask(FRAME.MSG, 7, 'read at once', 50);
+  bob.confirm(1);
+  await bob.ask(FRAME.JOIN, 8, { members: [] });
+  await bob.ask(FRAME.MSG, 8, 'read by nobody', 60);
+  first.cut();
+  disk.crash();
+  const second = await world({ log: disk.open(), clock });
+  await clock.advance(1_000);
+  await second[Symbol.asyncDispose]();
+  await using third = await world({ log: disk.open(), clock });
+  assert.equal((await third.connect('alice')).facts.resume?.received, 50);
+  assert.equal((await third.connect('bob')).facts.resume?.received, 60);
+});
