@@ -1,0 +1,39 @@
+// npm run bench: every figure beside a limit that was measured in the same run. docs/performance.md
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { benchOptions, type ScenarioName } from './options.ts';
+import { profileText, readProfile } from './profile-summary.ts';
+import { machineFacts, type Table, tableText, writeResults } from './report.ts';
+import { handshakesScenario } from './scenarios/handshakes.ts';
+import { idleScenario } from './scenarios/idle.ts';
+import { latencyScenario } from './scenarios/latency.ts';
+import { relayScenario } from './scenarios/relay.ts';
+import type { ScenarioOptions } from './scenarios/scenario.ts';
+
+const RUN: Readonly<Record<ScenarioName, (options: ScenarioOptions) => Promise<Table>>> = {
+  relay: relayScenario,
+  latency: latencyScenario,
+  handshakes: handshakesScenario,
+  idle: idleScenario,
+};
+
+const options = benchOptions(process.argv.slice(2));
+const machine = machineFacts();
+if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true });
+console.log(`${machine.command}
+Node.js ${machine.node}, ${machine.cores} x ${machine.cpu}, load before ${machine.loadBefore.join(' ')}
+Server in a process of its own, load generator in this one (lean client on src/protocol, not the SDK).
+Median of ${options.rounds} rounds, then smallest - largest.${options.profile === undefined ? '' : ' Profiling costs speed: the figures of this run are low.'}
+`);
+const tables: Table[] = [];
+for (const name of options.only) {
+  const table = await RUN[name](options);
+  console.log(tableText(table));
+  tables.push(table);
+}
+if (options.json !== undefined) writeResults(options.json, machine, tables);
+if (options.profile !== undefined) {
+  for (const file of readdirSync(options.profile).filter((name) => name.endsWith('.cpuprofile'))) {
+    console.log(profileText(file, readProfile(join(options.profile, file))));
+  }
+}

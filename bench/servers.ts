@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Address } from './load/connection.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const BIN = join(ROOT, 'bin', 'commucat.js');
+const ECHO = join(ROOT, 'bench', 'echo-server.ts');
+
+/** A server in a process of its own, with a data folder that goes with it. */
+export interface ServerChild extends AsyncDisposable {
+  readonly pid: number;
+  /** Its data. */
+  readonly folder: string;
+  readonly address: Address;
+}
+
+export interface RelayServer extends ServerChild {
+  readonly domain: string;
+  /** Hex. */
+  readonly noisePublic: string;
+}
+
+export interface RelayServerOptions {
+  /** `section.key=value` */
+  readonly set: readonly string[];
+  /** Where the CPU profile of the server goes when it ends. */
+  readonly profile?: { readonly folder: string; readonly name: string } | undefined;
+}
+
+/** What a load from one address must not run into. */
+const WITHOUT_RATE_LIMITS = ['connect', 'http'].map((name) => `security.rate_limit.${name}_burst=1000000`);
+
+/** The server as users run it: the built one, `commucat dev`. */
+export async function startRelayServer(options: RelayServerOptions): Promise<RelayServer> {
+  if (!existsSync(join(ROOT, 'dist', 'src', 'server.js'))) throw new Error('no dist/: npm run build');
+  const { profile } = options;
+  const profiling =
+    profile === undefined
+      ? []
+      : ['--cpu-prof', `--cpu-prof-dir=${profile.folder}`, `--cpu-prof-name=${profile.name}.cpuprofile`];
+  const set = [...WITHOUT_RATE_LIMITS, ...options.set].flatMap((override) => ['--set', override]);
+  const child = await startChild((folder) => [
+    ...profiling,
+    BIN,
+    'dev',
+    '--json',
+    '--port',
+    '0',
+    '--data',
+    folder,
+    ...set,
+  ]);
+  const { url, domain, noise_public: noisePublic, ca_file: caFile } = child.ready;
+  if (url === undefined || domain === undefined || noisePublic === undefined || caFile === undefined) {
+    throw new Error(`commucat dev --json printed ${JSON.stringify(child.ready)}`);
+  }
+  const { hostname: host, port } = new URL(url);
+  return {
+    ...child,
+    address: { host, port: Number(port), ca: readFileSync(caFile, 'utf8') },
+    domain,
+    noisePublic,
+  };
+}
+
+export async function startEchoServer(): Promise<ServerChild> {
+  const child = await startChild((folder) => ['--import', 'tsx', ECHO, folder]);
+  const { host, port, ca_file: caFile } = child.ready;
+  if (host === undefined || port === undefined || caFile === undefined) throw new Error('no echo server');
+  return { ...child, address: { host, port: Number(port), ca: readFileSync(caFile, 'utf8') } };
+}
+
+interface StartedChild extends AsyncDisposable {
+  readonly pid: number;
+  readonly folder: string;
+  readonly ready: Readonly<Record<string, string | undefined>>;
+}
+
+async function startChild(args: (folder: string) => readonly string[]): Promise<StartedChild> {
+  const folder = mkdtempSync(join(tmpdir(), 'commucat-bench-'));
+  const child = spawn(process.execPath, args(folder), { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  const { pid } = child;
+  if (pid === undefined) throw new Error('the server process does not start');
+  const dispose = async (): Promise<void> => {
+    await stop(child, ended);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const lines = createInterface({ input: child.stdout });
+  const first = await Promise.race([once(lines, 'line'), ended.then(() => undefined)]);
+  if (first === undefined) {
+    await dispose();
+    throw new Error('the server process ended before it was ready');
+  }
+  return { pid, folder, ready: JSON.parse(first[0]), [Symbol.asyncDispose]: dispose };
+}
+
+async function stop(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill('SIGTERM');
+    await ended;
+  }
+}
