@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
   addressOf,
@@ -9,6 +10,7 @@ import {
 } from '../src/config/index.ts';
 import type { Server } from '../src/server.ts';
 import { systemClock, systemRandom } from '../src/system/index.ts';
+import { CommandError, EXIT } from './exit-codes.ts';
 
 const CONFIG_FILE = 'commucat.toml';
 
@@ -88,4 +90,20 @@ export function readyOf(server: Server, { config, identity }: DevSetup): DevRead
     ca_file: identity.caFile,
     pid: process.pid,
   };
+}
+
+const READY_FILE = 'dev.json';
+
+/** Tells other commands where the development server of this folder is. */
+export function writeDevReady(data: string, ready: DevReady): void {
+  writeFileSync(join(data, READY_FILE), `${JSON.stringify(ready)}\n`, { mode: 0o600 });
+}
+
+/** The development server that was last started in a folder. */
+export async function readDevReady(data: string): Promise<DevReady> {
+  try {
+    return JSON.parse(await readFile(join(data, READY_FILE), 'utf8')) as DevReady;
+  } catch (cause) {
+    throw new CommandError(EXIT.UNREACHABLE, `${data}: no development server was started there`, { cause });
+  }
 }

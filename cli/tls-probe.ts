@@ -13,8 +13,15 @@ export interface TlsFacts {
 
 const TIMEOUT = 10_000;
 
-/** Opens a TLS connection and says what was agreed on. Reports a certificate that is not trusted, and goes on. */
-export function probeTls(url: string | URL, ca: string | undefined): Promise<TlsFacts> {
+/**
+ * Opens a TLS connection and says what was agreed on. Reports a certificate that is not trusted, and goes on.
+ * @param name that the certificate must have. @default the host of the URL
+ */
+export function probeTls(
+  url: string | URL,
+  ca: string | readonly string[] | undefined,
+  name?: string,
+): Promise<TlsFacts> {
   const { hostname, port } = new URL(url);
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   return new Promise((resolve, reject) => {
@@ -25,8 +32,8 @@ export function probeTls(url: string | URL, ca: string | undefined): Promise<Tls
         ALPNProtocols: ['h2', 'http/1.1'],
         rejectUnauthorized: false,
         timeout: TIMEOUT,
-        ...(isIP(host) === 0 ? { servername: host } : {}),
-        ...(ca === undefined ? {} : { ca }),
+        ...(isIP(name ?? host) === 0 ? { servername: name ?? host } : {}),
+        ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
       },
       () => {
         const { authorized, authorizationError } = socket;

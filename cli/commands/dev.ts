@@ -38,7 +38,7 @@ connection. Log lines go to stderr. SIGTERM and SIGINT close the server in order
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(Dev);
-    const { prepareDevServer, readyOf } = await import('../dev-server.ts');
+    const { prepareDevServer, readyOf, writeDevReady } = await import('../dev-server.ts');
     const { runServer } = await import('../run-server.ts');
     const { createLogger } = await import('../../src/telemetry/index.ts');
     const setup = await prepareDevServer(flags);
@@ -48,6 +48,7 @@ connection. Log lines go to stderr. SIGTERM and SIGINT close the server in order
       logger,
       ready: (server) => {
         const ready = readyOf(server, setup);
+        writeDevReady(flags.data, ready);
         if (flags.json) this.print(ready);
         else this.#explain(ready);
       },

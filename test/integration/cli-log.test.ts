@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { commucat, RunningCommand, startDev, temporaryFolder } from './cli-support.ts';
+
+interface Verified {
+  readonly clean: boolean;
+  readonly live: boolean;
+  readonly events: number;
+  readonly damage: readonly { readonly message: string }[];
+}
+
+test('given a log in use, when it is verified, counted and listed, then it is clean and shows its events', async () => {
+  await using folder = await temporaryFolder();
+  const data = ['--data', folder.path];
+  const { server } = await startDev(folder.path);
+  await using _ = server;
+  assert.equal((await commucat(['register', 'alice', ...data])).code, 0);
+  const verified = await commucat(['log', 'verify', '--json', ...data]);
+  assert.equal(verified.code, 0, verified.stderr);
+  const report = JSON.parse(verified.stdout) as Verified;
+  assert.deepEqual([report.clean, report.live], [true, true]);
+  const stats = await commucat(['log', 'stats', ...data]);
+  assert.match(stats.stdout, /user +1/);
+  const tail = await commucat(['log', 'tail', '-n', '2', '--json', ...data]);
+  const types = tail.stdout
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { type: string }).type);
+  assert.deepEqual(types, ['handle.reserved', 'user.registered']);
+  const nothing = await commucat(['log', 'show', 'user-nobody', ...data]);
+  assert.equal(nothing.code, 1);
+});
+
+test('given a follower of the log, when something is appended, then it prints that, and SIGINT ends it with 0', async () => {
+  await using folder = await temporaryFolder();
+  const data = ['--data', folder.path];
+  const { server } = await startDev(folder.path);
+  await using _ = server;
+  await using follower = new RunningCommand(['log', 'tail', '-n', '1', '--follow', ...data]);
+  await follower.line(0);
+  assert.equal((await commucat(['register', 'alice', ...data])).code, 0);
+  await follower.until(() => follower.lines.some((line) => line.includes('handle-alice@0')));
+  assert.equal(await follower.end('SIGINT'), 0);
+});
+
+test('given a message in the log, when it is shown, then its payload is only a size unless it is asked for', async () => {
+  await using folder = await temporaryFolder();
+  const data = ['--data', folder.path];
+  const { server } = await startDev(folder.path);
+  await using _ = server;
+  const chat = (as: string, peer: string, input: string) =>
+    commucat(['chat', peer, '--as', as, '--channel', '7', ...data], { input });
+  for (const [as, peer, input] of [
+    ['alice', 'bob', ''],
+    ['bob', 'alice', ''],
+    ['alice', 'bob', 'a secret\n'],
+  ] as const)
+    assert.equal((await chat(as, peer, input)).code, 0);
+  const letter = (lines: string): Record<string, unknown> => {
+    const events = lines
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string; data: object });
+    return { ...events.find(({ type }) => type === 'mail.posted')?.data };
+  };
+  const plain = letter((await commucat(['log', 'tail', '-n', '100', '--json', ...data])).stdout);
+  const payload = '{"sender":"alice","text":"a secret"}';
+  assert.equal(plain.payload_bytes, payload.length);
+  assert.equal(plain.payload_base64, undefined);
+  const full = letter((await commucat(['log', 'tail', '-n', '100', '--json', '--payload', ...data])).stdout);
+  assert.equal(Buffer.from(String(full.payload_base64), 'base64').toString(), payload);
+  const bob = await chat('bob', 'alice', '');
+  assert.equal(bob.code, 0);
+});
+
+test('given one flipped bit, when the log is verified, then it says where and ends with 4', async () => {
+  await using folder = await temporaryFolder();
+  const data = ['--data', folder.path];
+  const { server } = await startDev(folder.path);
+  for (const handle of ['alice', 'bob', 'carol'])
+    assert.equal((await commucat(['register', handle, ...data])).code, 0);
+  assert.equal(await server.end('SIGTERM'), 0);
+  const segment = join(folder.path, 'log', 'facts-0000000001.seg');
+  const bytes = await readFile(segment);
+  const at = bytes.indexOf('handle-alice');
+  bytes.writeUInt8((bytes[at] ?? 0) ^ 1, at);
+  await writeFile(segment, bytes);
+  const { code, stdout } = await commucat(['log', 'verify', '--json', ...data]);
+  assert.equal(code, 4);
+  const { clean, damage } = JSON.parse(stdout) as Verified;
+  assert.equal(clean, false);
+  assert.match(damage[0]?.message ?? '', /facts-0000000001\.seg.*offset \d+/);
+  const plain = await commucat(['log', 'verify', ...data]);
+  assert.equal(plain.code, 4);
+  assert.match(plain.stdout, /DAMAGE {3}facts: .*offset \d+/);
+});
+
+test('given a folder without a log, when it is verified, then that is no clean log', async () => {
+  await using folder = await temporaryFolder();
+  const { code, stderr } = await commucat(['log', 'verify', '--data', folder.path]);
+  assert.equal(code, 3);
+  assert.match(stderr, /there is no log/);
+});
