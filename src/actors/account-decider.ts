@@ -1,7 +1,6 @@
 import type {
   DeviceCertificateIssued,
   DeviceRegistered,
-  HandleReserved,
   UserDeviceAdded,
   UserProfileChanged,
   UserRegistered,
@@ -18,7 +17,6 @@ import type { HandshakeRefusal, UserSnapshot } from './relay-port.ts';
 
 export type UserEvent = UserRegistered | UserProfileChanged | UserDeviceAdded;
 export type DeviceEvent = DeviceRegistered | DeviceCertificateIssued;
-export type AccountEvent = HandleReserved | UserEvent | DeviceEvent;
 
 export interface DeviceState {
   readonly user: string;

@@ -182,7 +182,11 @@ export const SCHEMA = {
         'Longest frame that a client may send, in bytes. A longer one ends the connection.',
       ),
       channelsPerDevice: integer(1024, [1, 1_000_000], 'Channels that one device takes part in.'),
-      membersPerChannel: integer(10_000, [2, 100_000], 'Devices of one channel, those included that are named and have not joined.'),
+      membersPerChannel: integer(
+        10_000,
+        [2, 100_000],
+        'Devices of one channel, those included that are named and have not joined.',
+      ),
     },
   },
   channels: {

@@ -1,4 +1,4 @@
 export { Gateway, type GatewayOptions } from './gateway.ts';
 export { LinkTable } from './link-table.ts';
-export { type NoiseKey, type NoiseKeyring, rfc3339 } from './noise-keys.ts';
+export type { NoiseKey, NoiseKeyring } from './noise-keys.ts';
 export { RateLimiter, type RateLimiterOptions } from './rate-limiter.ts';

@@ -15,7 +15,6 @@ export { migrate } from './migrate.ts';
 export type { ProjectionLogger, ProjectionMetrics } from './ports.ts';
 export { openPostgres, type PostgresOptions } from './postgres.ts';
 export type { Projection } from './projection.ts';
-export { ProjectionError, type ProjectionErrorCode } from './projection-error.ts';
 export {
   type ProjectionOptions,
   type ProjectionRunner,

@@ -91,7 +91,7 @@ describe('given bytes that can never become a frame', () => {
     ['a payload that is longer than the body', 'truncated_body', [7, 5, 1, 1, 4, 97, 98, 99]],
     ['an unknown type', 'unknown_type', [4, 0x15, 0, 0, 0]],
     ['type zero', 'unknown_type', [4, 0, 0, 0, 0]],
-    ['a prefix without end', 'varint_overflow', new Array<number>(10).fill(0xff)],
+    ['a prefix without end', 'varint_overflow', Array.from({ length: 10 }, () => 0xff)],
   ];
   for (const [name, kind, bytes] of cases) {
     test(`when it is ${name}, then it is refused, in one chunk or byte by byte, now and ever after`, () => {

@@ -87,7 +87,7 @@ describe('given hints and capabilities', () => {
     const capabilities = ['noise', 1, 'x'.repeat(LIMITS.CAPABILITY_MAX + 1), null, 'zstd'];
     assert.deepEqual(parseHello({ ...HELLO, capabilities }).capabilities, ['noise', 'zstd']);
     assert.deepEqual(parseHello({ ...HELLO, capabilities: 'noise' }).capabilities, []);
-    const many = new Array<string>(1000).fill('c');
+    const many = Array.from({ length: 1000 }, () => 'c');
     assert.equal(parseHello({ ...HELLO, capabilities: many }).capabilities.length, LIMITS.CAPABILITIES_MAX);
   });
 });
