@@ -62,7 +62,7 @@ export class Desk {
   /** With `resume`: whether the log has this durable frame already, or will have it in a moment. */
   isRepetition(session: Session, sequence: number): boolean {
     const { accepted } = session.mailbox;
-    return session.resumes && accepted !== 0 && !serialAfter(sequence, accepted);
+    return session.resumes && accepted !== undefined && !serialAfter(sequence, accepted);
   }
 
   /** A frame sent again: acknowledged once the first one is durable, posted never. */

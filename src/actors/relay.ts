@@ -119,7 +119,7 @@ export class Relay implements RelayPort {
           capabilities: granted(admission.hello),
           inbox:
             session.mode === 'confirmed' ? { confirmed: mailbox.confirmed, next: mailbox.next } : undefined,
-          resume: session.resumes ? { received: mailbox.received } : undefined,
+          resume: session.resumes ? { received: mailbox.received ?? 0 } : undefined,
         },
       };
     } catch (error) {

@@ -107,7 +107,7 @@ export class CursorKeeper {
 }
 
 function cursorAppend(mailbox: Mailbox) {
-  const { confirmed, next, received } = mailbox;
+  const { confirmed, next, receivedToStore: received } = mailbox;
   const data = encodeInboxAdvanced({ confirmed, next, received });
   return {
     stream: `inbox-${mailbox.device}`,

@@ -101,3 +101,15 @@ test('given letters that are missing in the log, when later ones are read, then 
   assert.equal(mailbox.letter(6)?.revision, 1);
   assert.equal(mailbox.next, 7);
 });
+
+test('given the sequence 0 behind a wrap, when the counters are stored and restored, then it is not taken for none', () => {
+  const before = new Mailbox('a');
+  before.restoreReceived(0xffff_ffff);
+  before.restoreReceived(0);
+  const after = new Mailbox('a');
+  after.restoreCounters(0, 1, before.receivedToStore);
+  assert.equal(after.received, 0);
+  const fresh = new Mailbox('b');
+  fresh.restoreCounters(0, 1, new Mailbox('b').receivedToStore);
+  assert.equal(fresh.received, undefined);
+});

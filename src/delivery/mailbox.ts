@@ -25,9 +25,12 @@ export class Mailbox {
   #reserved = 0;
   /** Highest number that any session of this device was sent. */
   #highestSent = 0;
-  /** Highest upstream sequence in the log, and highest one accepted for it (PROTOCOL.md 11, resume). */
-  received = 0;
-  accepted = 0;
+  /**
+   * Highest upstream sequence in the log, and highest one accepted for it (PROTOCOL.md 11, resume); undefined before the
+   * first one, because 0 is a sequence too, once the device's counter has wrapped.
+   */
+  received: number | undefined;
+  accepted: number | undefined;
 
   constructor(device: string) {
     this.device = device;
@@ -150,6 +153,11 @@ export class Mailbox {
     return true;
   }
 
+  /** `received` as the counters in the log hold it: 0 for none, 2^32 for the sequence 0. */
+  get receivedToStore(): number {
+    return this.received === undefined ? 0 : this.received === 0 ? 0x1_0000_0000 : this.received;
+  }
+
   /** While the log is read at start: the counters as they were last written. Returns the letters that are done. */
   restoreCounters(confirmed: number, next: number, received: number): Letter[] {
     // The log is read in order: the newest counters hold, wherever on the circle they stand.
@@ -158,13 +166,15 @@ export class Mailbox {
       this.#base = next;
     }
     this.#highestSent = (this.next - 1) >>> 0;
-    this.restoreReceived(received);
+    if (received !== 0) {
+      this.restoreReceived(received >>> 0);
+    }
     return done;
   }
 
   /** While the log is read at start: an upstream sequence of this device. */
   restoreReceived(sequence: number): void {
-    if (this.received === 0 || serialAfter(sequence, this.received)) {
+    if (this.received === undefined || serialAfter(sequence, this.received)) {
       this.received = sequence;
       this.accepted = sequence;
     }

@@ -59,7 +59,7 @@ export class Mailboxes {
         for (const letter of mailbox.restoreCounters(confirmed, next, received)) {
           letter.waiting -= 1;
         }
-        if (mailbox.received === received) {
+        if (mailbox.receivedToStore === received) {
           this.#unsaved.delete(mailbox);
         }
       }

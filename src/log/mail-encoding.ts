@@ -30,7 +30,7 @@ export interface InboxAdvanced {
   readonly confirmed: number;
   /** The number that the next letter gets. */
   readonly next: number;
-  /** Highest upstream sequence of this device in the log, for `resume`. */
+  /** Highest upstream sequence of this device in the log, for `resume`; 0: none yet, 2^32: the sequence 0, after a wrap. */
   readonly received: number;
 }
 
