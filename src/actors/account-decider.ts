@@ -93,7 +93,7 @@ export function decideAccount(
   freshUserId: string,
 ): AccountDecision {
   return view.device === undefined
-    ? decideUnknownDevice(claim, view, policy, freshUserId)
+    ? decideUnknownDevice(claim, view, policy, now, freshUserId)
     : decideKnownDevice(claim, view.device, view.owner, policy, now);
 }
 
@@ -138,13 +138,23 @@ function decideUnknownDevice(
   claim: Claim,
   view: AccountView,
   policy: AccountPolicy,
+  now: number,
   freshUserId: string,
 ): AccountDecision {
+  const { certificate } = claim;
+  // Before anything is said about its user: a copied certificate of another device tells its bearer nothing.
+  const fault =
+    certificate === undefined
+      ? undefined
+      : certificateFault(certificate, claim, view.named?.id ?? certificate.userId, now);
+  if (fault !== undefined) {
+    return refuse('invalid request', fault);
+  }
   if (view.named !== undefined) {
     // Only pairing adds a device to an account that exists: knowing its name is not consent.
     return refuse('pairing required', 'existing_user');
   }
-  if (claim.certificate !== undefined || claim.userId !== undefined || claim.handle === undefined) {
+  if (certificate !== undefined || claim.userId !== undefined || claim.handle === undefined) {
     return refuse('invalid request', 'unknown_user');
   }
   if (!isHandle(claim.handle)) {
