@@ -16,5 +16,5 @@ export async function dataFolder(flags: {
   readonly config?: string | undefined;
 }): Promise<string> {
   if (flags.config === undefined) return flags.data ?? '.commucat';
-  return (await loadServerConfig({ config: flags.config, set: [] })).storage.dataDir;
+  return (await loadServerConfig({ config: flags.config })).storage.dataDir;
 }

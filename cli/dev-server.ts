@@ -37,7 +37,7 @@ export interface DevOptions {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
   /** `section.key=value`, stronger than host and port. */
-  readonly set: readonly string[];
+  readonly set?: readonly string[] | undefined;
 }
 
 export interface DevSetup {
@@ -52,7 +52,7 @@ export async function prepareDevServer(options: DevOptions): Promise<DevSetup> {
   const file = join(folder, CONFIG_FILE);
   if (!existsSync(file)) writeFileSync(file, CONFIG, { mode: 0o600 });
   const load = (extra: readonly string[]): Config =>
-    loadConfig({ file, env: process.env, overrides: [...extra, ...options.set] });
+    loadConfig({ file, env: process.env, overrides: [...extra, ...(options.set ?? [])] });
   const bind = addressOf(load([]).server.bind);
   const host = options.host ?? bind.host;
   const port = options.port ?? bind.port;

@@ -14,18 +14,17 @@ export const serverFlags = {
     description: 'Override one key of the configuration: section.key=value.',
     multiple: true,
     multipleNonGreedy: true,
-    default: [],
   }),
 };
 
 export interface ServerChoice {
   readonly config?: string | undefined;
   readonly data?: string | undefined;
-  readonly set: readonly string[];
+  readonly set?: readonly string[] | undefined;
 }
 
 /** @throws ConfigError with every problem found */
-export async function loadServerConfig({ config, data, set }: ServerChoice): Promise<Config> {
+export async function loadServerConfig({ config, data, set = [] }: ServerChoice): Promise<Config> {
   const { loadConfig } = await import('../src/config/index.ts');
   const file = data === undefined ? config : join(data, 'commucat.toml');
   return loadConfig({ env: process.env, overrides: set, ...(file === undefined ? {} : { file }) });

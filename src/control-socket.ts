@@ -121,6 +121,11 @@ function reply(answer: ServerResponse, status: number, body: JsonObject): void {
   answer.end(stringifyJson(body));
 }
 
+async function readAnswer(answer: IncomingMessage): Promise<ControlAnswer> {
+  const value = parseJson(await readBody(answer));
+  return { status: answer.statusCode ?? 0, body: isJsonObject(value) ? value : {} };
+}
+
 export interface ControlAnswer {
   readonly status: number;
   readonly body: JsonObject;
@@ -143,10 +148,7 @@ export function askControlSocket(
     }
     const headers = { 'content-type': 'application/json' };
     const asking = request({ socketPath, path, method: 'POST', headers, timeout: TIMEOUT }, (answer) => {
-      readBody(answer).then((bytes) => {
-        const value = parseJson(bytes);
-        resolve({ status: answer.statusCode ?? 0, body: isJsonObject(value) ? value : {} });
-      }, reject);
+      readAnswer(answer).then(resolve, reject);
     });
     asking.on('timeout', () => asking.destroy(new Error('the server does not answer on its control socket')));
     asking.on('error', (error: NodeJS.ErrnoException) => {

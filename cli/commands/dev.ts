@@ -31,7 +31,6 @@ connection. Log lines go to stderr. SIGTERM and SIGINT close the server in order
       description: 'Override one key of the configuration: section.key=value.',
       multiple: true,
       multipleNonGreedy: true,
-      default: [],
     }),
     json: jsonFlag,
   };

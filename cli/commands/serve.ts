@@ -26,7 +26,6 @@ second signal ends the process at once.`,
       description: 'Override one key of the configuration: section.key=value.',
       multiple: true,
       multipleNonGreedy: true,
-      default: [],
     }),
   };
 
@@ -36,7 +35,7 @@ second signal ends the process at once.`,
     const file = flags.config;
     const config = loadConfig({
       env: process.env,
-      overrides: flags.set,
+      overrides: flags.set ?? [],
       ...(file === undefined ? {} : { file }),
     });
     const { runServer } = await import('../run-server.ts');

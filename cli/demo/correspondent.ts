@@ -69,23 +69,24 @@ export class Correspondent {
     if (client === undefined) throw new TypeError(`${this.name} is offline`);
     await client.ready();
     this.sent += 1;
-    const sending: Promise<void> = client.send(this.#options.channel, text).then(
-      () => {
-        this.acknowledged += 1;
-        this.#outstanding.delete(sending);
-      },
-      (error: unknown) => {
-        this.#failures.push(error);
-        this.#outstanding.delete(sending);
-      },
-    );
+    const sending = this.#awaitAnswer(client.send(this.#options.channel, text));
     this.#outstanding.add(sending);
+    void sending.finally(() => this.#outstanding.delete(sending));
   }
 
   /** @throws the first error of a line that could not be sent */
   async settled(): Promise<void> {
     await Promise.all(this.#outstanding);
     if (this.#failures.length > 0) throw this.#failures[0];
+  }
+
+  async #awaitAnswer(answer: Promise<unknown>): Promise<void> {
+    try {
+      await answer;
+      this.acknowledged += 1;
+    } catch (error) {
+      this.#failures.push(error);
+    }
   }
 
   async #read(client: Client): Promise<void> {

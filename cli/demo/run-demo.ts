@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DevReady } from '../dev-server.ts';
+import { EXIT } from '../exit-codes.ts';
 import { checkLog, type LogCheck } from '../log-check.ts';
 import { probeTls } from '../tls-probe.ts';
 import { ChildServer } from './child-server.ts';
@@ -46,9 +47,10 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const lines = await readLines(options.file);
   const data = await mkdtemp(join(tmpdir(), 'commucat-demo-'));
   await using server = new ChildServer({ root: options.root, data: join(data, 'server') });
-  // Ctrl-C ends the child, too: it is in the terminal's process group. A kill of this process alone must not leave it.
+  // However this process is asked to end, the server must not outlive it.
   const orphanGuard = (): void => void server[Symbol.asyncDispose]();
-  process.once('exit', orphanGuard);
+  const interrupted = (): void => process.exit(EXIT.FAILURE);
+  process.once('exit', orphanGuard).once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
     const story = new Story(options, lines, data, server);
     const report = await story.tell();
@@ -56,7 +58,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     if (!keep) await rm(data, { recursive: true, force: true });
     return { ...report, data: keep ? data : undefined };
   } finally {
-    process.removeListener('exit', orphanGuard);
+    process.off('exit', orphanGuard).off('SIGINT', interrupted).off('SIGTERM', interrupted);
   }
 }
 

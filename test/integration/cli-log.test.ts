@@ -57,7 +57,7 @@ test('given a message in the log, when it is shown, then its payload is only a s
     ['bob', 'alice', ''],
     ['alice', 'bob', 'a secret\n'],
   ] as const)
-    assert.equal((await chat(as, peer, input)).code, 0);
+    assert.deepEqual(await chat(as, peer, input).then(({ code, stderr }) => (code === 0 ? 0 : stderr)), 0);
   const letter = (lines: string): Record<string, unknown> => {
     const events = lines
       .trim()
