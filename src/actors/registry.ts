@@ -60,7 +60,8 @@ export class Registry<State, Event> {
     this.#sweep = undefined;
     const before = this.#options.clock.monotonic() - this.#options.idleAfter;
     for (const [stream, aggregate] of this.#aggregates) {
-      if (aggregate.usedAt < before) {
+      // One that waits for a slow disk is in use, however long ago that began.
+      if (aggregate.usedAt < before && !this.#queue.isBusy(stream)) {
         aggregate.stop();
         this.#aggregates.delete(stream);
       }

@@ -2,6 +2,11 @@
 export class SerialQueue<Key> {
   readonly #tails = new Map<Key, Promise<unknown>>();
 
+  /** Whether a task of this key runs or waits. */
+  isBusy(key: Key): boolean {
+    return this.#tails.has(key);
+  }
+
   run<Result>(key: Key, task: () => Promise<Result>): Promise<Result> {
     const before = this.#tails.get(key) ?? Promise.resolve();
     // The task's own caller hears of its failure; the next in line only waits for its end.

@@ -421,3 +421,18 @@ test('given a crash before the counters were written, when the next server gives
   assert.equal((await third.connect('alice')).facts.resume?.received, 50);
   assert.equal((await third.connect('bob')).facts.resume?.received, 60);
 });
+
+test('given a LEAVE that waits for the disk longer than actors idle, when it is durable, then it has taken effect', async () => {
+  const clock = new SimulatedClock();
+  const disk = new SimulatedDisk(clock);
+  await using server = await world({ log: disk.open(), clock });
+  const [alice, bob] = await pair(server);
+  disk.hold('all');
+  bob.post(FRAME.LEAVE, 7, {});
+  await clock.advance(200_000);
+  disk.release();
+  await settle(20);
+  await alice.say(7, 'gone');
+  assert.deepEqual(bob.heard(), []);
+  assert.equal((await bob.say(7, 'hello?')).json.error, 'unknown_channel');
+});
