@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const NOT_BY_DEFAULT = join('test', 'vectors');
+const NOT_BY_DEFAULT = join('test', 'vectors', '/');
 
 function testFiles(path: string): string[] {
   if (statSync(path).isFile()) return [path];
