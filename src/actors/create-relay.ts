@@ -143,12 +143,15 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
         decodeFailed: (session, payload) => self.decodeFailed(session, payload),
       }),
   );
-  const stopExpiry = expireRegularly(clock, limits.expiryInterval, (now) => {
+  const expire = (now: number): void => {
     for (const [mailbox, letters] of mailboxes.expire(now)) {
       events.expired(letters.length);
       cursors.released(letters, mailbox);
     }
-  });
+  };
+  // What had expired before a crash must not come back behind frames that were delivered since.
+  expire(clock.now());
+  const stopExpiry = expireRegularly(clock, limits.expiryInterval, expire);
   return {
     relay,
     accounts,

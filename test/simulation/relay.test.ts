@@ -436,3 +436,20 @@ test('given a LEAVE that waits for the disk longer than actors idle, when it is 
   assert.deepEqual(bob.heard(), []);
   assert.equal((await bob.say(7, 'hello?')).json.error, 'unknown_channel');
 });
+
+test('given a letter that expired before a crash, when the server is back, then it does not come behind later ones', async () => {
+  const clock = new SimulatedClock();
+  const disk = new SimulatedDisk(clock);
+  const first = await world({ log: disk.open(), clock });
+  const [alice, bob] = await pair(first);
+  await bob.leave();
+  await alice.say(7, 'expires');
+  await clock.advance(3_700_000);
+  const back = await first.connect('bob', { capabilities: [] });
+  await alice.say(7, 'arrives');
+  assert.deepEqual(back.heard(), ['arrives']);
+  first.cut();
+  disk.crash();
+  await using second = await world({ log: disk.open(), clock });
+  assert.deepEqual((await second.connect('bob', { capabilities: [] })).heard(), ['arrives']);
+});

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { verifyLog } from '../../src/log/inspect.ts';
+import { FRAME } from '../../src/protocol/frame-types.ts';
+import { systemClock } from '../../src/system/index.ts';
+import { ServerProcess } from '../support/server-process.ts';
+import { type ServerAddress, WireClient } from '../support/wire-client.ts';
+
+const limits = { timeout: 120_000 };
+
+function addressOf(server: ServerProcess): ServerAddress {
+  const { domain, noise_public: noisePublic } = server.ready;
+  return { port: server.port, ca: server.ca, domain, noisePublic };
+}
+
+test(
+  'given an ACK, when the server is killed at once, then the frame, the channel and the counters are there again',
+  limits,
+  async () => {
+    await using server = await ServerProcess.start();
+    const alice = await WireClient.connect(addressOf(server), 'alice');
+    const bob = await WireClient.connect(addressOf(server), 'bob');
+    await alice.join(7, ['alice', 'bob']);
+    await bob.join(7, ['alice', 'bob']);
+    bob.close();
+    assert.equal((await alice.say(7, 'acknowledged', 40)).type, FRAME.ACK);
+    await server.kill();
+    alice.close();
+    await server.start();
+    const back = await WireClient.connect(addressOf(server), 'bob');
+    assert.deepEqual(back.facts.inbox, { confirmed: 0, next: 2 });
+    assert.equal(await back.hear(), 'acknowledged');
+    const again = await WireClient.connect(addressOf(server), 'alice');
+    assert.equal(again.facts.resume.received, 40);
+    assert.equal((await again.say(7, 'acknowledged', 40)).type, FRAME.ACK);
+    assert.equal((await again.say(7, 'next', 41)).type, FRAME.ACK);
+    assert.equal(await back.hear(), 'next');
+    for (const client of [back, again]) client.close();
+  },
+);
+
+/** A file system of a few megabytes; undefined where nobody may mount one. */
+function smallDisk(): { readonly path: string; free(): void } | undefined {
+  const path = mkdtempSync(join(tmpdir(), 'commucat-small-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', path], { stdio: 'ignore' });
+  } catch {
+    rmSync(path, { recursive: true, force: true });
+    return undefined;
+  }
+  return {
+    path,
+    free: () => {
+      execFileSync('umount', ['-l', path]);
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
+}
+
+test(
+  'given a disk that fills up, when frames come, then none is acknowledged that is not kept, the sender is told, and with space it goes on',
+  limits,
+  async (t) => {
+    const disk = smallDisk();
+    if (disk === undefined) {
+      t.skip('this user may not mount a file system');
+      return;
+    }
+    try {
+      const server = await ServerProcess.start(['log.segment_bytes=1048576'], disk.path);
+      const bob = await WireClient.connect(addressOf(server), 'bob');
+      const plain = await WireClient.connect(addressOf(server), 'plain', { capabilities: [] });
+      await plain.join(7, ['plain', 'bob']);
+      await bob.join(7, ['plain', 'bob']);
+      bob.close();
+      const ballast = join(disk.path, 'ballast');
+      const { bavail, bsize } = statfsSync(disk.path);
+      writeFileSync(ballast, new Uint8Array(bavail * bsize));
+      const acknowledged: string[] = [];
+      let refused = 0;
+      for (let number = 0; refused < 3 && number < 2_000; number += 1) {
+        const words = `${number}:${'x'.repeat(30_000)}`;
+        const answer = await plain.say(7, words);
+        if (answer.type === FRAME.ACK) acknowledged.push(words);
+        else {
+          assert.equal(answer.json.error, 'storage');
+          refused += 1;
+        }
+      }
+      assert.equal(refused, 3, 'a full disk is noticed');
+      rmSync(ballast);
+      for (let tries = 0; tries < 50; tries += 1) {
+        const words = `with space ${tries}`;
+        if ((await plain.say(7, words)).type === FRAME.ACK) {
+          acknowledged.push(words);
+          break;
+        }
+      }
+      assert.match(acknowledged.at(-1) ?? '', /^with space/, 'it recovers by itself');
+      const back = await WireClient.connect(addressOf(server), 'bob');
+      for (const words of acknowledged) {
+        const message = await back.until(({ type }) => type === FRAME.MSG);
+        assert.equal(message.text, words);
+        back.post(FRAME.ACK, 0, { ack: message.sequence });
+      }
+      await back.barrier();
+      assert.deepEqual(back.rest(), []);
+      for (const client of [plain, back]) client.close();
+      assert.equal(await server.stop(), 0);
+      assert.deepEqual((await verifyLog(server.logDirectory, { clock: systemClock })).damage, []);
+    } finally {
+      disk.free();
+    }
+  },
+);
