@@ -87,8 +87,15 @@ async function startChild(args: (folder: string) => readonly string[]): Promise<
   const ended = once(child, 'exit');
   const { pid } = child;
   if (pid === undefined) throw new Error('the server process does not start');
+  // A bench that fails must not leave servers behind.
+  const abandon = (): void => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', abandon);
   const dispose = async (): Promise<void> => {
     await stop(child, ended);
+    process.off('exit', abandon);
     rmSync(folder, { recursive: true, force: true });
   };
   const lines = createInterface({ input: child.stdout });
