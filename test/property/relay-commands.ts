@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 /** Devices by number; what each announces stands in `relay-run.ts`. */
 export const DEVICES = 5;

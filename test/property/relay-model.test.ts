@@ -1,5 +1,5 @@
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { plan } from './relay-commands.ts';
 import { RelayRun, type RunFigures } from './relay-run.ts';
 

@@ -223,7 +223,7 @@ export class RelayRun implements Watcher {
     world.connect(device.name, { capabilities: device.capabilities, begun }).catch((error: unknown) => {
       if (lifetime === this.#lifetime) {
         device.connecting = false;
-        if (!/^Error: storage failure/.test(String(error))) {
+        if (!String(error).startsWith('Error: storage failure')) {
           this.#broken ??= error;
         }
       }
