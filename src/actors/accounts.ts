@@ -40,6 +40,8 @@ export interface Admission {
   readonly hello: HelloFacts;
   readonly claim: Claim;
   readonly user: UserSnapshot;
+  /** What the log said when the HELLO came; expected revisions find out whether it still holds. */
+  readonly loaded: Loaded;
 }
 
 export type Resolved =
@@ -81,16 +83,16 @@ export class Accounts {
       return { ok: false, refusal: 'crypto failure', reason: 'certificate_signature' };
     }
     const claim = claimOf(hello);
-    const { view } = await this.#load(claim);
-    const decision = this.#decide(claim, view, toHex(this.#options.random.bytes(ID_BYTES)));
-    return decision.ok ? { ok: true, admission: { hello, claim, user: decision.user } } : decision;
+    const loaded = await this.#load(claim);
+    const decision = this.#decide(claim, loaded.view, toHex(this.#options.random.bytes(ID_BYTES)));
+    return decision.ok ? { ok: true, admission: { hello, claim, user: decision.user, loaded } } : decision;
   }
 
-  /** Decides again on what the log says now, and appends. */
+  /** Appends what was decided; decides again where the log has moved on. */
   async commit(admission: Admission): Promise<Committed> {
     const { claim } = admission;
     for (let attempt = 0; attempt < 3; attempt += 1) {
-      const loaded = await this.#load(claim);
+      const loaded = attempt === 0 ? admission.loaded : await this.#load(claim);
       const decision = this.#decide(claim, loaded.view, admission.user.id);
       if (!decision.ok) {
         return decision;

@@ -12,7 +12,7 @@ import {
 const { KEY, NONCE, SIGNATURE, TAG } = CRYPTO_LENGTHS;
 
 /** From here on OpenSSL's wide vector code outweighs its cost per call. */
-const NODE_AEAD_FROM = 16384;
+const NODE_AEAD_FROM = 40_960;
 const BLAKE2S = 'blake2s256';
 const BLAKE2S_BLOCK = 64;
 const NO_AD = new Uint8Array(0);

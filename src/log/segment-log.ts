@@ -200,7 +200,9 @@ export class SegmentLog implements EventLog {
   #schedule(): void {
     if (this.#scheduled || this.#flushing !== undefined) return;
     this.#scheduled = true;
-    this.#parts.clock.soon(() => {
+    // Behind the caller, not behind its turn: whoever has collected a turn's work has waited long enough, and what others
+    // append a little later finds the flush under way and shares the next one.
+    queueMicrotask(() => {
       this.#scheduled = false;
       if (this.#flushing === undefined) void this.#startFlush();
     });
