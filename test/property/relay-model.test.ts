@@ -4,7 +4,7 @@ import { plan } from './relay-commands.ts';
 import { RelayRun, type RunFigures } from './relay-run.ts';
 
 /** Longer: `COMMUCAT_PROPERTY_RUNS=5000 npm run test:property`; one case again: `COMMUCAT_PROPERTY_SEED=<seed>`. */
-const RUNS = Number(process.env.COMMUCAT_PROPERTY_RUNS ?? 120);
+const RUNS = Number(process.env.COMMUCAT_PROPERTY_RUNS ?? 80);
 const SEED = process.env.COMMUCAT_PROPERTY_SEED;
 
 test('given any sequence of joins, sends, breaks, crashes and refusals, then every promise of delivery holds', async (t) => {
