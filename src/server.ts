@@ -21,6 +21,8 @@ import { VERSION } from './version.ts';
 const CURSOR_INTERVAL = 500;
 /** Milliseconds between searches for expired letters. */
 const EXPIRY_INTERVAL = 60_000;
+/** Bytes that may wait for the disk, all sessions together, before they are not read any more. */
+const COLLECTED_BYTES = 16_777_216;
 /** Letters read from the log at a time when a device comes back. */
 const PAGE = 128;
 /** Milliseconds after which an idle channel or call actor is dropped. */
@@ -163,6 +165,7 @@ function startRelay(
       cursorInterval: CURSOR_INTERVAL,
       expiryInterval: EXPIRY_INTERVAL,
       waitingBytes: 4 * limits.maxFrame,
+      collectedBytes: COLLECTED_BYTES,
     },
   });
 }

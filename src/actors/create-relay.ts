@@ -32,6 +32,8 @@ export interface RelayLimits {
   readonly expiryInterval: number;
   /** Bytes of frames that may wait for an earlier one of their session. */
   readonly waitingBytes: number;
+  /** Bytes of all sessions that may wait for the disk before nothing more is read. */
+  readonly collectedBytes: number;
 }
 
 export interface RelayOptions {
@@ -97,7 +99,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
       relay.refusePost(post);
     },
     posted: (letters, recipients) => events.posted(letters, recipients),
-    endOfBatch: () => relay.flush(),
+    endOfBatch: () => relay.endOfBatch(),
     touched: (mailbox) => cursors.touched(mailbox),
     unread: (mail) => cursors.unread(mail),
   });
@@ -131,6 +133,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
       events,
       outboxLimits: limits.outbox,
       waitingBytes: limits.waitingBytes,
+      congested: () => office.collectedBytes > limits.collectedBytes,
     },
     (self) =>
       new FrameDispatch({

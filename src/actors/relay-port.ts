@@ -94,6 +94,8 @@ export interface LinkPort {
   flush(session: SessionNumber, mark: number): void;
   /** Bytes queued here or in the transport that the peer has not taken. */
   backlog(session: SessionNumber): number;
+  /** Stops reading from the peer, or goes on: what it sends then waits in its own buffers. */
+  hold(session: SessionNumber, held: boolean): void;
   /** Flushes what is queued, then ends the stream cleanly. `RelayPort.closed` is not called for it. */
   end(session: SessionNumber, reason: string): void;
 }

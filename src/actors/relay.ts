@@ -28,6 +28,8 @@ import type {
 import { Session, SessionActor, type WaitingFrame } from './session.ts';
 
 const TOKEN_BYTES = 32;
+/** What a waiting frame costs in memory beyond its payload, roughly. */
+const WAITING_OVERHEAD = 96;
 /** What a session may be granted, sorted as the ACK lists it. PROTOCOL.md 11. */
 const CAPABILITIES = ['delivery-ack', 'resume'] as const;
 
@@ -47,6 +49,8 @@ export interface RelayParts {
   readonly outboxLimits: OutboxLimits;
   /** Bytes of frames that may wait for an earlier one of their session. */
   readonly waitingBytes: number;
+  /** Whether so much waits for the disk that nothing more should be read. */
+  readonly congested: () => boolean;
 }
 
 /** Sessions: their handshake, their frames in order, their end. Implements the relay's side of the gateway's port. */
@@ -59,6 +63,8 @@ export class Relay implements RelayPort {
   #dirty: Session[] = [];
   #flushScheduled = false;
   #frames: FrameDispatch | undefined;
+  /** Sessions that are not read from because of the disk. */
+  readonly #congested = new Set<Session>();
 
   constructor(parts: RelayParts, dispatch: (relay: Relay) => FrameDispatch) {
     this.#parts = parts;
@@ -145,10 +151,15 @@ export class Relay implements RelayPort {
     const frame: WaitingFrame = { type, channel, sequence, payload };
     if (session.waiting === undefined) {
       this.#handle(session, frame);
+      if (this.#parts.congested()) {
+        this.#hold(session);
+      }
       return;
     }
     session.waiting.push(frame);
-    session.waitingBytes += payload.length;
+    session.waitingBytes += payload.length + WAITING_OVERHEAD;
+    this.#hold(session);
+    // What was on its way when reading stopped still arrives; more than that is a flood.
     if (session.waitingBytes > this.#parts.waitingBytes) {
       this.#end(session, 'flooding', 'too many frames wait for an earlier one');
     }
@@ -177,7 +188,19 @@ export class Relay implements RelayPort {
     }
   }
 
-  /** One batch of posts is through: everything that it queued leaves now. */
+  /** One batch of posts is through: everything that it queued leaves now, and who had to wait is read again. */
+  readonly endOfBatch = (): void => {
+    this.flush();
+    if (this.#congested.size > 0 && !this.#parts.congested()) {
+      const held = [...this.#congested];
+      this.#congested.clear();
+      for (const session of held) {
+        this.#release(session);
+      }
+    }
+  };
+
+  /** Everything that is queued for sessions leaves. */
   readonly flush = (): void => {
     this.#flushScheduled = false;
     const dirty = this.#dirty;
@@ -238,10 +261,29 @@ export class Relay implements RelayPort {
     }
   }
 
+  #hold(session: Session): void {
+    if (this.#parts.congested()) {
+      this.#congested.add(session);
+    }
+    if (!session.held) {
+      session.held = true;
+      this.#parts.links.hold(session.session, true);
+    }
+  }
+
+  #release(session: Session): void {
+    const mayRead = session.waiting === undefined && !this.#congested.has(session);
+    if (session.held && mayRead) {
+      session.held = false;
+      this.#parts.links.hold(session.session, false);
+    }
+  }
+
   #resumeFrames(session: Session): void {
     const waiting = session.waiting ?? [];
     session.waiting = undefined;
     session.waitingBytes = 0;
+    this.#release(session);
     for (const [index, frame] of waiting.entries()) {
       if (!session.open) {
         return;
@@ -250,7 +292,7 @@ export class Relay implements RelayPort {
       if (session.waiting !== undefined) {
         const rest = waiting.slice(index + 1);
         session.waiting = rest;
-        session.waitingBytes = rest.reduce((sum, { payload }) => sum + payload.length, 0);
+        session.waitingBytes = rest.reduce((sum, { payload }) => sum + payload.length + WAITING_OVERHEAD, 0);
         return;
       }
     }
@@ -349,6 +391,7 @@ export class Relay implements RelayPort {
       return;
     }
     session.open = false;
+    this.#congested.delete(session);
     session.outbox?.close();
     // A newer session of the device keeps what is its own.
     if (this.#devices.get(session.device) === session) {

@@ -46,6 +46,8 @@ export class Session implements Poster, Recipient {
   waiting: WaitingFrame[] | undefined;
   waitingBytes = 0;
   dirty = false;
+  /** The link does not read from the peer. */
+  held = false;
   readonly #markDirty: (session: Session) => void;
   /** AUTH was 1, the handshake ACK 2. */
   #controlSequence = 2;

@@ -184,7 +184,7 @@ export const SCHEMA = {
       channelsPerDevice: integer(1024, [1, 1_000_000], 'Channels that one device takes part in.'),
       membersPerChannel: integer(
         10_000,
-        [2, 100_000],
+        [2, 65_535],
         'Devices of one channel, those included that are named and have not joined.',
       ),
     },

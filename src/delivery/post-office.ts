@@ -1,5 +1,5 @@
-import type { EventLog, StreamAppend } from '../log/event-log.ts';
-import { encodeMailPosted } from '../log/mail-encoding.ts';
+import type { Appended, EventLog, NewEvent, StreamAppend } from '../log/event-log.ts';
+import { encodeMailPosted, MAIL_POSTED } from '../log/mail-encoding.ts';
 import type { Clock } from '../protocol/ports.ts';
 import type { Letter, MailStream } from './letter.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -41,6 +41,9 @@ export interface PostOfficeEvents<P extends Poster> {
   touched(mailbox: Mailbox): void;
 }
 
+/** What a collected post costs in memory beyond its payload, roughly. */
+const POST_OVERHEAD = 256;
+
 /**
  * Collects durable frames of one turn of the event loop, appends them to the log in one batch and, when that is on
  * disk, walks the batch in log order: first recipients' outboxes, then the acknowledgement. One batch is in flight;
@@ -52,6 +55,7 @@ export class PostOffice<P extends Poster> {
   readonly #ttlSeconds: number;
   readonly #events: PostOfficeEvents<P>;
   #collecting: Post<P>[] = [];
+  #collectedBytes = 0;
   #flushing = false;
   #scheduled = false;
   #idle: (() => void)[] = [];
@@ -65,10 +69,16 @@ export class PostOffice<P extends Poster> {
 
   post(post: Post<P>): void {
     this.#collecting.push(post);
+    this.#collectedBytes += post.payload.length + POST_OVERHEAD;
     if (!this.#flushing && !this.#scheduled) {
       this.#scheduled = true;
       this.#clock.soon(this.#flush);
     }
+  }
+
+  /** Bytes that wait for the batch in flight. They grow while the disk is slow: who posts should then stop reading. */
+  get collectedBytes(): number {
+    return this.#collectedBytes;
   }
 
   /** Resolves when everything posted so far is durable or refused. */
@@ -83,6 +93,7 @@ export class PostOffice<P extends Poster> {
     // A session that ended took its unacknowledged frames with it: its client sends them again.
     const posts = this.#collecting.filter((post) => !post.poster.ended);
     this.#collecting = [];
+    this.#collectedBytes = 0;
     if (posts.length === 0) {
       this.#next();
       return;
@@ -90,32 +101,23 @@ export class PostOffice<P extends Poster> {
     this.#flushing = true;
     const now = this.#clock.now();
     const expiresAt = Math.ceil(now / 1000) + this.#ttlSeconds;
-    const appends: StreamAppend[] = [];
-    for (const post of posts) {
-      if (post.mail !== undefined) {
-        appends.push(append(post, post.mail, expiresAt));
-      }
-    }
+    const appends = collectAppends(posts, expiresAt);
     if (appends.length === 0) {
       this.#walk(posts, [], expiresAt * 1000);
       return;
     }
     this.#log.append(appends).then(
-      (appended) => this.#walk(posts, appended, expiresAt * 1000),
+      (appended) => this.#walk(posts, revisionsOf(appends, appended), expiresAt * 1000),
       (error: unknown) => this.#refuse(posts, error),
     );
   };
 
-  #walk(
-    posts: readonly Post<P>[],
-    appended: readonly { readonly revision: number }[],
-    expiresAt: number,
-  ): void {
+  #walk(posts: readonly Post<P>[], revisions: readonly number[], expiresAt: number): void {
     let index = 0;
     let recipients = 0;
     for (const post of posts) {
       if (post.mail !== undefined) {
-        this.#deliver(post, post.mail, appended[index]?.revision ?? 0, expiresAt);
+        this.#deliver(post, post.mail, revisions[index] ?? 0, expiresAt);
         index += 1;
         recipients += post.recipients.length;
       }
@@ -189,8 +191,45 @@ export class PostOffice<P extends Poster> {
   }
 }
 
-function append<P extends Poster>(post: Post<P>, mail: MailStream, expiresAt: number): StreamAppend {
-  const data = encodeMailPosted({
+interface MailAppend extends StreamAppend {
+  readonly events: NewEvent[];
+}
+
+/** One append for each run of letters of one channel: the order of the log is the order of the posts. */
+function collectAppends<P extends Poster>(
+  posts: readonly Post<P>[],
+  expiresAt: number,
+): readonly MailAppend[] {
+  const appends: MailAppend[] = [];
+  let current: MailAppend | undefined;
+  for (const post of posts) {
+    const { mail } = post;
+    if (mail === undefined) {
+      continue;
+    }
+    if (current?.stream !== mail.name) {
+      current = { stream: mail.name, expected: 'any', events: [] };
+      appends.push(current);
+    }
+    current.events.push({ type: MAIL_POSTED, data: encode(post, expiresAt) });
+  }
+  return appends;
+}
+
+/** The revision of each letter, in the order of the posts. */
+function revisionsOf(appends: readonly MailAppend[], appended: readonly Appended[]): readonly number[] {
+  const revisions: number[] = [];
+  for (const [index, { events }] of appends.entries()) {
+    const last = appended[index]?.revision ?? 0;
+    for (let behind = events.length - 1; behind >= 0; behind -= 1) {
+      revisions.push(last - behind);
+    }
+  }
+  return revisions;
+}
+
+function encode<P extends Poster>(post: Post<P>, expiresAt: number): Uint8Array {
+  return encodeMailPosted({
     sender: post.poster.mailbox.device,
     senderSequence: post.sequence,
     resumable: post.poster.resumes,
@@ -203,5 +242,4 @@ function append<P extends Poster>(post: Post<P>, mail: MailStream, expiresAt: nu
     })),
     payload: post.payload,
   });
-  return { stream: mail.name, expected: 'any', events: [{ type: 'mail.posted', data }] };
 }

@@ -91,6 +91,8 @@ class HandshakeDriver implements Endpoint, TransportHandler {
 
   /** Nothing may pass the ACK; the relay sends nothing to a session before `begin`. */
   send(): void {}
+  hold(): void {}
+
   flush(): void {}
   backlog(): number {
     return 0;

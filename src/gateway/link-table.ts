@@ -42,6 +42,10 @@ export class LinkTable implements LinkPort {
     return this.#endpoints.get(session)?.backlog() ?? 0;
   }
 
+  hold(session: SessionNumber, held: boolean): void {
+    this.#endpoints.get(session)?.hold(held);
+  }
+
   end(session: SessionNumber, reason: string): void {
     this.#endpoints.get(session)?.end(reason);
   }

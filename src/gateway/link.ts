@@ -52,6 +52,9 @@ export class Link implements Endpoint, TransportHandler {
   #asking = false;
   /** Monotonic milliseconds of the last question. */
   #askedAt = Number.NEGATIVE_INFINITY;
+  /** Reading rests: the peer takes less than it causes, or the relay has enough for now. */
+  #backlogged = false;
+  #held = false;
   #paused = false;
 
   constructor(context: GatewayContext, transport: Transport, facts: LinkFacts) {
@@ -98,14 +101,19 @@ export class Link implements Endpoint, TransportHandler {
     if (!this.#open) return;
     const bytes = this.#write(mark);
     if (bytes === 0 && mark > 0) this.#reachWithoutBytes(mark);
-    if (!this.#paused && this.backlog() > this.#context.limits.sessionBacklogBytes) {
-      this.#paused = true;
-      this.#transport.pause();
+    if (this.backlog() > this.#context.limits.sessionBacklogBytes) {
+      this.#backlogged = true;
+      this.#pauseOrResume();
     }
   }
 
   backlog(): number {
     return this.#inTransport + this.#outgoing.bytes;
+  }
+
+  hold(held: boolean): void {
+    this.#held = held;
+    if (this.#open) this.#pauseOrResume();
   }
 
   end(reason: string): void {
@@ -177,9 +185,9 @@ export class Link implements Endpoint, TransportHandler {
       this.#trailingMark = 0;
       this.#reached(trailing);
     }
-    if (this.#paused && this.#open && this.backlog() < limits.sessionBacklogBytes / 2) {
-      this.#paused = false;
-      this.#transport.resume();
+    if (this.#backlogged && this.#open && this.backlog() < limits.sessionBacklogBytes / 2) {
+      this.#backlogged = false;
+      this.#pauseOrResume();
       relay.writable(session);
     }
   }
@@ -222,6 +230,14 @@ export class Link implements Endpoint, TransportHandler {
       if (received) this.#context.relay.received(this.#facts.session, mark);
       if (!received || this.#takenMark !== mark) this.#askPeer();
     });
+  }
+
+  #pauseOrResume(): void {
+    const pause = this.#backlogged || this.#held;
+    if (pause === this.#paused) return;
+    this.#paused = pause;
+    if (pause) this.#transport.pause();
+    else this.#transport.resume();
   }
 
   /** Tells the peer why, then closes. */

@@ -35,6 +35,7 @@ export interface WorldOptions {
   /** Default: never the same twice, not even after a restart. */
   readonly random?: Random;
   readonly membersPerChannel?: number;
+  readonly collectedBytes?: number;
 }
 
 /** The real relay over a log and a clock of the test's choice; its links end in `TestClient`s instead of sockets. */
@@ -78,6 +79,7 @@ export class RelayWorld implements AsyncDisposable {
         cursorInterval: 500,
         expiryInterval: 60_000,
         waitingBytes: 1_048_576,
+        collectedBytes: options.collectedBytes ?? 1_048_576,
       },
     });
     links.running = running;
@@ -149,6 +151,8 @@ export class TestClient {
   readonly frames: SeenFrame[] = [];
   /** Set when the relay ended the session. */
   endedBecause: string | undefined;
+  /** The relay does not read from this client for now. */
+  held = false;
   /** While true nothing is taken from the transport. */
   deaf = false;
   untaken = 0;
@@ -347,6 +351,13 @@ class TestLinks implements LinkPort {
 
   backlog(session: SessionNumber): number {
     return this.clients.get(session)?.untaken ?? 0;
+  }
+
+  hold(session: SessionNumber, held: boolean): void {
+    const client = this.clients.get(session);
+    if (client !== undefined) {
+      client.held = held;
+    }
   }
 
   end(session: SessionNumber, reason: string): void {
