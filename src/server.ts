@@ -8,6 +8,7 @@ import { sodiumBackend } from './crypto/index.ts';
 import { Gateway, LinkTable, type NoiseKeyring, RateLimiter } from './gateway/index.ts';
 import type { EventLog } from './log/event-log.ts';
 import { decodeFact, encodeFact } from './log/fact-encoding.ts';
+import type { LogObserver } from './log/log-observer.ts';
 import { openSegmentLog } from './log/open-segment-log.ts';
 import { MemoryPresence } from './presence/memory-presence.ts';
 import { toHex } from './protocol/bytes.ts';
@@ -80,6 +81,7 @@ async function build(
     clock: systemClock,
     logger,
     segmentSize: config.log.segmentBytes,
+    observer: meterLog(metrics),
   });
   closers.push(() => log[Symbol.asyncDispose]());
   const keys = loadNoiseKeys({
@@ -241,12 +243,26 @@ async function recordNoiseKeys(log: EventLog, keys: readonly NoiseKey[]): Promis
   }
 }
 
+function meterLog(metrics: Metrics): LogObserver {
+  const events = metrics.histogram('commucat_log_flush_events');
+  const duration = metrics.histogram('commucat_log_flush_seconds');
+  return {
+    flushed(records, seconds) {
+      events.observe(records);
+      duration.observe(seconds);
+    },
+    refused: (appends, reason) =>
+      metrics.counter('commucat_log_append_failures_total', { reason }).add(appends),
+  };
+}
+
 function meterServer(metrics: Metrics, log: EventLog, relay: RunningRelay, limiters: Limiters): void {
   metrics.gaugeFrom('commucat_log_healthy', () => (log.healthy ? 1 : 0));
   metrics.gaugeFrom('commucat_log_head_position', () => log.headPosition);
   metrics.gaugeFrom('commucat_actors_active', () => relay.figures().sessions, { kind: 'session' });
   metrics.gaugeFrom('commucat_actors_active', () => relay.figures().channelActors, { kind: 'channel' });
   metrics.gaugeFrom('commucat_actors_active', () => relay.figures().callActors, { kind: 'call' });
+  metrics.gaugeFrom('commucat_calls_active', () => relay.figures().runningCalls);
   for (const scope of ['connect', 'http'] as const) {
     metrics.gaugeFrom('commucat_rate_limit_addresses', () => limiters[scope].size, { scope });
   }

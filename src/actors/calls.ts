@@ -18,6 +18,8 @@ export interface CallsOptions {
   readonly clock: Clock;
   /** Milliseconds after which an idle call actor is dropped. */
   readonly idleAfter: number;
+  /** A call was offered for the first time. */
+  readonly offered: () => void;
 }
 
 export type CallResult =
@@ -37,9 +39,11 @@ const streamOf = (channelKey: string, callId: string): string => `call-${channel
 /** Runs the call actors and knows which calls end when a device goes. */
 export class Calls {
   readonly #actors: Registry<CallState, CallEvent>;
+  readonly #offered: () => void;
   readonly #running = new Map<string, Map<string, RunningCall>>();
 
   constructor(options: CallsOptions) {
+    this.#offered = options.offered;
     this.#actors = new Registry({
       log: options.log,
       clock: options.clock,
@@ -52,6 +56,11 @@ export class Calls {
     });
   }
 
+  /** Calls in which somebody takes part. */
+  get running(): number {
+    return new Set([...this.#running.values()].flatMap((calls) => [...calls.keys()])).size;
+  }
+
   get actors(): number {
     return this.#actors.size;
   }
@@ -61,6 +70,9 @@ export class Calls {
     const outcome = await this.#actors.execute(stream, (state) => decideCall(state, command));
     if (!outcome.ok) {
       return outcome;
+    }
+    if (outcome.events.some(({ type }) => type === 'call.offered')) {
+      this.#offered();
     }
     this.#remember(stream, { callId, channel: route.number, route }, outcome.state);
     return { ok: true, ended: outcome.state.phase === 'ended' };

@@ -56,6 +56,7 @@ export interface RelayFigures {
   readonly channels: number;
   readonly channelActors: number;
   readonly callActors: number;
+  readonly runningCalls: number;
   readonly storedLetters: number;
 }
 
@@ -111,7 +112,12 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     policy: options.channels,
     userOf: (device) => accounts.userOf(device),
   });
-  const calls = new Calls({ log, clock, idleAfter: options.channels.idleAfter });
+  const calls = new Calls({
+    log,
+    clock,
+    idleAfter: options.channels.idleAfter,
+    offered: () => events.callOffered(),
+  });
   const desk = new Desk(links, office, events);
   const callFrames = new CallFrames(desk, calls);
   const refresher = new PresenceRefresher(presence, clock, limits.presenceTtl, (error) =>
@@ -163,6 +169,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
       channels: directory.channels,
       channelActors: channels.actors,
       callActors: calls.actors,
+      runningCalls: calls.running,
       storedLetters: mailboxes.stored,
     }),
     async [Symbol.asyncDispose]() {

@@ -3,6 +3,8 @@ export interface RelayEvents {
   sessionOpened(id: string, plaintext: boolean): void;
   sessionClosed(id: string, plaintext: boolean, reason: string): void;
   frameReceived(type: number): void;
+  /** A call was offered for the first time. */
+  callOffered(): void;
   /** A frame was answered by ERROR. */
   frameRefused(code: string): void;
   /** Letters that became durable, and the mailbox entries that they make. */

@@ -1,3 +1,4 @@
+import { FRAME } from '../protocol/frame-types.ts';
 import { frameCounters, type Logger, type Metrics } from '../telemetry/index.ts';
 import type { RelayEvents } from './relay-events.ts';
 
@@ -17,6 +18,9 @@ export function meterRelay(metrics: Metrics, logger: Logger): RelayEvents {
     plaintext: metrics.gauge('commucat_connections_active', { generation: 'plaintext' }),
   };
   const of = (plaintext: boolean) => connections[plaintext ? 'plaintext' : 'records'];
+  const calls = metrics.counter('commucat_calls_total');
+  const voice = metrics.counter('commucat_call_voice_frames');
+  const video = metrics.counter('commucat_call_video_frames');
   return {
     sessionOpened(_id, plaintext) {
       of(plaintext).add();
@@ -28,7 +32,15 @@ export function meterRelay(metrics: Metrics, logger: Logger): RelayEvents {
       of(plaintext).add(-1);
       metrics.counter('commucat_sessions_closed_total', { reason }).add();
     },
-    frameReceived: (type) => ingress[type]?.add(),
+    frameReceived(type) {
+      ingress[type]?.add();
+      if (type === FRAME.VOICE_FRAME) {
+        voice.add();
+      } else if (type === FRAME.VIDEO_FRAME) {
+        video.add();
+      }
+    },
+    callOffered: () => calls.add(),
     frameRefused: (code) => metrics.counter('commucat_errors_sent_total', { code }).add(),
     posted(letters, recipients) {
       posted.add(letters);

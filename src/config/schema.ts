@@ -110,11 +110,6 @@ export const SCHEMA = {
         [MIB, 1024 * MIB],
         'Size of one segment file. A larger one is dropped later, a smaller one more often.',
       ),
-      journalRetentionDays: integer(
-        90,
-        [1, 36_500],
-        'Days that sessions, rejected handshakes and calls stay in the log.',
-      ),
     },
   },
   crypto: {

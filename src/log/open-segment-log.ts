@@ -12,6 +12,7 @@ import { LogLock } from './lock.ts';
 import { LogError } from './log-error.ts';
 import { LogIndex } from './log-index.ts';
 import { type LogLogger, silentLogger } from './log-logger.ts';
+import type { LogObserver } from './log-observer.ts';
 import { Manifest } from './manifest.ts';
 import { decodeMetadata, streamOfMetadata } from './metadata-stream.ts';
 import { nodeDisk } from './node-disk.ts';
@@ -29,6 +30,7 @@ export interface SegmentLogOptions {
   /** @default the real one */
   readonly disk?: Disk;
   readonly logger?: LogLogger;
+  readonly observer?: LogObserver;
   /** Bytes, 4096 to 2^31. @default 64 MiB */
   readonly segmentSize?: number;
 }
@@ -123,6 +125,7 @@ async function open(
   return new SegmentLog({
     clock,
     logger,
+    observer: options.observer,
     families,
     positions,
     metadata,

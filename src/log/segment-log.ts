@@ -18,6 +18,7 @@ import type { Family, Positions } from './family.ts';
 import type { IndexWriter } from './index-writer.ts';
 import { LogError } from './log-error.ts';
 import type { LogLogger } from './log-logger.ts';
+import type { LogObserver } from './log-observer.ts';
 import { LogReader } from './log-reader.ts';
 import type { Manifest } from './manifest.ts';
 import { encodeMetadata, metadataStream } from './metadata-stream.ts';
@@ -31,6 +32,7 @@ import { follow } from './subscription.ts';
 export interface SegmentLogParts {
   readonly clock: Clock;
   readonly logger: LogLogger;
+  readonly observer: LogObserver | undefined;
   readonly families: Readonly<Record<RetentionClass, Family>>;
   readonly positions: Positions;
   readonly metadata: Map<string, StreamMetadata>;
@@ -218,10 +220,16 @@ export class SegmentLog implements EventLog {
 
   /** One cycle: what all families have collected becomes durable, or is refused family by family. */
   async #flush(): Promise<void> {
+    const { clock, observer } = this.#parts;
+    const started = clock.monotonic();
     const written = await Promise.all(this.#families.map((family) => this.#flushFamily(family)));
     // Positions that were refused stay unused.
     const upTo = Math.max(0, ...written.flatMap((batches) => batches.map((batch) => batch.lastPosition)));
     if (upTo === 0) return;
+    if (observer !== undefined) {
+      const records = written.flat().reduce((sum, batch) => sum + batch.records, 0);
+      observer.flushed(records, (clock.monotonic() - started) / 1000);
+    }
     if (this.#listeners.size > 0) {
       const copies = written.flatMap((batches) => batches.map((batch) => batch.copy()));
       this.#recent.add(this.#head, upTo, copies);
@@ -265,7 +273,9 @@ export class SegmentLog implements EventLog {
       retryable: true,
       cause,
     });
+    const code = (cause as { readonly code?: unknown } | null)?.code;
     for (const batch of family.rollBack(batches)) {
+      this.#parts.observer?.refused(batch.waiters.length, typeof code === 'string' ? code : 'unknown');
       for (const { reject } of batch.waiters) reject(error);
       family.recycle(batch);
     }

@@ -118,11 +118,11 @@ export const METRICS = {
   commucat_calls_active: {
     type: 'gauge',
     labels: {},
-    help: 'Calls that have been offered and have not ended.',
+    help: 'Running calls that this process has seen: offered, answered, not ended.',
   },
   commucat_calls_total: { type: 'counter', labels: {}, help: 'Calls offered.' },
-  commucat_call_voice_frames: { type: 'counter', labels: {}, help: 'VOICE_FRAMEs relayed, one per frame.' },
-  commucat_call_video_frames: { type: 'counter', labels: {}, help: 'VIDEO_FRAMEs relayed, one per frame.' },
+  commucat_call_voice_frames: { type: 'counter', labels: {}, help: 'VOICE_FRAMEs received.' },
+  commucat_call_video_frames: { type: 'counter', labels: {}, help: 'VIDEO_FRAMEs received.' },
   commucat_rate_limit_http: {
     type: 'counter',
     labels: {},
@@ -146,7 +146,7 @@ export const METRICS = {
   commucat_log_flush_events: {
     type: 'histogram',
     labels: {},
-    help: 'Events in one flush of the log (group commit).',
+    help: 'Records in one flush of the log (group commit).',
     buckets: SIZES,
   },
   commucat_log_flush_seconds: {

@@ -400,6 +400,7 @@ function silentEvents(failures: unknown[]): RelayEvents {
     sessionOpened: nothing,
     sessionClosed: nothing,
     frameReceived: nothing,
+    callOffered: nothing,
     frameRefused: nothing,
     posted: nothing,
     sent: nothing,
