@@ -1,6 +1,6 @@
 import type { CursorKeeper } from '../delivery/cursor-keeper.ts';
 import type { Mailboxes } from '../delivery/mailboxes.ts';
-import { Outbox, type OutboxLimits } from '../delivery/outbox.ts';
+import { Outbox, type OutboxEvents, type OutboxLimits } from '../delivery/outbox.ts';
 import type { Post } from '../delivery/post-office.ts';
 import type { EventLog } from '../log/event-log.ts';
 import type { FactEvent } from '../log/events.ts';
@@ -63,6 +63,22 @@ export class Relay implements RelayPort {
   #dirty: Session[] = [];
   #flushScheduled = false;
   #frames: FrameDispatch | undefined;
+  /** One object for all outboxes: an idle session should cost little. */
+  readonly #outboxEvents: OutboxEvents = {
+    released: (letters, mailbox) => {
+      this.#parts.events.delivered(letters.length);
+      this.#parts.cursors.released(letters, mailbox);
+    },
+    delivered: (type, again) => this.#parts.events.sent(type, again),
+    withheld: (type) => this.#parts.events.withheld(type),
+    failed: (error, number) => {
+      this.#parts.events.failed('outbox', error);
+      const session = this.#actors.get(number)?.session;
+      if (session !== undefined) {
+        this.#end(session, 'storage_unavailable', 'stored frames cannot be read at the moment');
+      }
+    },
+  };
   /** Sessions that are not read from because of the disk. */
   readonly #congested = new Set<Session>();
 
@@ -114,10 +130,12 @@ export class Relay implements RelayPort {
       }
       const { mailbox } = session;
       const { user, certificate, pairingRequired } = committed;
+      const sessionToken = actor.token;
+      actor.forgetHandshake();
       return {
         ok: true,
         facts: {
-          sessionToken: actor.token,
+          sessionToken,
           user,
           pairingRequired,
           certificate,
@@ -346,19 +364,8 @@ export class Relay implements RelayPort {
   }
 
   #outbox(session: Session): Outbox {
-    const { links, log, outboxLimits, cursors, events } = this.#parts;
-    return new Outbox(session.mailbox, session, links, log, outboxLimits, {
-      released: (letters, mailbox) => {
-        events.delivered(letters.length);
-        cursors.released(letters, mailbox);
-      },
-      delivered: (type, again) => events.sent(type, again),
-      withheld: (type) => events.withheld(type),
-      failed: (error) => {
-        events.failed('outbox', error);
-        this.#end(session, 'storage_unavailable', 'stored frames cannot be read at the moment');
-      },
-    });
+    const { links, log, outboxLimits } = this.#parts;
+    return new Outbox(session.mailbox, session, links, log, outboxLimits, this.#outboxEvents);
   }
 
   #markDirty(session: Session): void {

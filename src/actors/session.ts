@@ -96,6 +96,12 @@ export class SessionActor {
   /** From `establish` on. */
   session: Session | undefined;
 
+  /** The session is open: what only its handshake needed goes, the token first of all. */
+  forgetHandshake(): void {
+    this.admission = undefined;
+    this.token = '';
+  }
+
   is(state: 'resolving' | 'awaitingProof' | 'committing' | 'acknowledging' | 'established'): boolean {
     return this.#actor.getSnapshot().matches(state);
   }

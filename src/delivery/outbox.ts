@@ -24,7 +24,7 @@ export interface OutboxEvents {
   /** A frame that this client cannot read was left out. */
   withheld(type: number): void;
   /** The log could not be read: the session cannot go on without losing order. */
-  failed(error: unknown): void;
+  failed(error: unknown, session: number): void;
 }
 
 /**
@@ -288,7 +288,7 @@ export class Outbox implements LiveOutbox {
     } catch (error) {
       this.#reading = false;
       if (this.#phase !== 'closed') {
-        this.#events.failed(error);
+        this.#events.failed(error, this.#recipient.session);
       }
     }
   }

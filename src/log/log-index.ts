@@ -93,24 +93,30 @@ export class LogIndex {
     }
   }
 
-  /** One transaction: the checkpoint never speaks of entries that are not there. */
+  /**
+   * One transaction: the checkpoint never speaks of entries that are not there. Synchronous, because nothing is synced to
+   * the disk, and because a commit that fails in the package's writer thread (disk full) rejects promises that only it
+   * knows, which would end the process.
+   */
   async write(changes: IndexChanges): Promise<void> {
     const database = this.#database;
-    await database.transaction(() => {
+    database.transactionSync(() => {
       for (const { name, last, runs } of changes.streams) {
-        database.put(['stream', name], last);
-        for (const run of runs) database.put(['run', name, run.firstRevision], [run.segment, run.offset]);
+        database.putSync(['stream', name], last);
+        for (const run of runs) database.putSync(['run', name, run.firstRevision], [run.segment, run.offset]);
       }
-      for (const { stream, metadata } of changes.metadata) database.put(['metadata', stream], metadata);
-      if (changes.checkpoint !== undefined) database.put(['checkpoint', changes.family], changes.checkpoint);
+      for (const { stream, metadata } of changes.metadata) database.putSync(['metadata', stream], metadata);
+      if (changes.checkpoint !== undefined) {
+        database.putSync(['checkpoint', changes.family], changes.checkpoint);
+      }
     });
   }
 
   /** Forgets what lay in a dropped segment; a stream that has nothing behind it is forgotten as a whole. */
   async forget(runs: readonly { readonly stream: string; readonly firstRevision: number }[]): Promise<void> {
     const database = this.#database;
-    await database.transaction(() => {
-      for (const { stream, firstRevision } of runs) database.remove(['run', stream, firstRevision]);
+    database.transactionSync(() => {
+      for (const { stream, firstRevision } of runs) database.removeSync(['run', stream, firstRevision]);
       for (const { stream } of runs) {
         const left = [
           ...database.getKeys({
@@ -119,13 +125,13 @@ export class LogIndex {
             limit: 1,
           }),
         ];
-        if (left.length === 0) database.remove(['stream', stream]);
+        if (left.length === 0) database.removeSync(['stream', stream]);
       }
     });
   }
 
   async clear(): Promise<void> {
-    await this.#database.clearAsync();
+    this.#database.clearSync();
   }
 
   async close(): Promise<void> {

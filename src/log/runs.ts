@@ -57,7 +57,8 @@ export class Runs {
     if (this.#start >= this.#end) {
       this.#start = 0;
       this.#end = 0;
-      if ((this.#items?.length ?? 0) > 64 * STRIDE) this.#items = undefined;
+      // Most streams rest from now on: an idle one holds nothing.
+      this.#items = undefined;
     }
   }
 
