@@ -25,8 +25,9 @@ export async function measure(
   server: ServerChild,
   seconds: number,
   operations: () => number,
+  warmUpMs: number = WARM_UP_MS,
 ): Promise<Interval> {
-  await sleep(WARM_UP_MS);
+  await sleep(warmUpMs);
   const before = sample(server, operations);
   await sleep(seconds * 1000);
   const after = sample(server, operations);
