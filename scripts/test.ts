@@ -21,6 +21,6 @@ if (files.length === 0) {
   process.stderr.write('no test files\n');
   process.exit(1);
 }
-const runner = ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-reporter=spec'];
+const runner = ['--import', 'tsx', '--test', '--test-concurrency=3', '--test-reporter=spec'];
 const { status } = spawnSync(process.execPath, [...runner, ...files.sort()], { stdio: 'inherit' });
 process.exit(status ?? 1);

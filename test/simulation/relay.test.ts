@@ -284,28 +284,20 @@ test('given a device in a call, when it connects again before the old connection
 
 test('given a disk that holds its writes, when much waits for it, then senders are not read until it goes on', async () => {
   const clock = new SimulatedClock();
-  const log = new MemoryLog(clock, { manualFlush: true });
-  const flushing = setInterval(() => log.flush(), 1);
-  await using server = await world({ clock, log, collectedBytes: 4096 });
+  const disk = new SimulatedDisk(clock);
+  await using server = await world({ clock, log: disk.open(), collectedBytes: 4096 });
   const [alice, bob] = await pair(server);
-  clearInterval(flushing);
+  disk.hold('mail');
   for (let number = 0; number < 20; number += 1) {
     alice.post(FRAME.MSG, 7, `${number} ${'x'.repeat(500)}`);
     await settle(2);
   }
   assert.equal(alice.held, true);
   assert.equal(bob.held, false);
-  const resumed = setInterval(() => log.flush(), 1);
-  for (let turn = 0; turn < 50 && (alice.held || bob.heard().length < 20); turn += 1) {
-    await settle(20);
-  }
+  disk.release();
+  await settle(60);
   assert.equal(alice.held, false);
   assert.equal(bob.heard().length, 20);
-  log.flush();
-  await alice.leave();
-  await bob.leave();
-  await server[Symbol.asyncDispose]();
-  clearInterval(resumed);
 });
 
 test('given a call frame whose JSON is not what its type wants, then ERROR malformed answers and nothing is logged as a failure', async () => {
