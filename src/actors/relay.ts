@@ -3,8 +3,6 @@ import type { Mailboxes } from '../delivery/mailboxes.ts';
 import { Outbox, type OutboxEvents, type OutboxLimits } from '../delivery/outbox.ts';
 import type { Post } from '../delivery/post-office.ts';
 import type { EventLog } from '../log/event-log.ts';
-import type { FactEvent } from '../log/events.ts';
-import { encodeFact } from '../log/fact-encoding.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { PresenceRefresher } from '../presence/presence-refresher.ts';
 import { toHex } from '../protocol/bytes.ts';
@@ -16,6 +14,7 @@ import type { Accounts } from './accounts.ts';
 import type { CallFrames } from './call-frames.ts';
 import type { AbsentPoster, Desk } from './desk.ts';
 import type { FrameDispatch } from './frame-dispatch.ts';
+import { Intake } from './intake.ts';
 import type { RelayEvents } from './relay-events.ts';
 import type {
   Establishment,
@@ -26,6 +25,7 @@ import type {
   SessionNumber,
 } from './relay-port.ts';
 import { Session, SessionActor, type WaitingFrame } from './session.ts';
+import { SessionJournal } from './session-journal.ts';
 
 const TOKEN_BYTES = 32;
 /** What a waiting frame costs in memory beyond its payload, roughly. */
@@ -79,11 +79,13 @@ export class Relay implements RelayPort {
       }
     },
   };
-  /** Sessions that are not read from because of the disk. */
-  readonly #congested = new Set<Session>();
+  readonly #intake: Intake;
+  readonly #journal: SessionJournal;
 
   constructor(parts: RelayParts, dispatch: (relay: Relay) => FrameDispatch) {
     this.#parts = parts;
+    this.#intake = new Intake(parts.links, parts.congested);
+    this.#journal = new SessionJournal(parts.log, parts.events);
     this.#dispatch = dispatch;
   }
 
@@ -170,13 +172,13 @@ export class Relay implements RelayPort {
     if (session.waiting === undefined) {
       this.#handle(session, frame);
       if (this.#parts.congested()) {
-        this.#hold(session);
+        this.#intake.hold(session);
       }
       return;
     }
     session.waiting.push(frame);
     session.waitingBytes += payload.length + WAITING_OVERHEAD;
-    this.#hold(session);
+    this.#intake.hold(session);
     // What was on its way when reading stopped still arrives; more than that is a flood.
     if (session.waitingBytes > this.#parts.waitingBytes) {
       this.#end(session, 'flooding', 'too many frames wait for an earlier one');
@@ -209,13 +211,7 @@ export class Relay implements RelayPort {
   /** One batch of posts is through: everything that it queued leaves now, and who had to wait is read again. */
   readonly endOfBatch = (): void => {
     this.flush();
-    if (this.#congested.size > 0 && !this.#parts.congested()) {
-      const held = [...this.#congested];
-      this.#congested.clear();
-      for (const session of held) {
-        this.#release(session);
-      }
-    }
+    this.#intake.endOfBatch();
   };
 
   /** Everything that is queued for sessions leaves. */
@@ -279,29 +275,11 @@ export class Relay implements RelayPort {
     }
   }
 
-  #hold(session: Session): void {
-    if (this.#parts.congested()) {
-      this.#congested.add(session);
-    }
-    if (!session.held) {
-      session.held = true;
-      this.#parts.links.hold(session.session, true);
-    }
-  }
-
-  #release(session: Session): void {
-    const mayRead = session.waiting === undefined && !this.#congested.has(session);
-    if (session.held && mayRead) {
-      session.held = false;
-      this.#parts.links.hold(session.session, false);
-    }
-  }
-
   #resumeFrames(session: Session): void {
     const waiting = session.waiting ?? [];
     session.waiting = undefined;
     session.waitingBytes = 0;
-    this.#release(session);
+    this.#intake.release(session);
     for (const [index, frame] of waiting.entries()) {
       if (!session.open) {
         return;
@@ -331,7 +309,7 @@ export class Relay implements RelayPort {
     const id = sessionTag(actor.token);
     const capabilities = granted(hello);
     const { session: number, generation, deviceId, pattern, noiseKeyVersion } = hello;
-    await this.#record(id, {
+    await this.#journal.opened(id, {
       type: 'session.opened',
       device: deviceId,
       user: user.id,
@@ -341,7 +319,7 @@ export class Relay implements RelayPort {
       noiseKeyVersion,
     });
     if (!actor.is('committing')) {
-      this.#recordClosed(id, deviceId, 'handshake_abandoned');
+      this.#journal.closed(id, deviceId, 'handshake_abandoned');
       return undefined;
     }
     const facts = { number, id, user, generation, capabilities };
@@ -398,7 +376,7 @@ export class Relay implements RelayPort {
       return;
     }
     session.open = false;
-    this.#congested.delete(session);
+    this.#intake.forget(session);
     session.outbox?.close();
     // A newer session of the device keeps what is its own.
     if (this.#devices.get(session.device) === session) {
@@ -411,7 +389,7 @@ export class Relay implements RelayPort {
     this.#parts.presenceRefresher.remove(session.session);
     this.#note(this.#parts.presence.offline(session.device, session.session));
     this.#parts.events.sessionClosed(session.id, session.plaintext, reason);
-    this.#recordClosed(session.id, session.device, reason);
+    this.#journal.closed(session.id, session.device, reason);
   }
 
   /** Presence is a courtesy: nothing waits for it, and its failure only reaches the log file. */
@@ -427,16 +405,6 @@ export class Relay implements RelayPort {
     actor.send('REFUSED');
     this.#actors.delete(number);
     return { ok: false, refusal: refusal.refusal, reason: refusal.reason };
-  }
-
-  async #record(id: string, event: FactEvent): Promise<void> {
-    await this.#parts.log.append([{ stream: `session-${id}`, expected: 'any', events: [encodeFact(event)] }]);
-  }
-
-  #recordClosed(id: string, device: string, reason: string): void {
-    this.#record(id, { type: 'session.closed', device, reason }).catch((error: unknown) => {
-      this.#parts.events.failed('session.closed', error);
-    });
   }
 }
 

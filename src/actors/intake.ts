@@ -1,0 +1,53 @@
+import type { LinkPort } from './relay-port.ts';
+import type { Session } from './session.ts';
+
+/** Back-pressure towards senders: whose frames would only pile up in memory is not read for a while. */
+export class Intake {
+  readonly #links: Pick<LinkPort, 'hold'>;
+  readonly #isCongested: () => boolean;
+  /** Sessions that wait for the disk. */
+  readonly #congested = new Set<Session>();
+
+  /** @param isCongested whether so much waits for the disk that nothing more should be read */
+  constructor(links: Pick<LinkPort, 'hold'>, isCongested: () => boolean) {
+    this.#links = links;
+    this.#isCongested = isCongested;
+  }
+
+  /** Stops reading from the session: its frames wait for an earlier one, or for the disk. */
+  hold(session: Session): void {
+    if (this.#isCongested()) {
+      this.#congested.add(session);
+    }
+    if (!session.held) {
+      session.held = true;
+      this.#links.hold(session.session, true);
+    }
+  }
+
+  /** Reads on, unless there is another reason to wait. */
+  release(session: Session): void {
+    const mayRead = session.waiting === undefined && !this.#congested.has(session);
+    if (session.held && mayRead) {
+      session.held = false;
+      this.#links.hold(session.session, false);
+    }
+  }
+
+  /** The disk has taken a batch. */
+  endOfBatch(): void {
+    if (this.#congested.size === 0 || this.#isCongested()) {
+      return;
+    }
+    const held = [...this.#congested];
+    this.#congested.clear();
+    for (const session of held) {
+      this.release(session);
+    }
+  }
+
+  /** The session is gone. */
+  forget(session: Session): void {
+    this.#congested.delete(session);
+  }
+}
