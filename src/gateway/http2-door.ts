@@ -22,6 +22,8 @@ const CONNECTION_WINDOW = 4 * STREAM_WINDOW;
 const MAX_STREAMS = 128;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_HEADER_PAIRS = 64;
+/** How long a GET of `/connect` may take to end its request before the response ends, in milliseconds. */
+const REQUEST_END_MS = 500;
 /** How often connections are looked at: one without streams or without an answer to the last ping is closed. */
 const SWEEP_MS = 30_000;
 
@@ -87,6 +89,23 @@ export class Http2Door {
     session.on('close', () => this.#connections.delete(session));
   }
 
+  /**
+   * The head with the end in it. A response that is complete before its request makes Node.js reset the stream (NO_ERROR),
+   * and a peer that reads both at once may never see the head: so the request may end first, within a moment.
+   */
+  #answerEmpty(stream: ServerHttp2Stream): void {
+    stream.on('error', () => undefined);
+    const answer = (): void => {
+      if (!stream.destroyed && !stream.headersSent) {
+        stream.respond({ ':status': 200, ...BINARY_HEAD }, { endStream: true });
+      }
+    };
+    const cancel = this.#context.clock.after(REQUEST_END_MS, answer);
+    stream.once('end', answer);
+    stream.once('close', cancel);
+    stream.resume();
+  }
+
   #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     const connection =
       stream.session === undefined ? undefined : this.#connections.get(stream.session as ServerHttp2Session);
@@ -117,7 +136,7 @@ export class Http2Door {
         });
         return;
       case 'empty':
-        answerStream(stream, method, { status: 200, headers: BINARY_HEAD, body: '' });
+        this.#answerEmpty(stream);
         return;
       case 'refused':
         answerStream(stream, method, admission.answer);
