@@ -15,6 +15,7 @@ import type { CallFrames } from './call-frames.ts';
 import type { AbsentPoster, Desk } from './desk.ts';
 import type { FrameDispatch } from './frame-dispatch.ts';
 import { Intake } from './intake.ts';
+import { PendingWrites } from './pending-writes.ts';
 import type { RelayEvents } from './relay-events.ts';
 import type {
   Establishment,
@@ -60,8 +61,6 @@ export class Relay implements RelayPort {
   readonly #actors = new Map<SessionNumber, SessionActor>();
   /** The live session of each device. */
   readonly #devices = new Map<string, Session>();
-  #dirty: Session[] = [];
-  #flushScheduled = false;
   #frames: FrameDispatch | undefined;
   /** One object for all outboxes: an idle session should cost little. */
   readonly #outboxEvents: OutboxEvents = {
@@ -80,11 +79,13 @@ export class Relay implements RelayPort {
     },
   };
   readonly #intake: Intake;
+  readonly #writes: PendingWrites;
   readonly #journal: SessionJournal;
 
   constructor(parts: RelayParts, dispatch: (relay: Relay) => FrameDispatch) {
     this.#parts = parts;
     this.#intake = new Intake(parts.links, parts.congested);
+    this.#writes = new PendingWrites(parts.links, parts.clock);
     this.#journal = new SessionJournal(parts.log, parts.events);
     this.#dispatch = dispatch;
   }
@@ -210,19 +211,8 @@ export class Relay implements RelayPort {
 
   /** One batch of posts is through: everything that it queued leaves now, and who had to wait is read again. */
   readonly endOfBatch = (): void => {
-    this.flush();
+    this.#writes.flush();
     this.#intake.endOfBatch();
-  };
-
-  /** Everything that is queued for sessions leaves. */
-  readonly flush = (): void => {
-    this.#flushScheduled = false;
-    const dirty = this.#dirty;
-    this.#dirty = [];
-    for (const session of dirty) {
-      session.dirty = false;
-      this.#parts.links.flush(session.session, session.outbox?.takeMark() ?? 0);
-    }
   };
 
   /** A post is durable. */
@@ -323,7 +313,7 @@ export class Relay implements RelayPort {
       return undefined;
     }
     const facts = { number, id, user, generation, capabilities };
-    const session = new Session(facts, mailboxes.mailbox(deviceId), (dirty) => this.#markDirty(dirty));
+    const session = new Session(facts, mailboxes.mailbox(deviceId), this.#writes.add);
     const older = this.#devices.get(deviceId);
     session.outbox = this.#outbox(session);
     session.mailbox.outbox = session.outbox;
@@ -344,14 +334,6 @@ export class Relay implements RelayPort {
   #outbox(session: Session): Outbox {
     const { links, log, outboxLimits } = this.#parts;
     return new Outbox(session.mailbox, session, links, log, outboxLimits, this.#outboxEvents);
-  }
-
-  #markDirty(session: Session): void {
-    this.#dirty.push(session);
-    if (!this.#flushScheduled) {
-      this.#flushScheduled = true;
-      this.#parts.clock.soon(this.flush);
-    }
   }
 
   /** Tells the peer why, ends the stream and cleans up. */
