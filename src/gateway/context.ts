@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { RelayPort } from '../actors/relay-port.ts';
 import type { ByteArena } from '../protocol/byte-arena.ts';
 import type { Clock } from '../protocol/ports.ts';
@@ -28,6 +29,8 @@ export interface GatewayContext {
   readonly counters: GatewayCounters;
   /** Decrypted records of all sessions lie here. */
   readonly arena: ByteArena;
+  /** Who sent a request: the connection's peer, or whom a trusted proxy names in a header. */
+  readonly clientAddress: (peer: string, headers: IncomingHttpHeaders) => string;
   /** A name for an address in logs: the same for the same peer while the process lives, and no way back to it. */
   readonly peerTag: (address: string) => string;
 }

@@ -70,8 +70,9 @@ export class Gateway {
       logger,
       onSocket: (socket) => {
         // A client without ALPN gets HTTP/1.1. PROTOCOL.md 2.1.
-        if (socket.alpnProtocol === 'h2') this.#http2.accept(socket);
-        else this.#http1.accept(socket);
+        const address = socket.remoteAddress ?? '';
+        if (socket.alpnProtocol === 'h2') this.#http2.accept(socket, address);
+        else this.#http1.accept(socket, address);
       },
     });
     this.#cancelTick = this.#scheduleTick();
@@ -118,6 +119,7 @@ function contextOf(options: GatewayOptions): GatewayContext {
     logger,
     counters: new GatewayCounters(metrics),
     arena: new ByteArena(ARENA_BLOCK),
+    clientAddress: (peer) => peer,
     peerTag: createPeerTag(random),
     identity: {
       backend,

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import type { CancelTimer } from '../protocol/ports.ts';
 import type { GatewayContext } from './context.ts';
 import { BINARY_HEAD, type Doorman } from './doorman.ts';
@@ -22,6 +21,8 @@ export class Http1Door {
   readonly #server: Server;
   /** Connections that owe us a request head. */
   readonly #waiting = new Map<Socket, CancelTimer>();
+  /** Who is at the other end of a connection. */
+  readonly #addresses = new WeakMap<Socket, string>();
 
   constructor(context: GatewayContext, doorman: Doorman, routes: HttpRoutes) {
     this.#context = context;
@@ -32,7 +33,9 @@ export class Http1Door {
     this.#server.on('request', (request, response) => this.#onRequest(request, response));
   }
 
-  accept(socket: TLSSocket): void {
+  /** @param address of the peer; behind a proxy that says it, not the socket's */
+  accept(socket: Socket, address: string): void {
+    this.#addresses.set(socket, address);
     socket.on('error', () => socket.destroy());
     socket.once('close', () => this.#headArrived(socket));
     this.#awaitHead(socket);
@@ -47,8 +50,8 @@ export class Http1Door {
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     this.#headArrived(socket);
-    const address = socket.remoteAddress ?? '';
     const { method = '', url: target = '', headers } = request;
+    const address = this.#context.clientAddress(this.#addresses.get(socket) ?? '', headers);
     const admission = this.#doorman.admit({ method, target, headers, address });
     switch (admission.kind) {
       case 'session': {

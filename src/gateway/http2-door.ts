@@ -6,7 +6,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { CancelTimer } from '../protocol/ports.ts';
 import type { GatewayContext } from './context.ts';
 import { BINARY_HEAD, type Doorman } from './doorman.ts';
@@ -29,6 +29,7 @@ const SWEEP_MS = 30_000;
 
 interface Connection {
   readonly session: ServerHttp2Session;
+  /** Of the peer; requests that a proxy forwards may name another. */
   readonly address: string;
   streams: number;
   /** Sweeps in a row without any stream. */
@@ -45,6 +46,8 @@ export class Http2Door {
   readonly #routes: HttpRoutes;
   readonly #server: Http2Server;
   readonly #connections = new Map<ServerHttp2Session, Connection>();
+  /** Address of the connection that is being accepted: 'session' is emitted within `accept`. */
+  #arriving = '';
   #cancelSweep: CancelTimer;
 
   constructor(context: GatewayContext, doorman: Doorman, routes: HttpRoutes) {
@@ -66,7 +69,9 @@ export class Http2Door {
     this.#cancelSweep = context.clock.after(SWEEP_MS, () => this.#sweep());
   }
 
-  accept(socket: TLSSocket): void {
+  /** @param address of the peer; behind a proxy that says it, not the socket's */
+  accept(socket: Socket, address: string): void {
+    this.#arriving = address;
     this.#server.emit('connection', socket);
   }
 
@@ -77,10 +82,9 @@ export class Http2Door {
   }
 
   #onSession(session: ServerHttp2Session): void {
-    const address = session.socket.remoteAddress ?? '';
     this.#connections.set(session, {
       session,
-      address,
+      address: this.#arriving,
       streams: 0,
       idleSweeps: 0,
       awaitsPong: false,
@@ -125,7 +129,7 @@ export class Http2Door {
     });
     const method = headers[':method'] ?? '';
     const target = headers[':path'] ?? '';
-    const { address } = connection;
+    const address = this.#context.clientAddress(connection.address, headers);
     const admission = this.#doorman.admit({ method, target, headers, address });
     switch (admission.kind) {
       case 'session':
