@@ -6,6 +6,7 @@ import { allowedFor } from './value.ts';
 function defaultOf({ required, fallback, path }: Key): string {
   if (required) return 'required';
   if (fallback === undefined) return 'absent';
+  if (Array.isArray(fallback)) return `\`${JSON.stringify(fallback)}\``;
   if (path === 'data_dir') return `\`<data_dir>/${String(fallback)}\``;
   return `\`${typeof fallback === 'string' ? JSON.stringify(fallback) : String(fallback)}\``;
 }
@@ -45,6 +46,7 @@ export function renderConfigurationPage(): string {
 
 - A variable that is set to nothing counts as absent. (The reference server takes the empty text.)
 - Numbers and truth values may be quoted, as files written for the reference server have them: \`keepalive = "3600"\`.
+- A list is a TOML list in the file, and one text with commas elsewhere: \`--set server.forwarded_from=10.0.0.1,10.0.0.2\`.
 - Relative paths in the file start at the file's folder, those from elsewhere at the working directory.
 - Everything is checked before the server starts, and all problems are reported at once, with file, line, key, what was
   found and what is allowed. Unknown sections and keys are errors. Secrets never appear in messages.

@@ -1,4 +1,8 @@
 import { type Static, type TSchema, Type } from 'typebox';
+import { isNetwork } from './network.ts';
+
+const MAX_NETWORKS = 256;
+const NO_NETWORKS: readonly string[] = Object.freeze([]);
 
 /** Where a relative path starts: at the file that names it, or, for defaults, below `storage.data_dir`. */
 export type PathBase = 'file' | 'data_dir';
@@ -87,6 +91,13 @@ export function optionalText(form: Form, doc: string, options: TextOptions = {})
 
 export function requiredText(form: Form, doc: string, options: TextOptions = {}) {
   return key(Type.String({ ...form }), '', doc, { ...options, required: true });
+}
+
+/** Addresses and networks in CIDR notation. In the file a list, elsewhere one text with commas. */
+export function networks(doc: string, options: Options = {}) {
+  const description = `a list of at most ${MAX_NETWORKS} addresses or networks, such as "10.0.0.0/8" or "fd00::1"`;
+  const items = Type.Array(Type.Refine(Type.String(), isNetwork), { maxItems: MAX_NETWORKS, description });
+  return key(Type.Unsafe<readonly string[]>(items), NO_NETWORKS, doc, options);
 }
 
 const PATH: Form = { pattern: '^[^\\0]+$', description: 'a path, relative to this file or absolute' };

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import type { Config } from './config.ts';
+import { addressOf, type Config } from './config.ts';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
+import { isLoopback } from './network.ts';
 import { type KeyRow, keyRows } from './schema.ts';
 import { closest } from './suggestion.ts';
 import { readTomlFile } from './toml-file.ts';
 import { unsupportedKey, unsupportedVariable } from './unsupported.ts';
-import { allowedFor, checkValue, describeFound } from './value.ts';
+import { allowedFor, type ConfigValue, checkValue, describeFound } from './value.ts';
 
 export interface LoadConfigOptions {
   /** Must exist. Without it: `COMMUCAT_CONFIG`, else `commucat.toml` in the working directory if there is one. */
@@ -129,7 +130,7 @@ function takeOverride(gathering: Gathering, override: string): void {
   gathering.problems.push(problem);
 }
 
-type Values = Map<string, string | number | boolean | undefined>;
+type Values = Map<string, ConfigValue | undefined>;
 
 function check(gathering: Gathering, place: string): Values {
   const values: Values = new Map();
@@ -147,7 +148,7 @@ function check(gathering: Gathering, place: string): Values {
       gathering.problems.push({ file, line, key, found, allowed: allowedFor(row) });
     }
   }
-  checkTogether(gathering);
+  checkTogether(gathering, values);
   return values;
 }
 
@@ -156,14 +157,19 @@ function missing(row: KeyRow, file: string): ConfigProblem {
   return { file, line: undefined, key: row.fullName, found: 'nothing', allowed };
 }
 
-function absolute(row: KeyRow, value: string | number | boolean, base: string): string | number | boolean {
+function absolute(row: KeyRow, value: ConfigValue, base: string): ConfigValue {
   return row.definition.path !== undefined && typeof value === 'string' && !isAbsolute(value)
     ? resolve(base, value)
     : value;
 }
 
 /** Rules that concern two keys. */
-function checkTogether(gathering: Gathering): void {
+function checkTogether(gathering: Gathering, values: Values): void {
+  checkNoisePair(gathering);
+  checkPlainBind(gathering, values);
+}
+
+function checkNoisePair(gathering: Gathering): void {
   const pair = ['crypto.noise_private', 'crypto.noise_public'] as const;
   const [present, absent] = gathering.raw.has(pair[0]) ? pair : [pair[1], pair[0]];
   const raw = gathering.raw.get(present);
@@ -172,6 +178,18 @@ function checkTogether(gathering: Gathering): void {
     const allowed = `${pair[0]} and ${pair[1]} together, or neither`;
     gathering.problems.push({ file, line, key, found: `${key} without ${absent}`, allowed });
   }
+}
+
+/** Without TLS, a listener that others can reach is only for proxies that the operator names. */
+function checkPlainBind(gathering: Gathering, values: Values): void {
+  const bind = values.get('server.plain_bind');
+  const raw = gathering.raw.get('server.plain_bind');
+  if (typeof bind !== 'string' || raw === undefined || isLoopback(addressOf(bind).host)) return;
+  const proxies = ['server.proxy_protocol_from', 'server.forwarded_from'];
+  if (proxies.some((name) => [values.get(name)].flat().some((network) => network !== undefined))) return;
+  const { file, line, key } = raw;
+  const allowed = `a loopback address, or the proxies in ${proxies.join(' or ')}`;
+  gathering.problems.push({ file, line, key, found: JSON.stringify(bind), allowed });
 }
 
 function assemble(gathering: Gathering, values: Values, file: string | undefined): Config {

@@ -4,6 +4,7 @@ import {
   flag,
   integer,
   type Key,
+  networks,
   optionalText,
   path,
   requiredPath,
@@ -47,6 +48,26 @@ export const SCHEMA = {
       bind: text(HOST_PORT, '0.0.0.0:8443', 'Address of the TLS listener.', { env: 'COMMUCAT_BIND' }),
       tlsCert: requiredPath('PEM file: the certificate and its chain.', { env: 'COMMUCAT_TLS_CERT' }),
       tlsKey: requiredPath('PEM file: the private key of the certificate.', { env: 'COMMUCAT_TLS_KEY' }),
+      tlsMinVersion: choice(
+        ['1.2', '1.3'],
+        '1.3',
+        'Oldest TLS version. With "1.2", only cipher suites with forward secrecy and authenticated encryption are offered.',
+      ),
+      plainBind: optionalText(
+        HOST_PORT,
+        'Address of a second listener without TLS, for a proxy in front that ends TLS: HTTP/1.1, and HTTP/2 with prior knowledge. It serves only peers on this machine and the addresses of the next two keys, and must be a loopback address when both are empty. See docs/proxies.md. Absent: there is none.',
+      ),
+      proxyProtocolFrom: networks(
+        'Proxies that begin each connection with a PROXY protocol header, version 1 or 2. From these addresses the header is required, from all others it is refused.',
+      ),
+      forwardedFrom: networks(
+        'Proxies whose `forwarded_header` names the client. From all other addresses that header is ignored.',
+      ),
+      forwardedHeader: choice(
+        ['x-forwarded-for', 'forwarded'],
+        'x-forwarded-for',
+        'The one header that these proxies write; the other is never read.',
+      ),
       domain: requiredText(
         DOMAIN,
         'Name of this server in handles and in the proof of the device key; compared case-sensitively. Changing it locks out clients that know the old one.',
@@ -82,6 +103,11 @@ export const SCHEMA = {
         10_000,
         [0, 600_000],
         'Time that SIGTERM gives open sessions to take what is queued, in milliseconds.',
+      ),
+      drainDelayMs: integer(
+        0,
+        [0, 600_000],
+        'Time between SIGTERM and the end of accepting, in milliseconds. `/readyz` says 503 meanwhile, so that a load balancer can turn away first.',
       ),
     },
   },

@@ -1,9 +1,10 @@
 import { Value } from 'typebox/value';
 import type { KeyRow } from './schema.ts';
 
-export type Checked =
-  | { readonly ok: true; readonly value: string | number | boolean }
-  | { readonly ok: false };
+/** What a key may hold. */
+export type ConfigValue = string | number | boolean | readonly string[];
+
+export type Checked = { readonly ok: true; readonly value: ConfigValue } | { readonly ok: false };
 
 /**
  * Checks one value. A text is also read as the number or truth value that the key wants: the environment and `--set`
@@ -13,6 +14,7 @@ export function checkValue(row: KeyRow, value: unknown): Checked {
   const schema = row.definition.schema;
   const converted = typeof value === 'string' ? fromText(row, value) : value;
   if (!Value.Check(schema, converted)) return { ok: false };
+  if (Array.isArray(converted)) return { ok: true, value: Object.freeze(converted.map(String)) };
   if (typeof converted !== 'string' && typeof converted !== 'number' && typeof converted !== 'boolean')
     return { ok: false };
   return { ok: true, value: converted };
@@ -25,6 +27,7 @@ function typeName(row: KeyRow): unknown {
 function fromText(row: KeyRow, value: string): unknown {
   if (typeName(row) === 'integer' && /^[+-]?\d{1,15}$/.test(value)) return Number(value);
   if (typeName(row) === 'boolean' && (value === 'true' || value === 'false')) return value === 'true';
+  if (typeName(row) === 'array') return value.split(',').flatMap((item) => item.trim() || []);
   return value;
 }
 

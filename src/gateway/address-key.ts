@@ -6,19 +6,25 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net';
  * key: it must not be a way around a limit.
  */
 export function addressKey(address: string): string {
-  const plain = address.split('%', 1)[0] ?? '';
+  const plain = plainAddress(address);
+  if (plain === undefined) return 'unknown';
   if (isIPv4(plain)) return plain;
-  if (!isIPv6(plain)) return 'unknown';
-  const groups = groupsOf(plain);
-  const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
-  if (mapped) {
-    const [high = 0, low = 0] = groups.slice(6);
-    return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`;
-  }
-  return `${groups
+  return `${groupsOf(plain)
     .slice(0, 4)
     .map((group) => group.toString(16))
     .join(':')}::/64`;
+}
+
+/** An address without its zone, and IPv4 as IPv4 also when it is mapped into IPv6; undefined for anything else. */
+export function plainAddress(address: string): string | undefined {
+  const plain = address.split('%', 1)[0] ?? '';
+  if (isIPv4(plain)) return plain;
+  if (!isIPv6(plain)) return undefined;
+  const groups = groupsOf(plain);
+  const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+  if (!isMapped) return plain;
+  const [high = 0, low = 0] = groups.slice(6);
+  return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`;
 }
 
 /** The eight 16-bit groups of a valid IPv6 address. */
@@ -45,9 +51,6 @@ LOOPBACK.addAddress('::1', 'ipv6');
 
 /** Whether an address is this machine's own; mapped IPv4 included. */
 export function isLoopback(address: string): boolean {
-  const plain = address.split('%', 1)[0] ?? '';
-  if (isIPv4(plain)) return LOOPBACK.check(plain, 'ipv4');
-  if (!isIPv6(plain)) return false;
-  const key = addressKey(plain);
-  return isIPv4(key) ? LOOPBACK.check(key, 'ipv4') : LOOPBACK.check(plain, 'ipv6');
+  const plain = plainAddress(address);
+  return plain !== undefined && LOOPBACK.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
 }
