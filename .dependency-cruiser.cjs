@@ -1,16 +1,17 @@
 // The house rules of ARCHITECTURE.md: imports point one way. A folder may import only what its row lists.
 const may = {
   protocol: [],
+  limits: ['protocol'],
   system: ['protocol'],
   crypto: ['protocol'],
-  telemetry: ['protocol'],
-  config: ['protocol'],
+  telemetry: ['protocol', 'limits'],
+  config: ['protocol', 'limits'],
   log: ['protocol', 'system', 'telemetry'],
   presence: ['protocol'],
   delivery: ['protocol', 'log', 'telemetry'],
-  actors: ['protocol', 'log', 'delivery', 'presence', 'telemetry'],
+  actors: ['protocol', 'limits', 'log', 'delivery', 'presence', 'telemetry'],
   projections: ['protocol', 'log', 'telemetry'],
-  gateway: ['protocol', 'actors', 'delivery', 'telemetry', 'config'],
+  gateway: ['protocol', 'limits', 'actors', 'delivery', 'telemetry', 'config'],
   client: ['protocol', 'crypto'],
 };
 const testFile = '\\.test\\.ts$';

@@ -1,3 +1,4 @@
+import { countedLimits } from '../limits/index.ts';
 import { FRAME, type FrameName } from '../protocol/frame-types.ts';
 
 /**
@@ -123,6 +124,16 @@ export const METRICS = {
   commucat_calls_total: { type: 'counter', labels: {}, help: 'Calls offered.' },
   commucat_call_voice_frames: { type: 'counter', labels: {}, help: 'VOICE_FRAMEs received.' },
   commucat_call_video_frames: { type: 'counter', labels: {}, help: 'VIDEO_FRAMEs received.' },
+  commucat_limit_reached_total: {
+    type: 'counter',
+    labels: { limit: countedLimits() },
+    help: 'How often a limit of docs/limits.md was reached, by its name.',
+  },
+  commucat_http_violations_total: {
+    type: 'counter',
+    labels: { code: 'open' },
+    help: 'Connections and requests that broke HTTP or its limits and were ended, by the error of the HTTP implementation.',
+  },
   commucat_rate_limit_http: {
     type: 'counter',
     labels: {},

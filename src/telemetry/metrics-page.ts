@@ -3,6 +3,7 @@ import { METRICS, type Metric, OPEN_LABEL_LIMIT } from './metric-table.ts';
 function labelsOf(metric: Metric): string {
   const labels = Object.entries(metric.labels).map(([label, values]) => {
     if (values === 'open') return `\`${label}\``;
+    if (label === 'limit') return '`limit`: a name of docs/limits.md';
     return values.length > 6 ? `\`${label}\`: a frame type` : `\`${label}\`: ${values.join(', ')}`;
   });
   return labels.join('; ');
