@@ -11,6 +11,7 @@ import {
   requiredText,
   text,
 } from './key.ts';
+import { limitKeys } from './limit-keys.ts';
 
 const HOST_PORT: Form = {
   pattern:
@@ -33,7 +34,6 @@ const POSTGRES: Form = {
 const PROLOGUE: Form = { pattern: '^[\\s\\S]{0,1024}$', description: 'a text of at most 1024 characters' };
 
 const MIB = 1_048_576;
-const HOUR_MS = 3_600_000;
 const YEAR_SECONDS = 31_536_000;
 
 /**
@@ -94,16 +94,12 @@ export const SCHEMA = {
           env: 'COMMUCAT_MAX_AUTO_DEVICES',
         },
       ),
-      handshakeTimeoutMs: integer(
-        12_000,
-        [100, 600_000],
-        'Time from the start of `/connect` to the end of the handshake, in milliseconds.',
-      ),
       shutdownTimeoutMs: integer(
         10_000,
         [0, 600_000],
         'Time that SIGTERM gives open sessions to take what is queued, in milliseconds.',
       ),
+      ...limitKeys('server'),
       drainDelayMs: integer(
         0,
         [0, 600_000],
@@ -170,13 +166,10 @@ export const SCHEMA = {
   },
   limits: {
     section: 'limits',
-    doc: 'What one device or channel may use.',
+    doc: 'What connections, sessions, devices and channels may use; `docs/limits.md` has all limits.',
     keys: {
       presenceTtl: integer(30, [1, 86_400], 'Seconds that a presence entry outlives its last refresh.', {
         env: 'COMMUCAT_PRESENCE_TTL',
-      }),
-      relayTtl: integer(86_400, [1, YEAR_SECONDS], 'Seconds that an undelivered message is kept.', {
-        env: 'COMMUCAT_RELAY_TTL',
       }),
       pairingTtl: integer(
         300,
@@ -186,28 +179,7 @@ export const SCHEMA = {
           env: 'COMMUCAT_PAIRING_TTL',
         },
       ),
-      mailboxWindow: integer(256, [1, 65_536], 'Frames in flight to one session that it has not confirmed.'),
-      sessionBacklogBytes: integer(
-        MIB,
-        [65_536, 1024 * MIB],
-        'Bytes queued for one session that its connection has not taken; above it nothing is read from the mailbox.',
-      ),
-      writeStallMs: integer(
-        30_000,
-        [100, HOUR_MS],
-        'A session whose connection takes nothing for this long, in milliseconds, is closed as a slow peer.',
-      ),
-      maxFrame: integer(
-        MIB,
-        [65_536, MIB],
-        'Longest frame that a client may send, in bytes. A longer one ends the connection.',
-      ),
-      channelsPerDevice: integer(1024, [1, 1_000_000], 'Channels that one device takes part in.'),
-      membersPerChannel: integer(
-        10_000,
-        [2, 65_535],
-        'Devices of one channel, those included that are named and have not joined.',
-      ),
+      ...limitKeys('limits'),
     },
   },
   channels: {
@@ -239,41 +211,7 @@ export const SCHEMA = {
   rateLimit: {
     section: 'security.rate_limit',
     doc: 'Requests per address (IPv6: per /64) before it is refused for a while. `connect`: `/connect`; `http`: every other path.',
-    keys: {
-      httpBurst: integer(60, [1, 1_000_000], 'Requests within the window.', {
-        env: 'COMMUCAT_RATE_HTTP_BURST',
-      }),
-      httpWindowMs: integer(1000, [1, HOUR_MS], 'Length of the window in milliseconds.', {
-        env: 'COMMUCAT_RATE_HTTP_WINDOW_MS',
-      }),
-      httpPenaltyMs: integer(
-        10_000,
-        [0, 24 * HOUR_MS],
-        'Time that an address stays refused, in milliseconds; 0: only while the window is full.',
-        {
-          env: 'COMMUCAT_RATE_HTTP_PENALTY_MS',
-        },
-      ),
-      connectBurst: integer(20, [1, 1_000_000], 'Handshakes within the window.', {
-        env: 'COMMUCAT_RATE_CONNECT_BURST',
-      }),
-      connectWindowMs: integer(1000, [1, HOUR_MS], 'Length of the window in milliseconds.', {
-        env: 'COMMUCAT_RATE_CONNECT_WINDOW_MS',
-      }),
-      connectPenaltyMs: integer(
-        30_000,
-        [0, 24 * HOUR_MS],
-        'Time that an address stays refused, in milliseconds; 0: only while the window is full.',
-        {
-          env: 'COMMUCAT_RATE_CONNECT_PENALTY_MS',
-        },
-      ),
-      maxAddresses: integer(
-        65_536,
-        [16, 16_777_216],
-        'Addresses remembered per limit; see `commucat_rate_limit_evicted_total`.',
-      ),
-    },
+    keys: limitKeys('rateLimit'),
   },
   telemetry: {
     section: 'telemetry',
