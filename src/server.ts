@@ -5,7 +5,7 @@ import { meterRelay } from './actors/relay-metrics.ts';
 import { type Config, loadFederationSeed, loadNoiseKeys, type NoiseKey } from './config/index.ts';
 import { openControlSocket } from './control-socket.ts';
 import { sodiumBackend } from './crypto/index.ts';
-import { Gateway, LinkTable, type NoiseKeyring, RateLimiter } from './gateway/index.ts';
+import { createGateway, LinkTable } from './gateway/index.ts';
 import type { EventLog } from './log/event-log.ts';
 import { decodeFact, encodeFact } from './log/fact-encoding.ts';
 import type { LogObserver } from './log/log-observer.ts';
@@ -28,8 +28,6 @@ const COLLECTED_BYTES = 16_777_216;
 const PAGE = 128;
 /** Milliseconds after which an idle channel or call actor is dropped. */
 const ACTOR_IDLE = 300_000;
-/** Published as the end of a Noise key's life: older clients pin the first one for ever. PROTOCOL.md 3. */
-const HUNDRED_YEARS = 3_155_760_000_000;
 const BACKEND = sodiumBackend;
 
 export interface ServerOptions {
@@ -107,23 +105,21 @@ async function build(
   const { dataDir } = config.storage;
   const control = await openControlSocket({ dataDir, accounts: relay.accounts, logger });
   closers.push(() => control[Symbol.asyncDispose]());
-  const limiters = rateLimiters(config, metrics);
-  const gateway = new Gateway({
+  const gateway = createGateway({
     config,
     links,
     relay: relay.relay,
     backend: BACKEND,
-    keyring: keyringOf(keys),
+    keys,
     authorityPublic: authority.publicKey,
     clock: systemClock,
     random: systemRandom,
     logger,
     metrics,
-    limiters,
     ready: async () => log.healthy,
     version: VERSION,
   });
-  meterServer(metrics, log, relay, limiters);
+  meterServer(metrics, log, relay);
   closers.push(() => gateway.close(config.server.shutdownTimeoutMs));
   const { host, port } = await gateway.listen();
   readModels.start();
@@ -172,54 +168,12 @@ function startRelay(
   });
 }
 
-type Limiters = { readonly connect: RateLimiter; readonly http: RateLimiter };
-
-function rateLimiters(config: Config, metrics: Metrics): Limiters {
-  const evicted = (scope: 'connect' | 'http') =>
-    metrics.counter('commucat_rate_limit_evicted_total', { scope });
-  const limits = config.rateLimit;
-  const { maxAddresses } = limits;
-  const [connectEvicted, httpEvicted] = [evicted('connect'), evicted('http')];
-  return {
-    connect: new RateLimiter({
-      clock: systemClock,
-      maxAddresses,
-      limit: {
-        burst: limits.connectBurst,
-        windowMs: limits.connectWindowMs,
-        penaltyMs: limits.connectPenaltyMs,
-      },
-      onEvicted: () => connectEvicted.add(),
-    }),
-    http: new RateLimiter({
-      clock: systemClock,
-      maxAddresses,
-      limit: { burst: limits.httpBurst, windowMs: limits.httpWindowMs, penaltyMs: limits.httpPenaltyMs },
-      onEvicted: () => httpEvicted.add(),
-    }),
-  };
-}
-
 function newest(keys: readonly NoiseKey[]): NoiseKey {
   const [key] = keys;
   if (key === undefined) {
     throw new TypeError('a server has at least one Noise key');
   }
   return key;
-}
-
-function keyringOf(keys: readonly NoiseKey[]): NoiseKeyring {
-  const [first, ...rest] = keys.map(({ version, privateKey, publicKey, createdAt }) => ({
-    version,
-    keyPair: { privateKey, publicKey },
-    validAfter: createdAt,
-    rotatesAt: createdAt + HUNDRED_YEARS,
-    expiresAt: createdAt + HUNDRED_YEARS,
-  }));
-  if (first === undefined) {
-    throw new TypeError('a server has at least one Noise key');
-  }
-  return { active: () => [first, ...rest] };
 }
 
 /** The public part of each key version belongs to the log: auditors see which keys the server has used, and since when. */
@@ -256,14 +210,11 @@ function meterLog(metrics: Metrics): LogObserver {
   };
 }
 
-function meterServer(metrics: Metrics, log: EventLog, relay: RunningRelay, limiters: Limiters): void {
+function meterServer(metrics: Metrics, log: EventLog, relay: RunningRelay): void {
   metrics.gaugeFrom('commucat_log_healthy', () => (log.healthy ? 1 : 0));
   metrics.gaugeFrom('commucat_log_head_position', () => log.headPosition);
   metrics.gaugeFrom('commucat_actors_active', () => relay.figures().sessions, { kind: 'session' });
   metrics.gaugeFrom('commucat_actors_active', () => relay.figures().channelActors, { kind: 'channel' });
   metrics.gaugeFrom('commucat_actors_active', () => relay.figures().callActors, { kind: 'call' });
   metrics.gaugeFrom('commucat_calls_active', () => relay.figures().runningCalls);
-  for (const scope of ['connect', 'http'] as const) {
-    metrics.gaugeFrom('commucat_rate_limit_addresses', () => limiters[scope].size, { scope });
-  }
 }

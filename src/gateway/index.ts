@@ -1,3 +1,4 @@
+export { createGateway } from './create-gateway.ts';
 export { Gateway, type GatewayOptions } from './gateway.ts';
 export { LinkTable } from './link-table.ts';
 export type { NoiseKey, NoiseKeyring } from './noise-keys.ts';
