@@ -4,12 +4,20 @@ import type { Endpoint } from './endpoint.ts';
 /** All sessions that the relay knows of, by number: the relay's way to their connections. */
 export class LinkTable implements LinkPort {
   readonly #endpoints = new Map<SessionNumber, Endpoint>();
-  #last: SessionNumber = 0;
+  readonly #step: number;
+  #next: SessionNumber;
+
+  /** Gateways that share a relay give out numbers apart from each other: `first`, `first + step`, … */
+  constructor(first: SessionNumber = 1, step = 1) {
+    this.#next = first;
+    this.#step = step;
+  }
 
   /** A number that was never used before. */
   nextNumber(): SessionNumber {
-    this.#last += 1;
-    return this.#last;
+    const number = this.#next;
+    this.#next += this.#step;
+    return number;
   }
 
   /** Puts a session into the table, or another endpoint in its place. */
