@@ -1,4 +1,5 @@
 import type { ByteArena } from '../protocol/byte-arena.ts';
+import { utf8 } from '../protocol/bytes.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
 import type { JsonObject } from '../protocol/json.ts';
@@ -32,6 +33,11 @@ export interface ClientCoreParts {
   /** No further session follows. */
   readonly gaveUp: (reason: ClientError) => void;
 }
+
+/**
+ * What every server answers and what changes nothing: LEAVE of channel 0, which `join` refuses (PROTOCOL.md 5.5, 6.3).
+ */
+const QUESTION = utf8('{}');
 
 /** Wires what goes up, what comes down, the store, and the connection that changes under them. */
 export class ClientCore {
@@ -69,6 +75,7 @@ export class ClientCore {
       {
         established: (facts, connection) => this.#established(facts, connection),
         frame: (frame) => this.#receive(frame),
+        silent: () => this.outbound.cast(FRAME.LEAVE, 0, QUESTION),
         retrying: (reason, delay) => this.#retrying(reason, delay),
         gaveUp: (reason) => this.#gaveUp(reason),
       },

@@ -132,9 +132,14 @@ export class Client {
   /**
    * Takes part in a channel; after a reconnect the client joins it again.
    *
+   * @param channel 1 to 2^32-1
    * @throws ClientError code `CLIENT_REFUSED` when the server does not allow it
    */
   join(channel: number, options: JoinOptions = {}): Promise<Receipt> {
+    if (channel === 0) {
+      const text = 'channel 0 belongs to the connection (PROTOCOL.md 5.5)';
+      return Promise.reject(new ClientError('CLIENT_OPTIONS', text));
+    }
     const { members = [], relay = false, groupId } = options;
     const payload = encodeJson({ members, relay, ...(groupId === undefined ? {} : { group_id: groupId }) });
     return this.#post('membership', FRAME.JOIN, channel, payload);
@@ -219,6 +224,14 @@ export class Client {
   /** Publishes a presence state, now and after every reconnect. Without effect before `connect`. */
   presence(state: string): void {
     this.#core?.present(encodeJson({ state }));
+  }
+
+  /**
+   * Makes the attempt to connect that is due later now. For programs that learn when the network is back; without effect
+   * when no attempt is due.
+   */
+  retryNow(): void {
+    this.#core?.dialer.hurry();
   }
 
   /**

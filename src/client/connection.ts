@@ -6,6 +6,7 @@ import type { CancelTimer, Clock } from '../protocol/ports.ts';
 import { RecordOpener } from '../protocol/record.ts';
 import { ClientError } from './client-error.ts';
 import type { ClientHandshake, SessionFacts } from './handshake.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { RecordWriter } from './record-writer.ts';
 import type { Transport, TransportConnection } from './transport.ts';
 
@@ -14,6 +15,8 @@ export interface ConnectionEvents {
   established(facts: SessionFacts): void;
   /** One frame. The payload never changes and is valid for as long as it is held. */
   frame(frame: Frame): void;
+  /** The peer has been silent, and the transport cannot tell why: send something that it answers. */
+  silent(): void;
   /** The last call: the connection is gone, or never came about. Not called after `destroy`. */
   closed(error: ClientError): void;
 }
@@ -37,6 +40,7 @@ export class Connection {
   #opener: RecordOpener | undefined;
   #writer: RecordWriter | undefined;
   #cancelDeadline: CancelTimer | undefined;
+  #heartbeat: Heartbeat | undefined;
   #flushScheduled = false;
   #ended = false;
 
@@ -74,11 +78,15 @@ export class Connection {
   }
 
   pause(): void {
+    // An answer would not be seen.
+    this.#heartbeat?.stop();
+    this.#heartbeat = undefined;
     this.#pipe?.pause();
   }
 
   resume(): void {
     this.#pipe?.resume();
+    this.#startHeartbeat();
   }
 
   /** Sends what is collected and ends our direction; `closed` follows when the server has ended too. */
@@ -93,6 +101,7 @@ export class Connection {
     if (this.#ended) return;
     this.#ended = true;
     this.#cancelDeadline?.();
+    this.#heartbeat?.stop();
     this.#parts.handshake.destroy();
     this.#abort.abort();
     this.#pipe?.destroy();
@@ -119,6 +128,7 @@ export class Connection {
 
   #receive(bytes: Uint8Array): void {
     if (this.#ended) return;
+    this.#heartbeat?.heard();
     try {
       if (this.#opener === undefined) this.#readHandshake(bytes);
       else this.#readRecords(this.#opener, bytes);
@@ -144,6 +154,7 @@ export class Connection {
       this.#frames = frames;
       this.#opener = opener;
       this.#writer = new RecordWriter(step.noise.send, this.#parts.arena);
+      this.#startHeartbeat();
       this.#events.established(step.facts);
       if (rest.length > 0) this.#readRecords(opener, rest);
       return;
@@ -161,6 +172,16 @@ export class Connection {
         if (this.#ended) return;
       }
     }
+  }
+
+  #startHeartbeat(): void {
+    const { clock, transport } = this.#parts;
+    if (this.#ended || this.#writer === undefined || transport.silence === undefined) return;
+    const { timeoutMs } = transport.silence;
+    this.#heartbeat ??= new Heartbeat(clock, transport.silence, {
+      silent: () => this.#events.silent(),
+      dead: () => this.#fail(new ClientError('CLIENT_TIMEOUT', `no answer for ${timeoutMs} ms`)),
+    });
   }
 
   #deadline(delayMs: number, what: string): void {

@@ -8,6 +8,8 @@ import type { SessionFacts } from './handshake.ts';
 export interface DialerEvents {
   established(facts: SessionFacts, connection: Connection): void;
   frame(frame: Frame): void;
+  /** The session's peer has been silent: send something that it answers. */
+  silent(): void;
   /** A session, or an attempt, has ended and the next attempt comes in `delay` milliseconds. */
   retrying(reason: ClientError, delay: number): void;
   /** The last call: no further attempt is made. */
@@ -62,6 +64,7 @@ export class Dialer {
         this.#events.established(facts, connection);
       },
       frame: (frame) => this.#events.frame(frame),
+      silent: () => this.#events.silent(),
       closed: (error) => this.#ended(error),
     });
     this.#connection = connection;
@@ -84,6 +87,13 @@ export class Dialer {
     if (connection === undefined) return;
     connection.destroy();
     this.#ended(reason);
+  }
+
+  /** Makes the attempt that is due later now. */
+  hurry(): void {
+    if (this.#cancelRetry === undefined || this.#stopped) return;
+    this.#cancelRetry();
+    this.dial();
   }
 
   /** Ends our direction; `gaveUp` follows. */

@@ -21,7 +21,12 @@ export type { Receipt } from './outbound.ts';
 export { nodeBackend, nodeClock, nodeRandom } from './platform-node.ts';
 export { createRecordArena } from './record-writer.ts';
 export { fetchServerInfo, type ServerInfo, type ServerInfoOptions } from './server-info-node.ts';
-export type { Transport, TransportConnection, TransportReceiver } from './transport.ts';
+export type { Silence, Transport, TransportConnection, TransportReceiver } from './transport.ts';
+export {
+  type WebSocketLike,
+  WebSocketTransport,
+  type WebSocketTransportOptions,
+} from './websocket-transport.ts';
 
 export interface NewDeviceOptions extends Partial<Pick<Platform, 'random' | 'backend'>> {
   /** @default `device-` and 32 random hex digits */

@@ -3,6 +3,8 @@
  * a test, is one implementation of this. Where a chunk ends means nothing.
  */
 export interface Transport {
+  /** Set by a transport that cannot find out by itself whether the peer is alive: the client then asks it. */
+  readonly silence?: Silence | undefined;
   /**
    * Opens one connection. Nothing of `receiver` is called before the promise is fulfilled; when it is rejected, or
    * `signal` is aborted before, nothing stays open.
@@ -10,6 +12,14 @@ export interface Transport {
    * @throws ClientError, `retryable` when another attempt may succeed
    */
   open(receiver: TransportReceiver, signal: AbortSignal): Promise<TransportConnection>;
+}
+
+/** When a silent peer is asked, and when it is given up. */
+export interface Silence {
+  /** Milliseconds without a byte from the peer until the question. */
+  readonly afterMs: number;
+  /** Milliseconds from the question in which a byte must arrive. */
+  readonly timeoutMs: number;
 }
 
 export interface TransportReceiver {
