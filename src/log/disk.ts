@@ -5,6 +5,8 @@ export interface DiskFile {
   read(into: Uint8Array, position: number): Promise<number>;
   /** Writes once; resolves with the bytes written, which may be fewer than asked for. */
   write(from: Uint8Array, position: number): Promise<number>;
+  /** Like `write`, and what it took is on the medium when it resolves; says nothing of what `write` took. */
+  writeThrough(from: Uint8Array, position: number): Promise<number>;
   /** Resolves when everything written is on the medium (`fdatasync`). */
   sync(): Promise<void>;
   size(): Promise<number>;
@@ -27,11 +29,20 @@ export interface Disk {
   syncDirectory(path: string): Promise<void>;
 }
 
-/** Writes all of it, also when the disk takes it in pieces. A disk that takes nothing is full. */
-export async function writeFully(file: DiskFile, bytes: Uint8Array, position: number): Promise<void> {
+/**
+ * Writes all of it, also when the disk takes it in pieces. A disk that takes nothing is full.
+ *
+ * @param how `writeThrough`: all of it is on the medium when the promise resolves
+ */
+export async function writeFully(
+  file: DiskFile,
+  bytes: Uint8Array,
+  position: number,
+  how: 'write' | 'writeThrough' = 'write',
+): Promise<void> {
   let done = 0;
   while (done < bytes.length) {
-    const written = await file.write(done === 0 ? bytes : bytes.subarray(done), position + done);
+    const written = await file[how](done === 0 ? bytes : bytes.subarray(done), position + done);
     if (written <= 0) throw new Error('the disk took no more bytes');
     done += written;
   }

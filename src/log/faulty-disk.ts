@@ -5,7 +5,7 @@ import { nodeDisk } from './node-disk.ts';
 export interface Faults {
   /** Each write fails with ENOSPC, after having taken this many bytes in all. */
   spaceLeft: number | undefined;
-  /** Each `fdatasync` fails with EIO. */
+  /** Each `fdatasync` fails with EIO, and so does each write through to the medium once the page cache has it. */
   syncFails: boolean;
   /** A write takes at most this many bytes. */
   shortWrites: number | undefined;
@@ -26,21 +26,34 @@ export function faultyDisk(): { readonly disk: Disk; readonly faults: Faults } {
 function wrap(file: DiskFile, faults: Faults): DiskFile {
   return {
     read: (into, position) => file.read(into, position),
-    async write(from, position) {
-      let length = Math.min(from.length, faults.shortWrites ?? from.length);
-      if (faults.spaceLeft !== undefined) {
-        length = Math.min(length, faults.spaceLeft);
-        if (length === 0) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
-        faults.spaceLeft -= length;
-      }
-      return file.write(from.subarray(0, length), position);
+    write: async (from, position) => file.write(accepted(from, faults), position),
+    async writeThrough(from, position) {
+      const bytes = accepted(from, faults);
+      if (!faults.syncFails) return file.writeThrough(bytes, position);
+      await file.write(bytes, position);
+      throw ioError();
     },
     async sync() {
-      if (faults.syncFails) throw Object.assign(new Error('input/output error'), { code: 'EIO' });
+      if (faults.syncFails) throw ioError();
       await file.sync();
     },
     size: () => file.size(),
     truncate: (length) => file.truncate(length),
     close: () => file.close(),
   };
+}
+
+/** The part of the bytes that the disk takes now. */
+function accepted(from: Uint8Array, faults: Faults): Uint8Array {
+  let length = Math.min(from.length, faults.shortWrites ?? from.length);
+  if (faults.spaceLeft !== undefined) {
+    length = Math.min(length, faults.spaceLeft);
+    if (length === 0) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    faults.spaceLeft -= length;
+  }
+  return from.subarray(0, length);
+}
+
+function ioError(): Error {
+  return Object.assign(new Error('input/output error'), { code: 'EIO' });
 }

@@ -1,6 +1,6 @@
 /** Hears what the log does with the disk; the composition root turns it into metrics. */
 export interface LogObserver {
-  /** A batch of this many records, name definitions included, is durable; `seconds` from its first write to the last `fdatasync`. */
+  /** A batch of this many records, name definitions included, is durable; `seconds` from its first write to the end of the last. */
   flushed(records: number, seconds: number): void;
   /** Appends of a batch were refused because of this error of the disk (`ENOSPC`, `EIO`, ...). */
   refused(appends: number, reason: string): void;

@@ -1,19 +1,29 @@
-import { close, fdatasync, fstat, ftruncate, open as openCallback, read, write } from 'node:fs';
+import { close, constants, fdatasync, fstat, ftruncate, open as openCallback, read, write } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Disk, DiskFile, OpenMode } from './disk.ts';
 
-const FLAGS: Readonly<Record<OpenMode, string>> = { read: 'r', write: 'r+', create: 'w+' };
+const { O_CREAT, O_DSYNC, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
+const FLAGS: Readonly<Record<OpenMode, number>> = {
+  read: O_RDONLY,
+  write: O_RDWR,
+  create: O_RDWR | O_CREAT | O_TRUNC,
+};
+/** Elsewhere the flag promises less than `fdatasync` does. */
+const HAS_DSYNC = process.platform === 'linux';
 const closeFile = promisify(close);
 const statFile = promisify(fstat);
 const truncateFile = promisify(ftruncate);
 
-/** Callbacks on a bare descriptor: two calls a batch that need not pay for FileHandle. */
+/** Callbacks on a bare descriptor: one call a batch that need not pay for FileHandle. */
 class NodeFile implements DiskFile {
   readonly #fd: number;
+  /** The same file, opened with `O_DSYNC`: writing through it is one trip to a thread instead of two. */
+  readonly #through: number | undefined;
 
-  constructor(fd: number) {
+  constructor(fd: number, through: number | undefined) {
     this.#fd = fd;
+    this.#through = through;
   }
 
   async read(into: Uint8Array, position: number): Promise<number> {
@@ -27,12 +37,14 @@ class NodeFile implements DiskFile {
   }
 
   write(from: Uint8Array, position: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      write(this.#fd, from, 0, from.length, position, (error, written) => {
-        if (error === null) resolve(written);
-        else reject(error);
-      });
-    });
+    return writeOnce(this.#fd, from, position);
+  }
+
+  async writeThrough(from: Uint8Array, position: number): Promise<number> {
+    if (this.#through !== undefined) return writeOnce(this.#through, from, position);
+    const written = await writeOnce(this.#fd, from, position);
+    await this.sync();
+    return written;
   }
 
   sync(): Promise<void> {
@@ -52,8 +64,9 @@ class NodeFile implements DiskFile {
     return truncateFile(this.#fd, length);
   }
 
-  close(): Promise<void> {
-    return closeFile(this.#fd);
+  async close(): Promise<void> {
+    if (this.#through !== undefined) await closeFile(this.#through);
+    await closeFile(this.#fd);
   }
 
   #readOnce(into: Uint8Array, offset: number, position: number): Promise<number> {
@@ -66,15 +79,33 @@ class NodeFile implements DiskFile {
   }
 }
 
-const openDescriptor = promisify((path: string, flags: string, done: (e: Error | null, fd: number) => void) =>
+function writeOnce(fd: number, from: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, from, 0, from.length, position, (error, written) => {
+      if (error === null) resolve(written);
+      else reject(error);
+    });
+  });
+}
+
+const openDescriptor = promisify((path: string, flags: number, done: (e: Error | null, fd: number) => void) =>
   openCallback(path, flags, 0o640, done),
 );
 
+async function openFile(path: string, mode: OpenMode): Promise<NodeFile> {
+  const fd = await openDescriptor(path, FLAGS[mode]);
+  if (mode === 'read' || !HAS_DSYNC) return new NodeFile(fd, undefined);
+  try {
+    return new NodeFile(fd, await openDescriptor(path, O_WRONLY | O_DSYNC));
+  } catch (error) {
+    await closeFile(fd);
+    throw error;
+  }
+}
+
 /** The real disk. */
 export const nodeDisk: Disk = {
-  async open(path, mode) {
-    return new NodeFile(await openDescriptor(path, FLAGS[mode]));
-  },
+  open: openFile,
   list: (directory) => readdir(directory),
   async makeDirectory(path) {
     await mkdir(path, { recursive: true, mode: 0o750 });

@@ -25,7 +25,7 @@ export interface Place {
 /**
  * Writes batches to the newest segment of a family and begins the next one when it is full.
  *
- * After a failed write or `fdatasync` nobody knows what the file holds behind the last durable batch, and asking again
+ * After a failed write nobody knows what the file holds behind the last durable batch, and asking again
  * proves nothing (the kernel reports a lost page once). So a segment that failed is never written again: the next batch
  * goes to a new segment whose header names the last durable hash. What stands in the old one behind that hash is thereby
  * void, even if it is a whole batch.
@@ -60,7 +60,7 @@ export class SegmentWriter {
   }
 
   /**
-   * Writes the batches and makes them durable: one write each and one `fdatasync`.
+   * Writes the batches through to the medium: one write each.
    *
    * @returns the place of each batch, and the segments that were begun.
    * @throws what the disk threw; then nothing has changed here.
@@ -76,8 +76,6 @@ export class SegmentWriter {
     let number = this.#number;
     try {
       for (const batch of batches) {
-        // At most one batch is ever in the air: a whole batch behind a torn one always means damage.
-        if (places.length > 0) await head?.file.sync();
         if (head === undefined || offset + batch.length > this.#options.segmentSize) {
           number += 1;
           head = await this.#begin(number, chain, batch.firstPosition);
@@ -86,12 +84,12 @@ export class SegmentWriter {
         }
         const { bytes, hash } = batch.seal(chain);
         await this.#preallocation.beforeWrite(head, offset + bytes.length);
-        await writeFully(head.file, bytes, offset);
+        // At most one batch is ever in the air: a whole batch behind a torn one always means damage.
+        await writeFully(head.file, bytes, offset, 'writeThrough');
         places.push({ segment: head, offset });
         offset += bytes.length;
         chain = hash;
       }
-      await head?.file.sync();
       if (begun.length > 0) await this.#options.disk.syncDirectory(this.#options.directory);
     } catch (error) {
       this.#failed = true;
@@ -138,7 +136,7 @@ export class SegmentWriter {
     const file = await this.#preallocation.take(path);
     const segment = new Segment(path, file, { ...header, version: 1 }, SEGMENT_HEADER);
     try {
-      await writeFully(file, encodeSegmentHeader(header), 0);
+      await writeFully(file, encodeSegmentHeader(header), 0, 'writeThrough');
     } catch (error) {
       await this.#abandon([segment]);
       throw error;

@@ -163,7 +163,7 @@ export const METRICS = {
   commucat_log_flush_seconds: {
     type: 'histogram',
     labels: {},
-    help: 'Duration of one flush: write and fdatasync.',
+    help: 'Duration of one flush: writing through to the disk.',
     buckets: SECONDS,
   },
   commucat_log_append_failures_total: {
