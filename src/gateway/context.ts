@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RelayPort } from '../actors/relay-port.ts';
+import type { Config } from '../config/index.ts';
 import type { ByteArena } from '../protocol/byte-arena.ts';
 import type { Clock } from '../protocol/ports.ts';
 import type { Logger } from '../telemetry/index.ts';
+import type { ConnectionGuard } from './connection-guard.ts';
 import type { GatewayCounters } from './gateway-counters.ts';
 import type { ServerIdentity } from './handshake.ts';
 import type { LinkTable } from './link-table.ts';
@@ -24,6 +26,9 @@ export interface GatewayContext {
   readonly links: LinkTable;
   readonly identity: ServerIdentity;
   readonly limits: LinkLimits;
+  /** Caps and deadlines of connections and sessions, as configured. docs/limits.md. */
+  readonly bounds: Config['limits'];
+  readonly guard: ConnectionGuard;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters: GatewayCounters;

@@ -1,3 +1,4 @@
+import { type CountedLimit, limitLabel } from '../limits/index.ts';
 import { type CounterHandle, frameCounters, type HistogramHandle, type Metrics } from '../telemetry/index.ts';
 
 export type HandshakeEnd = 'established' | 'rejected' | 'abandoned';
@@ -27,6 +28,16 @@ export class GatewayCounters {
 
   handshakeFailed(reason: string): void {
     this.#metrics.counter('commucat_handshakes_rejected_total', { reason }).add();
+  }
+
+  /** A limit of docs/limits.md was reached. */
+  limitReached(limit: CountedLimit): void {
+    this.#metrics.counter('commucat_limit_reached_total', { limit: limitLabel(limit) }).add();
+  }
+
+  /** A peer broke HTTP or its limits. `code`: the error of the HTTP implementation. */
+  httpViolated(code: string): void {
+    this.#metrics.counter('commucat_http_violations_total', { code }).add();
   }
 
   /** An ERROR that the gateway itself sends. */

@@ -5,6 +5,7 @@ import { utf8 } from '../protocol/bytes.ts';
 import type { CryptoBackend } from '../protocol/crypto-backend.ts';
 import type { CancelTimer, Clock, Random } from '../protocol/ports.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
+import { ConnectionGuard } from './connection-guard.ts';
 import type { GatewayContext } from './context.ts';
 import { Doorman } from './doorman.ts';
 import { GatewayCounters } from './gateway-counters.ts';
@@ -66,6 +67,9 @@ export class Gateway {
     this.#http1 = new Http1Door(context, this.#doorman, routes);
     this.#listener = new Listener({
       server: config.server,
+      limits: config.limits,
+      guard: context.guard,
+      reached: (limit) => context.counters.limitReached(limit),
       clock,
       logger,
       onSocket: (socket) => {
@@ -112,12 +116,15 @@ export class Gateway {
 
 function contextOf(options: GatewayOptions): GatewayContext {
   const { backend, clock, config, keyring, links, logger, metrics, random } = options;
+  const counters = new GatewayCounters(metrics);
   return {
     relay: options.relay,
     links,
     clock,
     logger,
-    counters: new GatewayCounters(metrics),
+    counters,
+    bounds: config.limits,
+    guard: new ConnectionGuard({ limits: config.limits, reached: (limit) => counters.limitReached(limit) }),
     arena: new ByteArena(ARENA_BLOCK),
     clientAddress: (peer) => peer,
     peerTag: createPeerTag(random),

@@ -3,16 +3,19 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Config } from '../config/index.ts';
 import { addressOf } from '../config/index.ts';
+import type { CountedLimit } from '../limits/index.ts';
 import type { Clock } from '../protocol/ports.ts';
 import type { Logger } from '../telemetry/index.ts';
+import type { ConnectionGuard } from './connection-guard.ts';
 
-/** Time for the TLS handshake, in milliseconds. */
-const TLS_HANDSHAKE_MS = 10_000;
 /** Idle time before the operating system asks a peer for a sign of life, in milliseconds. */
 const TCP_KEEPALIVE_MS = 60_000;
 
 export interface ListenerParts {
   readonly server: Pick<Config['server'], 'bind' | 'tlsCert' | 'tlsKey'>;
+  readonly limits: Pick<Config['limits'], 'tlsHandshakeMs'>;
+  readonly guard: ConnectionGuard;
+  readonly reached: (limit: CountedLimit) => void;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Takes a connection whose TLS handshake is done. */
@@ -40,14 +43,17 @@ export class Listener {
       key,
       minVersion: 'TLSv1.3',
       ALPNProtocols: ['h2', 'http/1.1'],
-      handshakeTimeout: TLS_HANDSHAKE_MS,
+      handshakeTimeout: this.#parts.limits.tlsHandshakeMs,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: TCP_KEEPALIVE_MS,
     });
     server.on('connection', (socket: Socket) => this.#track(socket));
     server.on('secureConnection', this.#parts.onSocket);
-    server.on('tlsClientError', (error) => this.#parts.logger.debug({ err: error }, 'TLS handshake failed'));
+    server.on('tlsClientError', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') this.#parts.reached('tlsHandshakeMs');
+      this.#parts.logger.debug({ err: error }, 'TLS handshake failed');
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(addressOf(bind), () => {
@@ -80,6 +86,7 @@ export class Listener {
   }
 
   #track(socket: Socket): void {
+    if (!this.#parts.guard.admit(socket)) return;
     this.#sockets.add(socket);
     socket.once('close', () => {
       this.#sockets.delete(socket);
