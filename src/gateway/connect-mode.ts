@@ -6,6 +6,8 @@ export interface ModeRequest {
   readonly query: string;
   /** Keys in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** `:protocol` of an extended CONNECT, which is HTTP/2's `Upgrade` (RFC 8441). */
+  readonly protocol?: string | undefined;
 }
 
 const ALIASES: ReadonlyMap<string, ConnectMode> = new Map([
@@ -49,6 +51,7 @@ function aliasOf(value: string): ConnectMode | undefined {
 }
 
 function asksForWebSocket(request: ModeRequest): boolean {
+  if (request.protocol !== undefined) return request.protocol === 'websocket';
   return (
     headerOf(request, 'upgrade').toLowerCase() === 'websocket' &&
     tokensOf(headerOf(request, 'connection')).includes('upgrade')

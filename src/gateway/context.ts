@@ -18,6 +18,8 @@ export interface LinkLimits {
   readonly sessionBacklogBytes: number;
   /** Time without progress of a write after which the peer is given up, in milliseconds. */
   readonly writeStallMs: number;
+  /** Silence of ours after which a mode that has keepalives writes one, in milliseconds. */
+  readonly keepaliveMs: number;
 }
 
 /** What all sessions of a gateway share. */

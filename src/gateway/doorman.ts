@@ -1,22 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { connectMode } from './connect-mode.ts';
+import { type ConnectMode, connectMode } from './connect-mode.ts';
 import { type HttpAnswer, notImplemented, PROBLEMS, tooManyRequests } from './problem.ts';
 import type { RateLimiter } from './rate-limiter.ts';
+import { webSocketFlaw } from './websocket-opening.ts';
 
 const CONNECT_PATH = '/connect';
 
-/** The head of the answer to a `/connect` that may begin. PROTOCOL.md 2.3. */
-export const BINARY_HEAD = {
-  'content-type': 'application/octet-stream',
-  'cache-control': 'no-store',
-  'x-commucat-connect-mode': 'binary',
-} as const;
-
 /** What becomes of a request, judged by its head alone. */
 export type Admission =
-  | { readonly kind: 'session' }
+  | { readonly kind: 'session'; readonly mode: ConnectMode }
   /** A GET has no upstream: its session is over with the response head. */
-  | { readonly kind: 'empty' }
+  | { readonly kind: 'empty'; readonly mode: ConnectMode }
   | { readonly kind: 'refused'; readonly answer: HttpAnswer }
   /** Not for `/connect`. */
   | { readonly kind: 'route'; readonly path: string };
@@ -27,6 +21,9 @@ export interface RequestHead {
   readonly target: string;
   readonly headers: IncomingHttpHeaders;
   readonly address: string;
+  readonly httpVersion: '1.0' | '1.1' | '2';
+  /** `:protocol` of an extended CONNECT (RFC 8441). */
+  readonly protocol?: string | undefined;
 }
 
 export interface DoormanParts {
@@ -49,8 +46,7 @@ export class Doorman {
   }
 
   admit(head: RequestHead): Admission {
-    const mark = head.target.indexOf('?');
-    const path = mark < 0 ? head.target : head.target.slice(0, mark);
+    const { path, query } = targetOf(head.target);
     if (path !== CONNECT_PATH) return { kind: 'route', path };
     const verdict = this.#parts.limiter.check(head.address);
     if (!verdict.allowed) {
@@ -58,12 +54,29 @@ export class Doorman {
       return { kind: 'refused', answer: tooManyRequests(verdict.retryAfter) };
     }
     if (this.#stopping) return { kind: 'refused', answer: PROBLEMS.stopping };
-    if (head.method !== 'POST' && head.method !== 'GET')
-      return { kind: 'refused', answer: PROBLEMS.notFound };
-    const mode = connectMode({ query: mark < 0 ? '' : head.target.slice(mark + 1), headers: head.headers });
-    if (mode !== 'binary') {
-      return { kind: 'refused', answer: notImplemented(`the mode ${mode} is not offered yet; use binary`) };
+    const { headers, method, protocol } = head;
+    if (protocol !== undefined && protocol !== 'websocket') {
+      return { kind: 'refused', answer: notImplemented('the only protocol here is websocket') };
     }
-    return { kind: head.method === 'POST' ? 'session' : 'empty' };
+    const mode = connectMode({ query, headers, protocol });
+    const allowed = method === 'POST' || method === 'GET' || (protocol !== undefined && mode === 'websocket');
+    if (!allowed) return { kind: 'refused', answer: PROBLEMS.notFound };
+    if (mode === 'websocket') {
+      const flaw = webSocketFlaw({ method, headers, protocol, httpVersion: head.httpVersion });
+      return flaw === undefined ? { kind: 'session', mode } : { kind: 'refused', answer: flaw };
+    }
+    return { kind: method === 'POST' ? 'session' : 'empty', mode };
   }
+}
+
+/** Whether a request is for the WebSocket mode of `/connect`, however it will be judged. */
+export function isForWebSocket({ headers, target }: Pick<RequestHead, 'headers' | 'target'>): boolean {
+  const { path, query } = targetOf(target);
+  return path === CONNECT_PATH && connectMode({ query, headers }) === 'websocket';
+}
+
+function targetOf(target: string): { readonly path: string; readonly query: string } {
+  const mark = target.indexOf('?');
+  if (mark < 0) return { path: target, query: '' };
+  return { path: target.slice(0, mark), query: target.slice(mark + 1) };
 }

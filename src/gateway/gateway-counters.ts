@@ -1,5 +1,6 @@
 import { type CountedLimit, limitLabel } from '../limits/index.ts';
 import { type CounterHandle, frameCounters, type HistogramHandle, type Metrics } from '../telemetry/index.ts';
+import type { ConnectMode } from './connect-mode.ts';
 
 export type HandshakeEnd = 'established' | 'rejected' | 'abandoned';
 
@@ -9,6 +10,8 @@ export class GatewayCounters {
   readonly slowPeers: CounterHandle;
   readonly limitedRequests: CounterHandle;
   readonly limitedHandshakes: CounterHandle;
+  /** WebSocket text messages that were no base64. */
+  readonly droppedTexts: CounterHandle;
   /** By frame type code. */
   readonly egress: readonly (CounterHandle | undefined)[];
   readonly #metrics: Metrics;
@@ -19,7 +22,13 @@ export class GatewayCounters {
     this.slowPeers = metrics.counter('commucat_slow_peers_closed_total');
     this.limitedRequests = metrics.counter('commucat_rate_limit_http');
     this.limitedHandshakes = metrics.counter('commucat_rate_limit_connect');
+    this.droppedTexts = metrics.counter('commucat_websocket_texts_dropped_total');
     this.egress = frameCounters(metrics, 'commucat_frames_egress');
+  }
+
+  /** A request that was let in, before its handshake. */
+  connect(mode: ConnectMode, http: '1.1' | '2'): void {
+    this.#metrics.counter('commucat_connects_total', { mode, http }).add();
   }
 
   handshake(pattern: 'XK' | 'IK' | 'unknown', result: HandshakeEnd): void {

@@ -14,14 +14,16 @@ import { Http1Door } from './http1-door.ts';
 import { Http2Door } from './http2-door.ts';
 import type { LinkTable } from './link-table.ts';
 import { Listener } from './listener.ts';
-import type { NoiseKeyring } from './noise-keys.ts';
+import { keepaliveInterval, type NoiseKeyring } from './noise-keys.ts';
 import { createPeerTag } from './peer-tag.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { serverInfo } from './server-info.ts';
 
-/** How often links are asked about their deadlines: so many times within `limits.write_stall_ms`. */
+/** How often links are asked about their deadlines: so many times within `limits.write_stall_ms`, within bounds. */
 const TICKS_PER_STALL = 8;
 const SHORTEST_TICK_MS = 25;
+/** Keepalives are not later than this. */
+const LONGEST_TICK_MS = 1000;
 /** Blocks of decrypted bytes. A view of one keeps the whole block, so they are not larger than they must be. */
 const ARENA_BLOCK = 262_144;
 
@@ -105,7 +107,10 @@ export class Gateway {
 
   #scheduleTick(): CancelTimer {
     const { clock, limits, links } = this.#context;
-    const period = Math.max(SHORTEST_TICK_MS, limits.writeStallMs / TICKS_PER_STALL);
+    const period = Math.min(
+      LONGEST_TICK_MS,
+      Math.max(SHORTEST_TICK_MS, limits.writeStallMs / TICKS_PER_STALL),
+    );
     return clock.after(period, () => {
       const now = clock.monotonic();
       for (const endpoint of links.endpoints()) endpoint.tick(now);
@@ -142,6 +147,7 @@ function contextOf(options: GatewayOptions): GatewayContext {
       maxFrame: config.limits.maxFrame,
       sessionBacklogBytes: config.limits.sessionBacklogBytes,
       writeStallMs: config.limits.writeStallMs,
+      keepaliveMs: 1000 * keepaliveInterval(config.server.keepalive),
     },
   };
 }

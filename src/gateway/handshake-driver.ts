@@ -7,6 +7,7 @@ import { FRAME } from '../protocol/frame-types.ts';
 import type { HandshakeResult } from '../protocol/noise.ts';
 import type { CancelTimer } from '../protocol/ports.ts';
 import { sessionTag } from '../telemetry/index.ts';
+import type { ConnectMode } from './connect-mode.ts';
 import type { GatewayContext } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Handshake, Refused } from './handshake.ts';
@@ -24,6 +25,7 @@ const NOTHING = new Uint8Array(0);
 export interface Caller {
   readonly address: string;
   readonly userAgent: string;
+  readonly mode: ConnectMode;
 }
 
 type Phase = 'hello' | 'resolving' | 'auth' | 'establishing' | 'over';
@@ -85,8 +87,8 @@ class HandshakeDriver implements Endpoint, TransportHandler {
     if (this.#phase === 'hello' || this.#phase === 'auth') this.#abandon('ended');
   }
 
-  onClosed(): void {
-    this.#abandon('connection_lost');
+  onClosed(reason = 'connection_lost'): void {
+    this.#abandon(reason);
   }
 
   /** Nothing may pass the ACK; the relay sends nothing to a session before `begin`. */
@@ -167,6 +169,7 @@ class HandshakeDriver implements Endpoint, TransportHandler {
       session: tag,
       pattern,
       generation: this.#generation,
+      mode: this.#caller.mode,
       peer: peerTag(this.#caller.address),
     };
     logger.info(opened, 'session opened');
@@ -251,7 +254,8 @@ class HandshakeDriver implements Endpoint, TransportHandler {
     this.#leave();
     links.delete(this.#session);
     this.#handshake.destroy();
-    this.#transport.end();
+    // Why we rejected it is nobody's business but ours.
+    this.#transport.end(result === 'rejected' ? 'handshake' : reason);
     counters.handshake(this.#handshake.pattern, result);
     counters.handshakeFailed(reason);
     logger.info({ result, reason, peer: peerTag(this.#caller.address) }, 'handshake failed');
@@ -265,7 +269,8 @@ class HandshakeDriver implements Endpoint, TransportHandler {
   }
 
   #writeFrame(type: number, channel: number, sequence: number, payload: Uint8Array): void {
-    this.#transport.write([encodeFrame(type, channel, sequence, payload)], () => undefined);
+    const frame = encodeFrame(type, channel, sequence, payload);
+    this.#transport.write([frame], () => undefined, [{ type, channel, sequence }]);
     this.#context.counters.egress[type]?.add();
   }
 }

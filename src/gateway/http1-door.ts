@@ -1,24 +1,40 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { CancelTimer } from '../protocol/ports.ts';
+import { CONNECT_HEADS } from './connect-head.ts';
+import type { ConnectMode } from './connect-mode.ts';
 import type { GatewayContext } from './context.ts';
-import { BINARY_HEAD, type Doorman } from './doorman.ts';
+import type { Admission, Doorman } from './doorman.ts';
 import { startHandshake } from './handshake-driver.ts';
 import type { HttpRoutes } from './http-routes.ts';
 import { Http1Transport } from './http1-transport.ts';
+import { requestText, switchingProtocols } from './http1-upgrade.ts';
 import type { HttpAnswer } from './problem.ts';
+import { textModeOf } from './text-mode.ts';
+import { TextTransport } from './text-transport.ts';
+import type { Transport } from './transport.ts';
+import { WebSocketTransport } from './websocket-transport.ts';
 
 /** Time for the head of a request, also of the next one on the same connection, in milliseconds. */
 const HEAD_TIMEOUT_MS = 10_000;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_HEADERS = 64;
 
-/** HTTP/1.1: plain requests, and sessions with a chunked request and a response that ends with the connection. */
+/**
+ * HTTP/1.1: plain requests, sessions with a chunked request and a response that ends with the connection, and WebSocket.
+ *
+ * Node.js takes its parser off a connection whose request asks for an upgrade, to whatever protocol. A request that does not
+ * become a WebSocket is therefore read again by a second server, to which an upgrade means nothing (RFC 9110, 7.8).
+ */
 export class Http1Door {
   readonly #context: GatewayContext;
   readonly #doorman: Doorman;
   readonly #routes: HttpRoutes;
   readonly #server: Server;
+  readonly #withoutUpgrade: Server;
+  /** What was decided about the requests that are read again. */
+  readonly #judged = new WeakMap<Socket, Admission>();
   /** Connections that owe us a request head. */
   readonly #waiting = new Map<Socket, CancelTimer>();
   /** Who is at the other end of a connection. */
@@ -28,9 +44,9 @@ export class Http1Door {
     this.#context = context;
     this.#doorman = doorman;
     this.#routes = routes;
-    this.#server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: 0 });
-    this.#server.maxHeadersCount = MAX_HEADERS;
-    this.#server.on('request', (request, response) => this.#onRequest(request, response));
+    this.#server = this.#createServer();
+    this.#server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head));
+    this.#withoutUpgrade = this.#createServer();
   }
 
   /** @param address of the peer; behind a proxy that says it, not the socket's */
@@ -47,32 +63,79 @@ export class Http1Door {
     for (const socket of this.#waiting.keys()) socket.destroy();
   }
 
+  #createServer(): Server {
+    const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: 0 });
+    server.maxHeadersCount = MAX_HEADERS;
+    return server.on('request', (request, response) => this.#onRequest(request, response));
+  }
+
+  #addressOf(request: IncomingMessage): string {
+    return this.#context.clientAddress(this.#addresses.get(request.socket) ?? '', request.headers);
+  }
+
+  #admit(request: IncomingMessage): Admission {
+    const { method = '', url: target = '', headers } = request;
+    const httpVersion = request.httpVersion === '1.1' ? '1.1' : '1.0';
+    return this.#doorman.admit({ method, target, headers, httpVersion, address: this.#addressOf(request) });
+  }
+
+  #onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    const { socket } = request;
+    this.#headArrived(socket);
+    const admission = this.#admit(request);
+    if (admission.kind === 'session' && admission.mode === 'websocket') {
+      stream.write(switchingProtocols(request.headers['sec-websocket-key'] ?? ''), 'latin1');
+      if (head.length > 0) stream.unshift(head);
+      this.#start(request, admission.mode, this.#webSocket(stream));
+      return;
+    }
+    this.#judged.set(socket, admission);
+    stream.unshift(Buffer.concat([requestText(request), head]));
+    this.#withoutUpgrade.emit('connection', stream);
+  }
+
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     this.#headArrived(socket);
-    const { method = '', url: target = '', headers } = request;
-    const address = this.#context.clientAddress(this.#addresses.get(socket) ?? '', headers);
-    const admission = this.#doorman.admit({ method, target, headers, address });
+    const judged = this.#judged.get(socket);
+    // The server that reads it again must not get the next request, too.
+    if (judged !== undefined) response.setHeader('connection', 'close');
+    const admission = judged ?? this.#admit(request);
     switch (admission.kind) {
       case 'session': {
-        delimitByClose(response);
-        response.writeHead(200, BINARY_HEAD).flushHeaders();
-        const userAgent = headers['user-agent'] ?? '';
-        startHandshake(this.#context, new Http1Transport(request, response), { address, userAgent });
+        writeHead(response, admission.mode).flushHeaders();
+        const bytes = new Http1Transport(request, response);
+        const text = textModeOf(admission.mode);
+        this.#start(request, admission.mode, text === undefined ? bytes : new TextTransport(bytes, text));
         return;
       }
       case 'empty':
-        delimitByClose(response);
-        response.writeHead(200, BINARY_HEAD).end();
+        writeHead(response, admission.mode).end(textModeOf(admission.mode)?.opening ?? '');
         return;
       case 'refused':
         this.#answer(request, response, admission.answer);
         return;
       case 'route':
         void this.#routes
-          .answer({ method, path: admission.path, address })
+          .answer({ method: request.method ?? '', path: admission.path, address: this.#addressOf(request) })
           .then((answer) => this.#answer(request, response, answer));
     }
+  }
+
+  #webSocket(stream: Duplex): Transport {
+    const { clock, counters } = this.#context;
+    return new WebSocketTransport({
+      stream,
+      clock,
+      cut: () => stream.destroy(),
+      onTextDropped: () => counters.droppedTexts.add(),
+    });
+  }
+
+  #start(request: IncomingMessage, mode: ConnectMode, transport: Transport): void {
+    this.#context.counters.connect(mode, '1.1');
+    const userAgent = request.headers['user-agent'] ?? '';
+    startHandshake(this.#context, transport, { address: this.#addressOf(request), userAgent, mode });
   }
 
   /** No route reads a body, so a request that has one costs its connection instead of our reading it to the end. */
@@ -97,8 +160,9 @@ export class Http1Door {
   }
 }
 
-/** Neither a length nor chunks: the end of the connection ends the body. PROTOCOL.md 2.3. */
-function delimitByClose(response: ServerResponse): void {
-  response.setHeader('connection', 'close');
+/** Neither a length nor chunks: the end of the connection ends the body, whatever `connection` says. PROTOCOL.md 2.3. */
+function writeHead(response: ServerResponse, mode: ConnectMode): ServerResponse {
+  response.setHeader('connection', mode === 'sse' ? 'keep-alive' : 'close');
   response.removeHeader('transfer-encoding');
+  return response.writeHead(200, CONNECT_HEADS[mode]);
 }

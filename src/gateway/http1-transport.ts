@@ -3,6 +3,7 @@ import type { Transport, TransportHandler } from './transport.ts';
 
 /** An HTTP/1.1 request with a chunked body; the response is delimited by the end of the connection. PROTOCOL.md 2.4. */
 export class Http1Transport implements Transport {
+  readonly framing = 'stream';
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   #handler: TransportHandler | undefined;
@@ -38,6 +39,10 @@ export class Http1Transport implements Transport {
       else this.#response.write(chunk, (error) => (error == null ? taken() : undefined));
     }
     this.#response.uncork();
+  }
+
+  keepalive(): boolean {
+    return false;
   }
 
   confirm(done: (received: boolean) => void): void {

@@ -8,12 +8,18 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { CancelTimer } from '../protocol/ports.ts';
+import { CONNECT_HEADS } from './connect-head.ts';
+import type { ConnectMode } from './connect-mode.ts';
 import type { GatewayContext } from './context.ts';
-import { BINARY_HEAD, type Doorman } from './doorman.ts';
+import type { Doorman } from './doorman.ts';
 import { startHandshake } from './handshake-driver.ts';
 import type { HttpRoutes } from './http-routes.ts';
 import { Http2Transport } from './http2-transport.ts';
 import type { HttpAnswer } from './problem.ts';
+import { textModeOf } from './text-mode.ts';
+import { TextTransport } from './text-transport.ts';
+import type { Transport } from './transport.ts';
+import { WebSocketTransport } from './websocket-transport.ts';
 
 /** Window of each stream: a client that waits until a whole frame fits must not wait forever. PROTOCOL.md 7.5. */
 const STREAM_WINDOW = 1_048_576;
@@ -60,6 +66,7 @@ export class Http2Door {
         initialWindowSize: STREAM_WINDOW,
         maxConcurrentStreams: MAX_STREAMS,
         maxHeaderListSize: MAX_HEADER_BYTES,
+        enableConnectProtocol: true,
       },
     });
     this.#server.on('session', (session) => this.#onSession(session));
@@ -97,12 +104,13 @@ export class Http2Door {
    * The head with the end in it. A response that is complete before its request makes Node.js reset the stream (NO_ERROR),
    * and a peer that reads both at once may never see the head: so the request may end first, within a moment.
    */
-  #answerEmpty(stream: ServerHttp2Stream): void {
+  #answerEmpty(stream: ServerHttp2Stream, mode: ConnectMode): void {
     stream.on('error', () => undefined);
+    const body = textModeOf(mode)?.opening ?? '';
     const answer = (): void => {
-      if (!stream.destroyed && !stream.headersSent) {
-        stream.respond({ ':status': 200, ...BINARY_HEAD }, { endStream: true });
-      }
+      if (stream.destroyed || stream.headersSent) return;
+      stream.respond({ ':status': 200, ...CONNECT_HEADS[mode] }, { endStream: body === '' });
+      if (body !== '') stream.end(body);
     };
     const cancel = this.#context.clock.after(REQUEST_END_MS, answer);
     stream.once('end', answer);
@@ -130,17 +138,19 @@ export class Http2Door {
     const method = headers[':method'] ?? '';
     const target = headers[':path'] ?? '';
     const address = this.#context.clientAddress(connection.address, headers);
-    const admission = this.#doorman.admit({ method, target, headers, address });
+    const protocol = headers[':protocol'] as string | undefined;
+    const admission = this.#doorman.admit({ method, target, headers, address, httpVersion: '2', protocol });
     switch (admission.kind) {
-      case 'session':
-        stream.respond({ ':status': 200, ...BINARY_HEAD });
-        startHandshake(this.#context, new Http2Transport(stream, this.#context.clock), {
-          address,
-          userAgent: headers['user-agent'] ?? '',
-        });
+      case 'session': {
+        const { mode } = admission;
+        stream.respond({ ':status': 200, ...CONNECT_HEADS[mode] });
+        this.#context.counters.connect(mode, '2');
+        const caller = { address, userAgent: headers['user-agent'] ?? '', mode };
+        startHandshake(this.#context, this.#transport(stream, mode), caller);
         return;
+      }
       case 'empty':
-        this.#answerEmpty(stream);
+        this.#answerEmpty(stream, admission.mode);
         return;
       case 'refused':
         answerStream(stream, method, admission.answer);
@@ -150,6 +160,17 @@ export class Http2Door {
           .answer({ method, path: admission.path, address })
           .then((answer) => answerStream(stream, method, answer));
     }
+  }
+
+  #transport(stream: ServerHttp2Stream, mode: ConnectMode): Transport {
+    const { clock, counters } = this.#context;
+    if (mode === 'websocket') {
+      const cut = () => stream.close(constants.NGHTTP2_CANCEL);
+      return new WebSocketTransport({ stream, clock, cut, onTextDropped: () => counters.droppedTexts.add() });
+    }
+    const bytes = new Http2Transport(stream, clock);
+    const text = textModeOf(mode);
+    return text === undefined ? bytes : new TextTransport(bytes, text);
   }
 
   #sweep(): void {

@@ -7,6 +7,7 @@ const LINGER_MS = 10_000;
 
 /** An HTTP/2 request whose response head is sent: the request body upstream, the response body downstream. */
 export class Http2Transport implements Transport {
+  readonly framing = 'stream';
   readonly #stream: ServerHttp2Stream;
   readonly #clock: Clock;
   #handler: TransportHandler | undefined;
@@ -46,6 +47,10 @@ export class Http2Transport implements Transport {
       else stream.write(chunk, (error) => (error == null ? taken() : undefined));
     }
     if (last > 0) stream.uncork();
+  }
+
+  keepalive(): boolean {
+    return false;
   }
 
   confirm(done: (received: boolean) => void): void {

@@ -43,8 +43,8 @@ export class Link implements Endpoint, TransportHandler {
   #controlSequence: number;
   /** Bytes given to the transport that it has not taken. */
   #inTransport = 0;
-  /** When the transport last took something, or began to have something; monotonic milliseconds. */
-  #progressAt = 0;
+  /** When the transport last took something, or began to have something; monotonic milliseconds. Not before the last write. */
+  #progressAt: number;
   /** A mark without bytes of its own: it is reached when the transport has taken everything before it. */
   #trailingMark = 0;
   /** The newest mark that our transport has taken, and whether the peer's is being asked about it. */
@@ -65,7 +65,9 @@ export class Link implements Endpoint, TransportHandler {
     this.#decoder = new FrameDecoder({ maxFrameLength: context.limits.maxFrame });
     const records = facts.generation === 'records';
     this.#opener = records ? new RecordOpener(facts.ciphers.receive, context.arena) : undefined;
-    this.#outgoing = new Outgoing(records ? new RecordSealer(facts.ciphers.send) : undefined);
+    const sealer = records ? new RecordSealer(facts.ciphers.send) : undefined;
+    this.#outgoing = new Outgoing(sealer, transport.framing);
+    this.#progressAt = context.clock.monotonic();
   }
 
   onData(chunk: Uint8Array): void {
@@ -86,8 +88,8 @@ export class Link implements Endpoint, TransportHandler {
     this.#close('client_closed');
   }
 
-  onClosed(): void {
-    this.#close('connection_lost');
+  onClosed(reason = 'connection_lost'): void {
+    this.#close(reason);
   }
 
   send(type: number, channel: number, sequence: number, payload: Uint8Array): void {
@@ -121,7 +123,11 @@ export class Link implements Endpoint, TransportHandler {
   }
 
   tick(now: number): void {
-    if (!this.#open || this.#inTransport === 0) return;
+    if (!this.#open) return;
+    if (this.#inTransport === 0) {
+      this.#keepAlive(now);
+      return;
+    }
     if (now - this.#progressAt < this.#context.limits.writeStallMs) return;
     this.#context.counters.slowPeers.add();
     this.#sayAndClose('slow_peer', errorPayload('slow_peer', 'the connection takes nothing any more'));
@@ -135,6 +141,13 @@ export class Link implements Endpoint, TransportHandler {
       'shutting_down',
       errorPayload('shutting_down', 'the server is stopping; connect again'),
     );
+  }
+
+  /** Counted as one byte under way, so that a peer that takes no keepalive is a slow one. PROTOCOL.md 2.8. */
+  #keepAlive(now: number): void {
+    if (now - this.#progressAt < this.#context.limits.keepaliveMs) return;
+    this.#progressAt = now;
+    if (this.#transport.keepalive(() => this.#taken(1, 0))) this.#inTransport = 1;
   }
 
   #readRecords(opener: RecordOpener, chunk: Uint8Array): void {
@@ -169,7 +182,7 @@ export class Link implements Endpoint, TransportHandler {
     if (bytes === 0) return 0;
     if (this.#inTransport === 0) this.#progressAt = this.#context.clock.monotonic();
     this.#inTransport += bytes;
-    this.#transport.write(chunks, () => this.#taken(bytes, mark));
+    this.#transport.write(chunks, () => this.#taken(bytes, mark), this.#outgoing.takeLabels());
     return bytes;
   }
 
@@ -259,7 +272,7 @@ export class Link implements Endpoint, TransportHandler {
     const { ciphers, session, tag } = this.#facts;
     this.#open = false;
     this.#write(0);
-    this.#transport.end();
+    this.#transport.end(reason);
     ciphers.send.destroy();
     ciphers.receive.destroy();
     this.#context.links.delete(session);

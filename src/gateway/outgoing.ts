@@ -1,10 +1,12 @@
 import { frameLength, writeFrame } from '../protocol/frame.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { RECORD_ROOM_BEFORE, RECORD_ROOM_BEHIND, type RecordSealer } from '../protocol/record.ts';
+import type { FrameLabel, Framing } from './transport.ts';
 
 const SMALLEST = 512;
 const LARGEST = RECORD_ROOM_BEFORE + LIMITS.MAX_RECORD_PLAINTEXT + RECORD_ROOM_BEHIND;
 const NONE: readonly Uint8Array[] = [];
+const NO_LABELS: readonly FrameLabel[] = [];
 
 /**
  * The frames of one session that wait for their write. They are encoded one behind the other where they will be
@@ -21,10 +23,19 @@ export class Outgoing {
   #complete: Uint8Array[] | undefined;
   #completeBytes = 0;
   #expected = SMALLEST;
+  /** Each frame is a chunk of its own: the peer sees where chunks end, and a record of several frames has no label. */
+  readonly #separate: boolean;
+  /** Of the chunks in `#complete`, where the peer is told. */
+  #labels: FrameLabel[] | undefined;
 
-  /** @param sealer undefined for the older generation, whose frames travel as they are */
-  constructor(sealer: RecordSealer | undefined) {
+  /**
+   * @param sealer undefined for the older generation, whose frames travel as they are
+   * @param framing of the transport
+   */
+  constructor(sealer: RecordSealer | undefined, framing: Framing = 'stream') {
     this.#sealer = sealer;
+    this.#separate = framing === 'labelled' || (framing === 'messages' && sealer === undefined);
+    this.#labels = framing === 'labelled' ? [] : undefined;
   }
 
   /** Bytes that wait. */
@@ -45,6 +56,10 @@ export class Outgoing {
     const buffer = this.#room(needed);
     const start = RECORD_ROOM_BEFORE + this.#length;
     this.#length = writeFrame(buffer, start, type, channel, sequence, payload) - RECORD_ROOM_BEFORE;
+    if (this.#separate) {
+      this.#completeRecord();
+      this.#labels?.push({ type, channel, sequence });
+    }
   }
 
   /** Everything that waits, ready to be written; the chunks belong to the caller. */
@@ -55,6 +70,14 @@ export class Outgoing {
     this.#complete = undefined;
     this.#completeBytes = 0;
     return chunks;
+  }
+
+  /** The labels of the chunks that `take` returned last, when the transport shows them. */
+  takeLabels(): readonly FrameLabel[] {
+    const labels = this.#labels;
+    if (labels === undefined) return NO_LABELS;
+    this.#labels = [];
+    return labels;
   }
 
   #completeRecord(): void {

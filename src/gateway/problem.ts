@@ -22,7 +22,7 @@ export function tooManyRequests(retryAfter: number): HttpAnswer {
   return { ...answer, headers: { ...answer.headers, 'retry-after': String(retryAfter) } };
 }
 
-/** A door that this version does not open. */
+/** Something that HTTP knows and this server does not offer. */
 export function notImplemented(detail: string): HttpAnswer {
   return problem(501, 'Not Implemented', detail);
 }

@@ -34,6 +34,16 @@ export const METRICS = {
     labels: { generation: GENERATIONS },
     help: 'Sessions that have finished their handshake and are open.',
   },
+  commucat_connects_total: {
+    type: 'counter',
+    labels: { mode: ['binary', 'sse', 'long-poll', 'websocket'], http: ['1.1', '2'] },
+    help: 'Requests to /connect that were let in, by mode and version of HTTP (1.0 counts as 1.1).',
+  },
+  commucat_websocket_texts_dropped_total: {
+    type: 'counter',
+    labels: {},
+    help: 'WebSocket text messages that were dropped because they are no base64.',
+  },
   commucat_handshakes_total: {
     type: 'counter',
     labels: { pattern: ['XK', 'IK', 'unknown'], result: ['established', 'rejected', 'abandoned'] },

@@ -159,14 +159,22 @@ for (const [version, ask] of [
     assert.equal(headers['x-commucat-connect-mode'], 'binary');
   });
 
-  test(`given ${version}, when another mode is asked for, then 501 names it`, limits, async () => {
-    const { status, body } = await ask('GET', '/connect?mode=sse');
-    assert.equal(status, 501);
-    assert.equal(
-      body,
-      '{"detail":"the mode sse is not offered yet; use binary","status":501,"title":"Not Implemented","type":"about:blank"}',
-    );
-  });
+  test(
+    `given ${version}, when GET asks for another mode, then its head, its opening and the end`,
+    limits,
+    async () => {
+      for (const [mode, type, opening] of [
+        ['sse', 'text/event-stream', ':ready\n\n'],
+        ['long-poll', 'application/x-ndjson', ''],
+      ] as const) {
+        const { status, headers, body } = await ask('GET', `/connect?mode=${mode}`);
+        assert.deepEqual(
+          [status, headers['content-type'], headers['x-commucat-connect-mode'], body],
+          [200, type, mode, opening],
+        );
+      }
+    },
+  );
 }
 
 test('given POST /connect, when no HELLO was sent, then the head is there already', limits, async () => {
