@@ -1,0 +1,42 @@
+import type { CryptoBackend } from '../../protocol/crypto-backend.ts';
+import { nobleBackend } from '../../protocol/noble-backend.ts';
+import type { Clock, Random } from '../../protocol/ports.ts';
+
+/** `getRandomValues` gives so many bytes at a time. */
+const MOST_RANDOM_BYTES = 65_536;
+
+/** The page's clock. In the background its timers are late; nothing here takes a late timer for a missing answer. */
+export const browserClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+  soon: createSoon(),
+};
+
+/** The browser's CSPRNG. */
+export const browserRandom: Random = {
+  bytes(length) {
+    const bytes = new Uint8Array(length);
+    for (let start = 0; start < length; start += MOST_RANDOM_BYTES) {
+      crypto.getRandomValues(bytes.subarray(start, start + MOST_RANDOM_BYTES));
+    }
+    return bytes;
+  },
+};
+
+export const browserBackend: CryptoBackend = nobleBackend;
+
+/** A message to oneself: unlike `setTimeout` it is neither slowed down in the background nor delayed by 4 ms. */
+function createSoon(): (callback: () => void) => void {
+  const { port1, port2 } = new MessageChannel();
+  const waiting: (() => void)[] = [];
+  port1.addEventListener('message', () => waiting.shift()?.());
+  port1.start();
+  return (callback) => {
+    waiting.push(callback);
+    port2.postMessage(undefined);
+  };
+}

@@ -1,0 +1,57 @@
+import { fromHex } from '../protocol/bytes.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../protocol/json.ts';
+import { ClientError } from './client-error.ts';
+import { textMember } from './wire-values.ts';
+
+/** What a server says about itself before anybody logs in (PROTOCOL.md 3.3). */
+export interface ServerInfo {
+  readonly domain: string;
+  /** Its newest Noise static key. Pin it: whoever can forge this answer can pretend to be the server. */
+  readonly noisePublic: Uint8Array;
+  /** The whole document. */
+  readonly document: JsonObject;
+}
+
+export const SERVER_INFO = {
+  PATH: '/api/server-info',
+  /** Milliseconds to wait for the whole answer. */
+  TIMEOUT_MS: 10_000,
+  /** Bytes of the answer that are read. */
+  MAX_BYTES: 262_144,
+} as const;
+
+/** Where the server of `url`, whose path does not matter, describes itself. @throws ClientError code `CLIENT_OPTIONS` */
+export function serverInfoUrl(url: string | URL): URL {
+  let target: URL;
+  try {
+    target = new URL(SERVER_INFO.PATH, url);
+  } catch (cause) {
+    throw new ClientError('CLIENT_OPTIONS', 'url is not a URL', { cause });
+  }
+  if (target.protocol === 'wss:') target.protocol = 'https:';
+  if (target.protocol !== 'https:') throw new ClientError('CLIENT_OPTIONS', 'url must start with https://');
+  return target;
+}
+
+/** @throws JsonError, or ClientError code `CLIENT_PROTOCOL` */
+export function readServerInfo(body: Uint8Array): ServerInfo {
+  const document = parseJson(body);
+  const domain = isJsonObject(document) ? textMember(document, 'domain') : undefined;
+  const key = isJsonObject(document) ? textMember(document, 'noise_public') : undefined;
+  if (!isJsonObject(document) || domain === undefined || key === undefined || !/^[0-9a-f]{64}$/i.test(key)) {
+    throw new ClientError('CLIENT_PROTOCOL', 'the server describes itself without domain or noise_public');
+  }
+  return { domain, noisePublic: fromHex(key), document };
+}
+
+export function tooLong(): ClientError {
+  return new ClientError('CLIENT_PROTOCOL', 'the answer is too long');
+}
+
+/** What an attempt to read the answer failed with. `late`: the time was over. */
+export function serverInfoError(target: URL, error: unknown, late: boolean): ClientError {
+  if (late) return new ClientError('CLIENT_TIMEOUT', 'the server does not answer', { cause: error });
+  if (error instanceof ClientError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new ClientError('CLIENT_TRANSPORT', `cannot read ${target.href}: ${text}`, { cause: error });
+}
