@@ -8,6 +8,7 @@ import { closest } from './suggestion.ts';
 import { readTomlFile } from './toml-file.ts';
 import { unsupportedKey, unsupportedVariable } from './unsupported.ts';
 import { allowedFor, type ConfigValue, checkValue, describeFound } from './value.ts';
+import { type Runtime, whyNoWorkers } from './worker-support.ts';
 
 export interface LoadConfigOptions {
   /** Must exist. Without it: `COMMUCAT_CONFIG`, else `commucat.toml` in the working directory if there is one. */
@@ -20,6 +21,8 @@ export interface LoadConfigOptions {
   readonly defaults?: Readonly<Record<string, string | number | boolean>>;
   /** Relative paths of the environment, of overrides and of defaults start here. @default the working directory */
   readonly workingDirectory?: string;
+  /** What the server runs on. @default this process's */
+  readonly runtime?: Runtime;
 }
 
 /** A raw value and where it came from. */
@@ -39,6 +42,7 @@ interface Gathering {
   readonly problems: ConfigProblem[];
   readonly warnings: string[];
   readonly workingDirectory: string;
+  readonly runtime: Runtime;
 }
 
 /**
@@ -48,7 +52,15 @@ interface Gathering {
 export function loadConfig(options: LoadConfigOptions): Config {
   const workingDirectory = options.workingDirectory ?? process.cwd();
   const rows = new Map(keyRows().map((row) => [row.fullName, row]));
-  const gathering: Gathering = { rows, raw: new Map(), problems: [], warnings: [], workingDirectory };
+  const runtime = options.runtime ?? { platform: process.platform, node: process.versions.node };
+  const gathering: Gathering = {
+    rows,
+    raw: new Map(),
+    problems: [],
+    warnings: [],
+    workingDirectory,
+    runtime,
+  };
   const file = configFile(options, workingDirectory);
   for (const [fullName, value] of Object.entries(options.defaults ?? {}))
     put(gathering, 'defaults', fullName, value);
@@ -167,6 +179,17 @@ function absolute(row: KeyRow, value: ConfigValue, base: string): ConfigValue {
 function checkTogether(gathering: Gathering, values: Values): void {
   checkNoisePair(gathering);
   checkPlainBind(gathering, values);
+  checkWorkers(gathering, values);
+}
+
+function checkWorkers(gathering: Gathering, values: Values): void {
+  const workers = values.get('server.workers');
+  const raw = gathering.raw.get('server.workers');
+  if (raw === undefined || workers === undefined || workers === 0) return;
+  const why = whyNoWorkers(gathering.runtime);
+  if (why === undefined) return;
+  const { file, line, key } = raw;
+  gathering.problems.push({ file, line, key, found: `${workers} on ${why}`, allowed: '0 there' });
 }
 
 function checkNoisePair(gathering: Gathering): void {

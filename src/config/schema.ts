@@ -99,6 +99,11 @@ export const SCHEMA = {
         [0, 600_000],
         'Time that SIGTERM gives open sessions to take what is queued, in milliseconds.',
       ),
+      workers: integer(
+        0,
+        [0, 64],
+        'Threads that do TLS, HTTP and Noise beside the one that keeps the log; 0: one thread does everything. More needs Linux and Node.js 23.1 or later, see docs/performance.md. Limits per address and in all are shared out among them.',
+      ),
       ...limitKeys('server'),
       drainDelayMs: integer(
         0,

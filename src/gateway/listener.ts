@@ -1,96 +1,176 @@
-import { readFile } from 'node:fs/promises';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Config } from '../config/index.ts';
-import { addressOf } from '../config/index.ts';
-import type { CountedLimit } from '../limits/index.ts';
 import type { Clock } from '../protocol/ports.ts';
-import type { Logger } from '../telemetry/index.ts';
-import type { ConnectionGuard } from './connection-guard.ts';
+import type { Logger, Metrics } from '../telemetry/index.ts';
+import type { AddressSet } from './address-set.ts';
+import { CertificateKeeper } from './certificate-keeper.ts';
+import type { HttpVersion } from './http-preface.ts';
+import { type ConnectionJudge, type ListenerName, Reception } from './reception.ts';
+import { type BoundAddress, TcpPort } from './tcp-port.ts';
+import { protocolOptions, type TlsIdentity } from './tls-identity.ts';
 
-/** Idle time before the operating system asks a peer for a sign of life, in milliseconds. */
-const TCP_KEEPALIVE_MS = 60_000;
+/** Time for the TLS handshake, in milliseconds. */
+const TLS_HANDSHAKE_MS = 10_000;
 
-export interface ListenerParts {
-  readonly server: Pick<Config['server'], 'bind' | 'tlsCert' | 'tlsKey'>;
-  readonly limits: Pick<Config['limits'], 'tlsHandshakeMs'>;
-  readonly guard: ConnectionGuard;
-  readonly reached: (limit: CountedLimit) => void;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Takes a connection whose TLS handshake is done. */
-  readonly onSocket: (socket: TLSSocket) => void;
+/** A connection that is ready for HTTP. */
+export interface Arrival {
+  readonly socket: Socket;
+  readonly version: HttpVersion;
+  /** Of the peer; behind a proxy with the PROXY protocol, of the proxy's peer. */
+  readonly address: string;
 }
 
-/** The one TCP port: TLS 1.3, and ALPN that offers h2 before http/1.1. PROTOCOL.md 2.1. */
+export interface ListenerParts {
+  readonly server: Pick<Config['server'], 'bind' | 'plainBind' | 'tlsCert' | 'tlsKey' | 'tlsMinVersion'>;
+  readonly proxyProtocolFrom: AddressSet;
+  readonly forwardedFrom: AddressSet;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Caps on connections. */
+  readonly judge: ConnectionJudge;
+  readonly onArrival: (arrival: Arrival) => void;
+}
+
+export interface ListenerAddress extends BoundAddress {
+  /** Of the listener without TLS, if there is one. */
+  readonly plain?: BoundAddress;
+}
+
+/**
+ * The TCP ports. One has TLS, and ALPN that offers h2 before http/1.1 (PROTOCOL.md 2.1); the other, for proxies that end
+ * TLS, tells HTTP/2 and HTTP/1.1 apart by the first bytes. Both know the PROXY protocol.
+ */
 export class Listener {
   readonly #parts: ListenerParts;
-  /** Every TCP connection, also those whose TLS handshake is not done. */
-  readonly #sockets = new Set<Socket>();
-  #server: Server | undefined;
-  #drained: (() => void) | undefined;
+  readonly #reception: Reception;
+  readonly #certificates: CertificateKeeper;
+  /** Addresses that a proxy has named, by the ends of the connection: TLS gives us another socket than it gets. */
+  readonly #named = new Map<string, string>();
+  #ports: readonly TcpPort[] = [];
+  #tls: Server | undefined;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
+    const { clock, forwardedFrom, judge, logger, metrics, proxyProtocolFrom, server } = parts;
+    this.#reception = new Reception({
+      clock,
+      judge,
+      proxyProtocolFrom,
+      forwardedFrom,
+      onRefused: (listener, reason, error) => this.#refused(listener, reason, error),
+    });
+    this.#certificates = new CertificateKeeper({
+      files: server,
+      clock,
+      logger,
+      metrics,
+      apply: (identity) => this.#tls?.setSecureContext(this.#secure(identity)),
+    });
   }
 
-  /** Rejects when the certificate cannot be read or used, or the address is taken. */
-  async listen(): Promise<{ readonly host: string; readonly port: number }> {
-    const { bind, tlsCert, tlsKey } = this.#parts.server;
-    const [cert, key] = await Promise.all([readFile(tlsCert), readFile(tlsKey)]);
-    const server = createServer({
-      cert,
-      key,
-      minVersion: 'TLSv1.3',
-      ALPNProtocols: ['h2', 'http/1.1'],
-      handshakeTimeout: this.#parts.limits.tlsHandshakeMs,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: TCP_KEEPALIVE_MS,
-    });
-    server.on('connection', (socket: Socket) => this.#track(socket));
-    server.on('secureConnection', this.#parts.onSocket);
-    server.on('tlsClientError', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') this.#parts.reached('tlsHandshakeMs');
-      this.#parts.logger.debug({ err: error }, 'TLS handshake failed');
-    });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(addressOf(bind), () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-    server.on('error', (error) => this.#parts.logger.error({ err: error }, 'listener failed'));
-    this.#server = server;
-    const { address, port } = server.address() as AddressInfo;
-    return { host: address, port };
+  /** Rejects when the certificate cannot be read or used, or an address is taken. */
+  async listen(): Promise<ListenerAddress> {
+    const { bind, plainBind } = this.#parts.server;
+    this.#tls = this.#createTls(await this.#certificates.start());
+    const main = this.#port('tls', bind);
+    const address = await main.listen();
+    this.#ports = [main];
+    if (plainBind === undefined) return address;
+    const second = this.#port('plain', plainBind);
+    const plain = await second.listen();
+    this.#ports = [main, second];
+    return { ...address, plain };
+  }
+
+  /** Reads the certificate again. Never rejects: what is wrong with it is logged, and the one in use stays. */
+  reloadCertificate(): Promise<void> {
+    return this.#certificates.reload();
   }
 
   /** Accepts no more connections; those that exist go on. */
   stop(): void {
-    this.#server?.close();
+    this.#certificates.stop();
+    for (const port of this.#ports) port.stop();
   }
 
   /** Resolves when the last connection is gone, after `deadlineMs` by cutting off what is left. */
   async drain(deadlineMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const cancel = this.#parts.clock.after(deadlineMs, resolve);
-      this.#drained = () => {
-        cancel();
-        resolve();
-      };
-      if (this.#sockets.size === 0) this.#drained();
-    });
-    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(this.#ports.map((port) => port.drain(deadlineMs)));
   }
 
-  #track(socket: Socket): void {
-    if (!this.#parts.guard.admit(socket)) return;
-    this.#sockets.add(socket);
-    socket.once('close', () => {
-      this.#sockets.delete(socket);
-      if (this.#sockets.size === 0) this.#drained?.();
+  #port(name: ListenerName, bind: string): TcpPort {
+    const { clock, logger } = this.#parts;
+    return new TcpPort({
+      bind,
+      clock,
+      logger,
+      onSocket: (socket) =>
+        this.#reception.receive(name, socket, (address) => this.#welcome(name, socket, address)),
     });
   }
+
+  /** It is known whose connection it is; nothing else of it has been read. */
+  #welcome(name: ListenerName, socket: Socket, address: string): void {
+    if (name === 'plain') {
+      this.#reception.sniff(socket, (version) => this.#parts.onArrival({ socket, version, address }));
+      return;
+    }
+    if (address !== socket.remoteAddress) {
+      const ends = endsOf(socket);
+      this.#named.set(ends, address);
+      socket.once('close', () => this.#named.delete(ends));
+    }
+    this.#tls?.emit('connection', socket);
+  }
+
+  #createTls(identity: TlsIdentity): Server {
+    const server = createServer({
+      ...this.#secure(identity),
+      ALPNProtocols: ['h2', 'http/1.1'],
+      handshakeTimeout: TLS_HANDSHAKE_MS,
+    });
+    server.on('secureConnection', (socket) => this.#onSecure(socket));
+    server.on('tlsClientError', (error) => this.#refused('tls', tlsRefusal(error), error));
+    return server;
+  }
+
+  #secure({ cert, key }: TlsIdentity) {
+    return { ...protocolOptions(this.#parts.server.tlsMinVersion), cert, key };
+  }
+
+  #onSecure(socket: TLSSocket): void {
+    // TLS 1.2 only: a cheap way to keep a server busy, and useless.
+    socket.disableRenegotiation();
+    const address = this.#named.get(endsOf(socket)) ?? socket.remoteAddress ?? '';
+    // A client without ALPN gets HTTP/1.1. PROTOCOL.md 2.1.
+    const version = socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1';
+    this.#parts.onArrival({ socket, version, address });
+  }
+
+  #refused(listener: ListenerName, reason: string, error?: unknown): void {
+    const { logger, metrics } = this.#parts;
+    metrics.counter('commucat_connections_refused_total', { listener, reason }).add();
+    logger.debug({ listener, reason, err: error }, 'connection refused');
+  }
+}
+
+function endsOf({ remoteAddress, remotePort, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localPort}`;
+}
+
+/** What OpenSSL says to bytes that are no TLS. */
+const NOT_TLS = new Set([
+  'ERR_SSL_HTTP_REQUEST',
+  'ERR_SSL_HTTPS_PROXY_REQUEST',
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+]);
+
+function tlsRefusal(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (NOT_TLS.has(code)) return 'not_tls';
+  if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return 'tls_timeout';
+  return code === 'ECONNRESET' ? 'tls_closed' : 'tls_failed';
 }
