@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type ConnectMode, connectMode } from './connect-mode.ts';
+import type { ConnectionGuard } from './connection-guard.ts';
 import { type HttpAnswer, notImplemented, PROBLEMS, tooManyRequests } from './problem.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { webSocketFlaw } from './websocket-opening.ts';
@@ -28,6 +29,7 @@ export interface RequestHead {
 
 export interface DoormanParts {
   readonly limiter: RateLimiter;
+  readonly guard: Pick<ConnectionGuard, 'mayShakeHands'>;
   readonly onLimited: () => void;
 }
 
@@ -54,6 +56,7 @@ export class Doorman {
       return { kind: 'refused', answer: tooManyRequests(verdict.retryAfter) };
     }
     if (this.#stopping) return { kind: 'refused', answer: PROBLEMS.stopping };
+    if (!this.#parts.guard.mayShakeHands(head.address)) return { kind: 'refused', answer: PROBLEMS.busy };
     const { headers, method, protocol } = head;
     if (protocol !== undefined && protocol !== 'websocket') {
       return { kind: 'refused', answer: notImplemented('the only protocol here is websocket') };

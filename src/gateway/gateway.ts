@@ -62,6 +62,7 @@ export class Gateway {
     this.#context = context;
     this.#doorman = new Doorman({
       limiter: limiters.connect,
+      guard: context.guard,
       onLimited: () => context.counters.limitedHandshakes.add(),
     });
     const routes = routesOf(options, context);

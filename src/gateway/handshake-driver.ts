@@ -1,4 +1,5 @@
 import type { Establishment, Resolution, SessionNumber } from '../actors/relay-port.ts';
+import { LIMIT_TABLE } from '../limits/index.ts';
 import { concatBytes } from '../protocol/bytes.ts';
 import { decodeErrorPayload, handshakeErrorPayload } from '../protocol/errors.ts';
 import { encodeFrame, type Frame, FrameError } from '../protocol/frame.ts';
@@ -15,8 +16,6 @@ import { refusalPayload } from './handshake-payloads.ts';
 import { Link } from './link.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 
-/** Longest handshake frame in bytes: the largest JSON payload and its header. */
-const MAX_HANDSHAKE_FRAME = 300_000;
 /** Sequences of our AUTH and ACK, and of an ERROR in place of either. PROTOCOL.md 1.7, 3.12. */
 const AUTH_SEQUENCE = 1;
 const ACK_SEQUENCE = 2;
@@ -27,6 +26,15 @@ export interface Caller {
   readonly userAgent: string;
   readonly mode: ConnectMode;
 }
+
+type Deadline = 'handshakeTimeoutMs' | 'helloTimeoutMs' | 'authTimeoutMs';
+
+/** Why a handshake that passed a deadline was abandoned, as metrics name it. */
+const DEADLINE_REASONS = {
+  handshakeTimeoutMs: 'deadline',
+  helloTimeoutMs: 'hello_deadline',
+  authTimeoutMs: 'auth_deadline',
+} as const;
 
 type Phase = 'hello' | 'resolving' | 'auth' | 'establishing' | 'over';
 
@@ -46,9 +54,12 @@ class HandshakeDriver implements Endpoint, TransportHandler {
   readonly #caller: Caller;
   readonly #session: SessionNumber;
   readonly #handshake: Handshake;
-  readonly #decoder = new FrameDecoder({ maxFrameLength: MAX_HANDSHAKE_FRAME });
+  readonly #decoder = new FrameDecoder({ maxFrameLength: LIMIT_TABLE.handshakeFrame.value });
   readonly #startedAt: number;
   readonly #cancelDeadline: CancelTimer;
+  readonly #leaveGuard: () => void;
+  /** Deadline of the step that the peer has to take. */
+  #cancelStep: CancelTimer;
   #phase: Phase = 'hello';
   /** True from `resolve` on: the relay knows the session. */
   #known = false;
@@ -64,7 +75,10 @@ class HandshakeDriver implements Endpoint, TransportHandler {
     this.#session = context.links.nextNumber();
     this.#handshake = new Handshake(context.identity);
     this.#startedAt = context.clock.monotonic();
-    this.#cancelDeadline = context.clock.after(context.limits.handshakeTimeoutMs, () => this.#expire());
+    const { bounds, clock, guard, limits } = context;
+    this.#leaveGuard = guard.handshake(caller.address);
+    this.#cancelDeadline = clock.after(limits.handshakeTimeoutMs, () => this.#expire('handshakeTimeoutMs'));
+    this.#cancelStep = clock.after(bounds.helloTimeoutMs, () => this.#expire('helloTimeoutMs'));
     context.links.set(this.#session, this);
   }
 
@@ -126,6 +140,7 @@ class HandshakeDriver implements Endpoint, TransportHandler {
   #onHello(frame: Frame): void {
     const facts = this.#handshake.hello(frame, this.#session, this.#caller.userAgent);
     this.#phase = 'resolving';
+    this.#cancelStep();
     this.#generation = facts.generation;
     this.#known = true;
     void this.#ask(
@@ -139,6 +154,8 @@ class HandshakeDriver implements Endpoint, TransportHandler {
     const auth = this.#handshake.auth(resolution);
     this.#writeFrame(FRAME.AUTH, channel, AUTH_SEQUENCE, auth);
     this.#phase = 'auth';
+    const { bounds, clock } = this.#context;
+    this.#cancelStep = clock.after(bounds.authTimeoutMs, () => this.#expire('authTimeoutMs'));
     this.#transport.resume();
     this.#step();
     // The end of the body came while we were asking, and no AUTH before it.
@@ -148,6 +165,7 @@ class HandshakeDriver implements Endpoint, TransportHandler {
   #onAuth(frame: Frame): void {
     const result = this.#handshake.proof(frame);
     this.#phase = 'establishing';
+    this.#cancelStep();
     void this.#ask(
       () => this.#context.relay.establish(this.#session),
       (establishment) => this.#onEstablishment(establishment, result),
@@ -226,10 +244,11 @@ class HandshakeDriver implements Endpoint, TransportHandler {
     }
   }
 
-  #expire(): void {
+  #expire(deadline: Deadline): void {
     if (this.#phase === 'over') return;
+    this.#context.counters.limitReached(deadline);
     this.#say(handshakeErrorPayload('invalid request'), 'handshake');
-    this.#abandon('deadline');
+    this.#abandon(DEADLINE_REASONS[deadline]);
   }
 
   #refuse(payload: Uint8Array, reason: string): void {
@@ -265,6 +284,8 @@ class HandshakeDriver implements Endpoint, TransportHandler {
   #leave(): void {
     this.#phase = 'over';
     this.#cancelDeadline();
+    this.#cancelStep();
+    this.#leaveGuard();
     this.#chunks = [];
   }
 

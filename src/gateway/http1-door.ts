@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { LIMIT_TABLE } from '../limits/index.ts';
 import type { CancelTimer } from '../protocol/ports.ts';
 import { CONNECT_HEADS } from './connect-head.ts';
 import type { ConnectMode } from './connect-mode.ts';
@@ -16,10 +17,8 @@ import { TextTransport } from './text-transport.ts';
 import type { Transport } from './transport.ts';
 import { WebSocketTransport } from './websocket-transport.ts';
 
-/** Time for the head of a request, also of the next one on the same connection, in milliseconds. */
-const HEAD_TIMEOUT_MS = 10_000;
-const MAX_HEADER_BYTES = 16_384;
-const MAX_HEADERS = 64;
+const REFUSED_HEAD = '431 Request Header Fields Too Large';
+const REFUSED_REQUEST = '400 Bad Request';
 
 /**
  * HTTP/1.1: plain requests, sessions with a chunked request and a response that ends with the connection, and WebSocket.
@@ -64,8 +63,9 @@ export class Http1Door {
   }
 
   #createServer(): Server {
-    const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: 0 });
-    server.maxHeadersCount = MAX_HEADERS;
+    const server = createServer({ maxHeaderSize: LIMIT_TABLE.requestHeadBytes.value, requestTimeout: 0 });
+    server.maxHeadersCount = LIMIT_TABLE.requestHeaders.value;
+    server.on('clientError', (error, socket) => this.#onClientError(error, socket));
     return server.on('request', (request, response) => this.#onRequest(request, response));
   }
 
@@ -82,6 +82,7 @@ export class Http1Door {
   #onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     const { socket } = request;
     this.#headArrived(socket);
+    this.#context.guard.settle(socket);
     const admission = this.#admit(request);
     if (admission.kind === 'session' && admission.mode === 'websocket') {
       stream.write(switchingProtocols(request.headers['sec-websocket-key'] ?? ''), 'latin1');
@@ -97,6 +98,7 @@ export class Http1Door {
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     this.#headArrived(socket);
+    this.#context.guard.settle(socket);
     const judged = this.#judged.get(socket);
     // The server that reads it again must not get the next request, too.
     if (judged !== undefined) response.setHeader('connection', 'close');
@@ -144,14 +146,37 @@ export class Http1Door {
     const hasBody = encoding !== undefined || (length !== undefined && length !== '0');
     if (hasBody) response.setHeader('connection', 'close');
     else response.once('finish', () => this.#awaitHead(request.socket));
+    response.once('close', this.#limitResponse(request.socket));
     const bytes = Buffer.byteLength(answer.body);
     response.writeHead(answer.status, { ...answer.headers, 'content-length': bytes }).end(answer.body);
   }
 
   #awaitHead(socket: Socket): void {
     if (socket.destroyed) return;
-    const expire = () => socket.destroy();
-    this.#waiting.set(socket, this.#context.clock.after(HEAD_TIMEOUT_MS, expire));
+    const { bounds, clock, counters } = this.#context;
+    const expire = () => {
+      counters.limitReached('firstRequestMs');
+      socket.destroy();
+    };
+    this.#waiting.set(socket, clock.after(bounds.firstRequestMs, expire));
+  }
+
+  /** Who does not take an answer in time loses the connection. Returns what ends the limit. */
+  #limitResponse(socket: Socket): CancelTimer {
+    const { bounds, clock, counters } = this.#context;
+    return clock.after(bounds.responseMs, () => {
+      counters.limitReached('responseMs');
+      socket.destroy();
+    });
+  }
+
+  /** No HTTP, or more of it than is allowed. Who has been answered already is not answered again. */
+  #onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    if (error.code?.startsWith('HPE_') === true) this.#context.counters.httpViolated(error.code);
+    const fresh = socket.writable && 'bytesWritten' in socket && socket.bytesWritten === 0;
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? REFUSED_HEAD : REFUSED_REQUEST;
+    if (fresh) socket.write(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    socket.destroy();
   }
 
   #headArrived(socket: Socket): void {

@@ -7,12 +7,14 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Socket } from 'node:net';
+import { LIMIT_TABLE } from '../limits/index.ts';
 import type { CancelTimer } from '../protocol/ports.ts';
 import { CONNECT_HEADS } from './connect-head.ts';
 import type { ConnectMode } from './connect-mode.ts';
 import type { GatewayContext } from './context.ts';
 import type { Doorman } from './doorman.ts';
 import { startHandshake } from './handshake-driver.ts';
+import { Http2Guard } from './http2-guard.ts';
 import type { HttpRoutes } from './http-routes.ts';
 import { Http2Transport } from './http2-transport.ts';
 import type { HttpAnswer } from './problem.ts';
@@ -25,21 +27,16 @@ import { WebSocketTransport } from './websocket-transport.ts';
 const STREAM_WINDOW = 1_048_576;
 /** Window of a connection, so that one stream that is not read cannot stop all others. */
 const CONNECTION_WINDOW = 4 * STREAM_WINDOW;
-const MAX_STREAMS = 128;
-const MAX_HEADER_BYTES = 16_384;
-const MAX_HEADER_PAIRS = 64;
 /** How long a GET of `/connect` may take to end its request before the response ends, in milliseconds. */
 const REQUEST_END_MS = 500;
-/** How often connections are looked at: one without streams or without an answer to the last ping is closed. */
+/** How often connections are asked for a sign of life; one that has not answered the last question is closed. */
 const SWEEP_MS = 30_000;
 
 interface Connection {
   readonly session: ServerHttp2Session;
   /** Of the peer; requests that a proxy forwards may name another. */
   readonly address: string;
-  streams: number;
-  /** Sweeps in a row without any stream. */
-  idleSweeps: number;
+  readonly guard: Http2Guard;
   awaitsPong: boolean;
   /** The connection's receive window has its size. */
   widened: boolean;
@@ -61,18 +58,21 @@ export class Http2Door {
     this.#doorman = doorman;
     this.#routes = routes;
     this.#server = createServer({
-      maxHeaderListPairs: MAX_HEADER_PAIRS,
+      maxHeaderListPairs: LIMIT_TABLE.requestHeaders.value,
       settings: {
         initialWindowSize: STREAM_WINDOW,
-        maxConcurrentStreams: MAX_STREAMS,
-        maxHeaderListSize: MAX_HEADER_BYTES,
+        maxConcurrentStreams: context.bounds.streamsPerConnection,
+        maxHeaderListSize: LIMIT_TABLE.requestHeadBytes.value,
         enableConnectProtocol: true,
       },
     });
     this.#server.on('session', (session) => this.#onSession(session));
     // Not the 'request' event: its objects cost memory and a turn per stream.
     this.#server.on('stream', (stream, headers) => this.#onStream(stream, headers));
-    this.#server.on('sessionError', (error) => context.logger.debug({ err: error }, 'HTTP/2 session error'));
+    this.#server.on('sessionError', (error: NodeJS.ErrnoException) => {
+      if (error.code?.startsWith('ERR_HTTP2') === true) context.counters.httpViolated(error.code);
+      context.logger.debug({ err: error }, 'HTTP/2 session error');
+    });
     this.#cancelSweep = context.clock.after(SWEEP_MS, () => this.#sweep());
   }
 
@@ -92,8 +92,11 @@ export class Http2Door {
     this.#connections.set(session, {
       session,
       address: this.#arriving,
-      streams: 0,
-      idleSweeps: 0,
+      guard: new Http2Guard(session, {
+        clock: this.#context.clock,
+        limits: this.#context.bounds,
+        reached: (limit) => this.#context.counters.limitReached(limit),
+      }),
       awaitsPong: false,
       widened: false,
     });
@@ -126,15 +129,13 @@ export class Http2Door {
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       return;
     }
-    connection.streams += 1;
+    if (!connection.guard.open(stream)) return;
     if (!connection.widened) {
+      this.#context.guard.settle(connection.session.socket);
       // Here and not when the connection opens: the update leaves in the same write as the response head.
       connection.widened = true;
       connection.session.setLocalWindowSize(CONNECTION_WINDOW);
     }
-    stream.on('close', () => {
-      connection.streams -= 1;
-    });
     const method = headers[':method'] ?? '';
     const target = headers[':path'] ?? '';
     const address = this.#context.clientAddress(connection.address, headers);
@@ -153,12 +154,12 @@ export class Http2Door {
         this.#answerEmpty(stream, admission.mode);
         return;
       case 'refused':
-        answerStream(stream, method, admission.answer);
+        answerStream(stream, method, admission.answer, connection.guard);
         return;
       case 'route':
         void this.#routes
           .answer({ method, path: admission.path, address })
-          .then((answer) => answerStream(stream, method, answer));
+          .then((answer) => answerStream(stream, method, answer, connection.guard));
     }
   }
 
@@ -175,10 +176,7 @@ export class Http2Door {
 
   #sweep(): void {
     for (const connection of this.#connections.values()) {
-      if (connection.streams > 0) connection.idleSweeps = 0;
-      else connection.idleSweeps += 1;
       if (connection.awaitsPong) connection.session.destroy();
-      else if (connection.idleSweeps > 1) connection.session.close();
       else ping(connection);
     }
     this.#cancelSweep = this.#context.clock.after(SWEEP_MS, () => this.#sweep());
@@ -194,11 +192,18 @@ function ping(connection: Connection): void {
 }
 
 /** A whole response; a request body that is still coming is refused. */
-function answerStream(stream: ServerHttp2Stream, method: string, answer: HttpAnswer): void {
+function answerStream(
+  stream: ServerHttp2Stream,
+  method: string,
+  answer: HttpAnswer,
+  guard: Http2Guard,
+): void {
   stream.on('error', () => undefined);
   if (stream.destroyed) return;
   const endStream = answer.body === '' || method === 'HEAD';
   stream.respond({ ':status': answer.status, ...answer.headers }, { endStream });
-  if (!endStream) stream.end(answer.body);
-  stream.close(constants.NGHTTP2_NO_ERROR);
+  guard.answering(stream);
+  const finish = (): void => stream.close(constants.NGHTTP2_NO_ERROR);
+  if (endStream) finish();
+  else stream.end(answer.body, finish);
 }

@@ -1,4 +1,5 @@
 import type { Generation, SessionNumber } from '../actors/relay-port.ts';
+import type { CountedLimit } from '../limits/index.ts';
 import { decodeErrorPayload, errorPayload } from '../protocol/errors.ts';
 import { FrameError } from '../protocol/frame.ts';
 import { FrameDecoder } from '../protocol/frame-decoder.ts';
@@ -8,6 +9,7 @@ import { RecordError, RecordOpener, RecordSealer } from '../protocol/record.ts';
 import type { GatewayContext } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Outgoing } from './outgoing.ts';
+import { SessionMeter } from './session-meter.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 
 /** Time for the last words to a slow peer before the stream is reset, in milliseconds. */
@@ -56,12 +58,20 @@ export class Link implements Endpoint, TransportHandler {
   #backlogged = false;
   #held = false;
   #paused = false;
+  readonly #meter: SessionMeter;
+  /** Frames that the chunk at hand has brought. */
+  #frames = 0;
+  /** Whether the peer was heard since the last tick, and when it was; monotonic milliseconds. */
+  #heard = false;
+  #heardAt: number;
 
   constructor(context: GatewayContext, transport: Transport, facts: LinkFacts) {
     this.#context = context;
     this.#transport = transport;
     this.#facts = facts;
     this.#controlSequence = facts.controlSequence;
+    this.#heardAt = context.clock.monotonic();
+    this.#meter = new SessionMeter(context.bounds, context.clock, (limit) => this.#metered(limit));
     this.#decoder = new FrameDecoder({ maxFrameLength: context.limits.maxFrame });
     const records = facts.generation === 'records';
     this.#opener = records ? new RecordOpener(facts.ciphers.receive, context.arena) : undefined;
@@ -72,6 +82,7 @@ export class Link implements Endpoint, TransportHandler {
 
   onData(chunk: Uint8Array): void {
     if (!this.#open) return;
+    this.#heard = true;
     try {
       if (this.#opener === undefined) this.#readFrames(chunk);
       else this.#readRecords(this.#opener, chunk);
@@ -80,6 +91,8 @@ export class Link implements Endpoint, TransportHandler {
       else if (error instanceof FrameError) this.#sayAndClose('decode', decodeErrorPayload(), error.kind);
       else throw error;
     }
+    this.#meter.spend(this.#frames, chunk.length);
+    this.#frames = 0;
   }
 
   onEnd(): void {
@@ -123,6 +136,7 @@ export class Link implements Endpoint, TransportHandler {
   }
 
   tick(now: number): void {
+    this.#checkIdle(now);
     if (!this.#open) return;
     if (this.#inTransport === 0) {
       this.#keepAlive(now);
@@ -168,6 +182,7 @@ export class Link implements Endpoint, TransportHandler {
     for (;;) {
       const frame = decoder.next();
       if (frame === undefined) return;
+      this.#frames += 1;
       relay.frame(session, frame.type, frame.channel, frame.sequence, frame.payload);
       // The relay may have ended the session because of this very frame.
       if (!this.#open) return;
@@ -246,11 +261,28 @@ export class Link implements Endpoint, TransportHandler {
   }
 
   #pauseOrResume(): void {
-    const pause = this.#backlogged || this.#held;
+    const pause = this.#backlogged || this.#held || this.#meter.exhausted;
     if (pause === this.#paused) return;
     this.#paused = pause;
     if (pause) this.#transport.pause();
     else this.#transport.resume();
+  }
+
+  /** The peer has used up what it may send for now, or may go on. */
+  #metered(limit: CountedLimit | undefined): void {
+    if (limit !== undefined) this.#context.counters.limitReached(limit);
+    if (this.#open) this.#pauseOrResume();
+  }
+
+  #checkIdle(now: number): void {
+    const { bounds, counters } = this.#context;
+    if (this.#heard) {
+      this.#heard = false;
+      this.#heardAt = now;
+    } else if (this.#open && bounds.sessionIdleMs > 0 && now - this.#heardAt >= bounds.sessionIdleMs) {
+      counters.limitReached('sessionIdleMs');
+      this.#sayAndClose('idle_timeout', errorPayload('idle_timeout', 'nothing was received for too long'));
+    }
   }
 
   /** Tells the peer why, then closes. */
@@ -271,6 +303,7 @@ export class Link implements Endpoint, TransportHandler {
   #finish(reason: string, detail?: string): void {
     const { ciphers, session, tag } = this.#facts;
     this.#open = false;
+    this.#meter.stop();
     this.#write(0);
     this.#transport.end(reason);
     ciphers.send.destroy();

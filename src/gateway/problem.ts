@@ -13,8 +13,14 @@ export const PROBLEMS = {
   notFound: problem(404, 'Not Found'),
   forbidden: problem(403, 'Forbidden', 'access denied'),
   internal: problem(500, 'InternalError', 'internal server error'),
+  busy: later(problem(503, 'Service Unavailable', 'too many handshakes at once')),
   stopping: problem(503, 'Service Unavailable', 'the server is stopping'),
 } as const;
+
+/** An answer that says to come again in a second. */
+function later(answer: HttpAnswer): HttpAnswer {
+  return { ...answer, headers: { ...answer.headers, 'retry-after': '1' } };
+}
 
 /** PROTOCOL.md 2.1. `retryAfter`: whole seconds, 1 or more. */
 export function tooManyRequests(retryAfter: number): HttpAnswer {

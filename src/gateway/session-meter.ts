@@ -1,4 +1,4 @@
-import type { Clock } from '../protocol/ports.ts';
+import type { CancelTimer, Clock } from '../protocol/ports.ts';
 
 export interface MeterLimits {
   /** 0: no limit. */
@@ -11,61 +11,74 @@ export interface MeterLimits {
 const BURST_SECONDS = 2;
 
 /**
- * What one session may send: a bucket of frames and one of bytes. The clock is looked at only when a bucket is empty, so
- * that a session within its rate pays two subtractions per chunk.
+ * What one session may send: an allowance of frames and one of bytes, which grow with time up to a burst. Beyond them the
+ * peer is not read until it has waited long enough. The clock is looked at only when an allowance is used up, so that a
+ * session within its rate pays two subtractions per chunk.
  */
 export class SessionMeter {
   readonly #clock: Clock;
-  readonly #frames: Bucket;
-  readonly #bytes: Bucket;
+  readonly #limits: MeterLimits;
+  readonly #changed: (limit: keyof MeterLimits | undefined) => void;
+  #frames: number;
+  #bytes: number;
+  /** When the allowances grew last; monotonic milliseconds. */
+  #grownAt: number;
+  #cancel: CancelTimer | undefined;
 
-  constructor(limits: MeterLimits, clock: Clock) {
+  /** @param changed is told the limit when reading should rest, and `undefined` when it should go on */
+  constructor(limits: MeterLimits, clock: Clock, changed: (limit: keyof MeterLimits | undefined) => void) {
+    this.#limits = limits;
     this.#clock = clock;
-    const now = clock.monotonic();
-    this.#frames = bucket(limits.sessionFramesPerSecond, now);
-    this.#bytes = bucket(limits.sessionBytesPerSecond, now);
+    this.#changed = changed;
+    this.#frames = burstOf(limits.sessionFramesPerSecond);
+    this.#bytes = burstOf(limits.sessionBytesPerSecond);
+    this.#grownAt = clock.monotonic();
   }
 
-  /** Takes what a chunk brought. Returns how long the peer should not be read, in milliseconds; 0: read on. */
-  spend(frames: number, bytes: number): number {
-    this.#frames.left -= frames;
-    this.#bytes.left -= bytes;
-    return this.#frames.left >= 0 && this.#bytes.left >= 0 ? 0 : this.wait();
+  /** Reading rests. */
+  get exhausted(): boolean {
+    return this.#cancel !== undefined;
   }
 
-  /** How long until both buckets are in credit again, in milliseconds. */
-  wait(): number {
+  /** A chunk has brought this much. */
+  spend(frames: number, bytes: number): void {
+    this.#frames -= frames;
+    this.#bytes -= bytes;
+    if ((this.#frames < 0 || this.#bytes < 0) && this.#cancel === undefined) this.#review(false);
+  }
+
+  /** The session is over. */
+  stop(): void {
+    this.#cancel?.();
+  }
+
+  #review(rests: boolean): void {
+    const { sessionFramesPerSecond, sessionBytesPerSecond } = this.#limits;
     const now = this.#clock.monotonic();
-    return Math.max(debt(this.#frames, now), debt(this.#bytes, now));
+    const passed = now - this.#grownAt;
+    this.#grownAt = now;
+    this.#frames = grown(this.#frames, sessionFramesPerSecond, passed);
+    this.#bytes = grown(this.#bytes, sessionBytesPerSecond, passed);
+    const forFrames = debt(this.#frames, sessionFramesPerSecond);
+    const forBytes = debt(this.#bytes, sessionBytesPerSecond);
+    const wait = Math.max(forFrames, forBytes);
+    this.#cancel = wait === 0 ? undefined : this.#clock.after(Math.ceil(wait), () => this.#review(true));
+    if (rests && wait === 0) this.#changed(undefined);
+    if (!rests && wait > 0) {
+      this.#changed(forFrames >= forBytes ? 'sessionFramesPerSecond' : 'sessionBytesPerSecond');
+    }
   }
-
-  /** Which bucket is the emptier one. */
-  get scarce(): 'sessionFramesPerSecond' | 'sessionBytesPerSecond' {
-    return debtOf(this.#frames) >= debtOf(this.#bytes) ? 'sessionFramesPerSecond' : 'sessionBytesPerSecond';
-  }
 }
 
-interface Bucket {
-  readonly perMs: number;
-  readonly capacity: number;
-  left: number;
-  /** When it was filled last; monotonic milliseconds. */
-  filledAt: number;
+function burstOf(perSecond: number): number {
+  return perSecond === 0 ? Number.POSITIVE_INFINITY : perSecond * BURST_SECONDS;
 }
 
-function bucket(perSecond: number, now: number): Bucket {
-  const capacity = perSecond === 0 ? Number.POSITIVE_INFINITY : perSecond * BURST_SECONDS;
-  return { perMs: perSecond / 1000, capacity, left: capacity, filledAt: now };
+function grown(left: number, perSecond: number, passedMs: number): number {
+  return Math.min(burstOf(perSecond), left + (passedMs * perSecond) / 1000);
 }
 
-/** Fills the bucket; returns the milliseconds until it is not in debt. */
-function debt(full: Bucket, now: number): number {
-  if (full.capacity === Number.POSITIVE_INFINITY) return 0;
-  full.left = Math.min(full.capacity, full.left + (now - full.filledAt) * full.perMs);
-  full.filledAt = now;
-  return debtOf(full);
-}
-
-function debtOf({ left, perMs }: Bucket): number {
-  return left >= 0 ? 0 : -left / perMs;
+/** Milliseconds until nothing is owed. */
+function debt(left: number, perSecond: number): number {
+  return left >= 0 ? 0 : (-left * 1000) / perSecond;
 }
