@@ -1,4 +1,5 @@
 import type { ChannelDevicesListed, ChannelJoined, ChannelLeft, ChannelOpened } from '../log/events.ts';
+import { PersistentMap } from './persistent-map.ts';
 
 /** The rules of channels (PROTOCOL.md 6) as pure functions: who takes part, who is only named, who may change what. */
 
@@ -10,10 +11,10 @@ export interface ChannelState {
   readonly number: number;
   readonly openRoom: boolean;
   readonly relay: boolean;
-  /** Devices that receive, in the order in which they came; true once they joined by themselves. */
-  readonly participants: ReadonlyMap<string, boolean>;
-  /** Devices that were named and have not joined: they receive nothing. */
-  readonly listed: ReadonlySet<string>;
+  /** Devices that receive; true once they joined by themselves. */
+  readonly participants: PersistentMap<string, boolean>;
+  /** Devices that were named and have not joined: they receive nothing. None of them takes part. */
+  readonly listed: PersistentMap<string, true>;
 }
 
 export const VACANT_CHANNEL: ChannelState = {
@@ -21,8 +22,8 @@ export const VACANT_CHANNEL: ChannelState = {
   number: 0,
   openRoom: false,
   relay: false,
-  participants: new Map(),
-  listed: new Set(),
+  participants: PersistentMap.empty(),
+  listed: PersistentMap.empty(),
 };
 
 /** Devices that a JOIN names, split by what `channels.reach` allows. */
@@ -82,8 +83,9 @@ function decideOpen(
   if (state.phase !== 'vacant') {
     return reject('channel_closed');
   }
-  const listed = unique(command.named.listed, [command.device]);
-  const admitted = unique(command.named.admitted, [command.device]);
+  const isCreator = (device: string): boolean => device === command.device;
+  const listed = unique(command.named.listed, isCreator);
+  const admitted = unique(command.named.admitted, isCreator);
   if (1 + listed.length + admitted.length > limits.members) {
     return reject('too_many_members');
   }
@@ -108,10 +110,12 @@ function decideJoin(
   if (state.participants.get(device) !== true) {
     events.push({ type: 'channel.joined', device });
   }
-  const present = [...state.participants.keys(), ...state.listed, device];
-  const listed = unique(named.listed, present);
-  const admitted = unique(named.admitted, [...state.participants.keys(), device]);
-  const size = new Set([...present, ...listed, ...admitted]).size;
+  const listed = unique(named.listed, (other) => other === device || isKnown(state, other));
+  const admitted = unique(named.admitted, (other) => other === device || state.participants.has(other));
+  // Of the admitted, those that are listed already are counted there.
+  const fresh = admitted.filter((other) => !state.listed.has(other));
+  const newcomer = isKnown(state, device) ? 0 : 1;
+  const size = state.participants.size + state.listed.size + newcomer + listed.length + fresh.length;
   if (size > limits.members) {
     return reject('too_many_members');
   }
@@ -125,9 +129,8 @@ function isKnown(state: ChannelState, device: string): boolean {
   return state.participants.has(device) || state.listed.has(device);
 }
 
-function unique(devices: readonly string[], without: readonly string[]): string[] {
-  const known = new Set(without);
-  return devices.filter((device) => !known.has(device) && known.add(device));
+function unique(devices: readonly string[], isLeftOut: (device: string) => boolean): string[] {
+  return [...new Set(devices)].filter((device) => !isLeftOut(device));
 }
 
 export function evolveChannel(state: ChannelState, event: ChannelEvent): ChannelState {
@@ -138,35 +141,34 @@ export function evolveChannel(state: ChannelState, event: ChannelEvent): Channel
         number: event.number,
         openRoom: event.open,
         relay: event.relay,
-        participants: new Map([[event.creator, true], ...event.admitted.map((id) => [id, false] as const)]),
-        listed: new Set(event.listed),
+        participants: PersistentMap.of([[event.creator, true], ...withoutConsent(event.admitted)]),
+        listed: PersistentMap.of(event.listed.map(asListed)),
       };
     case 'channel.devices_listed':
       return {
         ...state,
-        participants: new Map([...state.participants, ...event.admitted.map((id) => [id, false] as const)]),
-        listed: difference([...state.listed, ...event.listed], event.admitted),
+        participants: state.participants.with(withoutConsent(event.admitted)),
+        listed: state.listed.with(event.listed.map(asListed)).without(event.admitted),
       };
     case 'channel.joined':
       return {
         ...state,
-        participants: new Map([...state.participants, [event.device, true]]),
-        listed: difference(state.listed, [event.device]),
+        participants: state.participants.with([[event.device, true]]),
+        listed: state.listed.without([event.device]),
       };
     case 'channel.left': {
-      const participants = new Map(state.participants);
-      participants.delete(event.device);
+      const participants = state.participants.without([event.device]);
       // Nobody is left who could let anybody in: what is named but never joined goes with it.
       const phase = participants.size === 0 ? 'closed' : state.phase;
-      return { ...state, phase, participants, listed: difference(state.listed, [event.device]) };
+      return { ...state, phase, participants, listed: state.listed.without([event.device]) };
     }
   }
 }
 
-function difference(devices: Iterable<string>, without: readonly string[]): ReadonlySet<string> {
-  const rest = new Set(devices);
-  for (const device of without) {
-    rest.delete(device);
-  }
-  return rest;
+function withoutConsent(devices: readonly string[]): (readonly [string, boolean])[] {
+  return devices.map((device) => [device, false] as const);
+}
+
+function asListed(device: string): readonly [string, true] {
+  return [device, true];
 }

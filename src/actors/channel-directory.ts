@@ -1,162 +1,161 @@
 import type { Mailboxes } from '../delivery/mailboxes.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { decodeFact } from '../log/fact-encoding.ts';
-import { type ChannelEvent, type ChannelState, evolveChannel, VACANT_CHANNEL } from './channel-decider.ts';
-import type { Route } from './route.ts';
+import type { ChannelEvent } from './channel-decider.ts';
+import { ChannelRoute } from './route.ts';
+import type { RouteTable } from './route-table.ts';
 
 const STREAM_PREFIX = 'channel-';
+const NO_LISTINGS: ReadonlySet<string> = new Set();
+
+interface OpenChannel {
+  readonly route: ChannelRoute;
+  /** Devices that it names and that have not joined. */
+  readonly listed: Set<string>;
+}
 
 /**
- * Which channel a number means for a device: a fold over the channel streams, kept current by the channels' own
- * decisions. Numbers are scoped by device (PROTOCOL.md 6): nobody can squat one for others.
+ * The channels that are open and whom they name: a fold over the channel streams in the order of the log, kept current
+ * by the channels' own decisions. Each event costs what it changes, however many members a channel has.
  */
 export class ChannelDirectory {
   readonly #mailboxes: Mailboxes;
-  readonly #routes = new Map<string, Map<number, Route>>();
-  /** Channels that name a device which has not joined, oldest first. */
+  readonly #routes: RouteTable;
+  readonly #channels = new Map<string, OpenChannel>();
+  /** By device and number: channels that name a device which has not joined, in the order in which they did. */
   readonly #listings = new Map<string, Map<number, Set<string>>>();
   readonly #openRooms = new Map<number, string>();
-  #channels = 0;
 
-  constructor(mailboxes: Mailboxes) {
+  constructor(mailboxes: Mailboxes, routes: RouteTable) {
     this.#mailboxes = mailboxes;
+    this.#routes = routes;
   }
 
   get channels(): number {
-    return this.#channels;
-  }
-
-  route(device: string, number: number): Route | undefined {
-    return this.#routes.get(device)?.get(number);
-  }
-
-  /** How many channels the device takes part in. */
-  channelsOf(device: string): number {
-    return this.#routes.get(device)?.size ?? 0;
+    return this.#channels.size;
   }
 
   /** The channel with this number that named the device first. */
   oldestListing(device: string, number: number): string | undefined {
-    for (const key of this.#listings.get(device)?.get(number) ?? []) {
+    for (const key of this.listings(device, number)) {
       return key;
     }
     return undefined;
   }
 
   isListed(device: string, number: number, key: string): boolean {
-    return this.#listings.get(device)?.get(number)?.has(key) === true;
+    return this.listings(device, number).has(key);
   }
 
   listings(device: string, number: number): ReadonlySet<string> {
-    return this.#listings.get(device)?.get(number) ?? new Set();
+    return this.#listings.get(device)?.get(number) ?? NO_LISTINGS;
   }
 
   openRoom(number: number): string | undefined {
     return this.#openRooms.get(number);
   }
 
-  /** A channel has changed: everybody concerned gets the new route. */
-  update(key: string, before: ChannelState, after: ChannelState): void {
-    const { number } = after;
-    this.#count(before, after);
-    if (after.openRoom) {
-      this.#updateOpenRoom(key, after);
+  /** A channel has changed: everybody concerned finds it under its number, or does not any more. */
+  apply(key: string, event: ChannelEvent): void {
+    if (event.type === 'channel.opened') {
+      this.#open(key, event.number, event.open);
     }
-    for (const device of before.participants.keys()) {
-      if (!after.participants.has(device)) {
-        remove(this.#routes, device, number, (route) => route.key === key);
-      }
-    }
-    for (const device of before.listed) {
-      if (!after.listed.has(device) || after.phase === 'closed') {
-        this.#unlist(device, number, key);
-      }
-    }
-    if (after.phase === 'closed') {
-      this.#mailboxes.forgetMail(key);
+    const channel = this.#channels.get(key);
+    if (channel === undefined) {
       return;
     }
-    const members = [...after.participants.keys()].map((device) => this.#mailboxes.mailbox(device));
-    const route: Route = { key, number, openRoom: after.openRoom, mail: this.#mailboxes.mail(key), members };
-    for (const device of after.participants.keys()) {
-      put(this.#routes, device, number, route);
-    }
-    for (const device of after.listed) {
-      if (!before.listed.has(device)) {
-        this.#list(device, number, key);
-      }
+    switch (event.type) {
+      case 'channel.opened':
+        this.#enter(channel, event.creator);
+        this.#name(channel, event);
+        break;
+      case 'channel.devices_listed':
+        this.#name(channel, event);
+        break;
+      case 'channel.joined':
+        this.#enter(channel, event.device);
+        break;
+      case 'channel.left':
+        this.#leave(channel, event.device);
+        break;
+      default:
+        event satisfies never;
     }
   }
 
   /** Reads all channel streams of the log. */
   async restore(log: EventLog): Promise<void> {
-    const states = new Map<string, ChannelState>();
     for await (const recorded of log.readAll({ categories: ['channel'] })) {
-      const key = recorded.stream.slice(STREAM_PREFIX.length);
-      const state = evolveChannel(states.get(key) ?? VACANT_CHANNEL, decodeFact(recorded) as ChannelEvent);
-      if (state.phase === 'closed') {
-        states.delete(key);
-      } else {
-        states.set(key, state);
-      }
-    }
-    for (const [key, state] of states) {
-      this.update(key, VACANT_CHANNEL, state);
+      this.apply(recorded.stream.slice(STREAM_PREFIX.length), decodeFact(recorded) as ChannelEvent);
     }
   }
 
-  #count(before: ChannelState, after: ChannelState): void {
-    if (before.phase !== 'open' && after.phase === 'open') {
-      this.#channels += 1;
-    } else if (before.phase === 'open' && after.phase === 'closed') {
-      this.#channels -= 1;
+  #open(key: string, number: number, openRoom: boolean): void {
+    const mail = this.#mailboxes.mail(key);
+    const route = new ChannelRoute({ key, number, openRoom, group: undefined, mail });
+    this.#channels.set(key, { route, listed: new Set() });
+    if (openRoom) {
+      this.#openRooms.set(number, key);
     }
   }
 
-  #updateOpenRoom(key: string, after: ChannelState): void {
-    if (after.phase === 'open') {
-      this.#openRooms.set(after.number, key);
-    } else if (this.#openRooms.get(after.number) === key) {
-      this.#openRooms.delete(after.number);
+  #name(
+    channel: OpenChannel,
+    named: { readonly listed: readonly string[]; readonly admitted: readonly string[] },
+  ): void {
+    for (const device of named.listed) {
+      this.#list(channel, device);
+    }
+    for (const device of named.admitted) {
+      this.#enter(channel, device);
     }
   }
 
-  #list(device: string, number: number, key: string): void {
-    const keys = this.#listings.get(device)?.get(number) ?? new Set<string>();
-    keys.add(key);
-    put(this.#listings, device, number, keys);
+  #enter(channel: OpenChannel, device: string): void {
+    this.#unlist(channel, device);
+    this.#routes.enter(channel.route, device);
   }
 
-  #unlist(device: string, number: number, key: string): void {
-    const keys = this.#listings.get(device)?.get(number);
-    keys?.delete(key);
-    remove(this.#listings, device, number, (left) => left.size === 0);
+  #leave(channel: OpenChannel, device: string): void {
+    const { route, listed } = channel;
+    this.#unlist(channel, device);
+    this.#routes.leave(route, device);
+    if (route.size > 0) {
+      return;
+    }
+    for (const other of listed) {
+      this.#unlist(channel, other);
+    }
+    this.#channels.delete(route.key);
+    if (this.#openRooms.get(route.number) === route.key) {
+      this.#openRooms.delete(route.number);
+    }
+    this.#mailboxes.forgetMail(route.key);
   }
-}
 
-type ByDevice<Value> = Map<string, Map<number, Value>>;
-
-function put<Value>(table: ByDevice<Value>, device: string, number: number, value: Value): void {
-  let numbers = table.get(device);
-  if (numbers === undefined) {
-    numbers = new Map();
-    table.set(device, numbers);
+  #list({ route, listed }: OpenChannel, device: string): void {
+    listed.add(device);
+    let numbers = this.#listings.get(device);
+    if (numbers === undefined) {
+      numbers = new Map();
+      this.#listings.set(device, numbers);
+    }
+    const keys = numbers.get(route.number) ?? new Set<string>();
+    numbers.set(route.number, keys.add(route.key));
   }
-  numbers.set(number, value);
-}
 
-function remove<Value>(
-  table: ByDevice<Value>,
-  device: string,
-  number: number,
-  wanted: (value: Value) => boolean,
-): void {
-  const numbers = table.get(device);
-  const value = numbers?.get(number);
-  if (numbers !== undefined && value !== undefined && wanted(value)) {
-    numbers.delete(number);
-    if (numbers.size === 0) {
-      table.delete(device);
+  #unlist({ route, listed }: OpenChannel, device: string): void {
+    if (!listed.delete(device)) {
+      return;
+    }
+    const numbers = this.#listings.get(device);
+    const keys = numbers?.get(route.number);
+    keys?.delete(route.key);
+    if (keys?.size === 0) {
+      numbers?.delete(route.number);
+    }
+    if (numbers?.size === 0) {
+      this.#listings.delete(device);
     }
   }
 }

@@ -15,7 +15,8 @@ import {
 import type { ChannelDirectory } from './channel-directory.ts';
 import { channelMachine } from './channel-machine.ts';
 import { Registry } from './registry.ts';
-import { SerialQueue } from './serial-queue.ts';
+import type { RouteTable } from './route-table.ts';
+import type { SerialQueue } from './serial-queue.ts';
 
 /** Bytes of a channel's key. */
 const KEY_BYTES = 16;
@@ -39,9 +40,14 @@ export interface ChannelsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly directory: ChannelDirectory;
+  readonly routes: RouteTable;
+  /** What a number means for a device is decided one request at a time, by channels and groups alike. */
+  readonly numbers: SerialQueue<number>;
   readonly policy: ChannelPolicy;
   /** The user of a registered device, `undefined` for an unknown one. */
   readonly userOf: (device: string) => Promise<string | undefined>;
+  /** LEAVE on the number of a group. */
+  readonly pauseGroup: (device: string, group: string) => Promise<void>;
 }
 
 export interface JoinRequest {
@@ -54,7 +60,7 @@ export interface JoinRequest {
   readonly plaintext: boolean;
 }
 
-export type JoinRefusal = ChannelRejection | 'too_many_channels';
+export type JoinRefusal = ChannelRejection | 'too_many_channels' | 'channel_of_group';
 
 export type JoinResult = { readonly ok: true } | { readonly ok: false; readonly refusal: JoinRefusal };
 
@@ -66,8 +72,6 @@ const JOINED: JoinResult = { ok: true };
 export class Channels {
   readonly #options: ChannelsOptions;
   readonly #actors: Registry<ChannelState, ChannelEvent>;
-  /** What a number means for a device is decided one request at a time. */
-  readonly #numbers = new SerialQueue<number>();
 
   constructor(options: ChannelsOptions) {
     this.#options = options;
@@ -89,26 +93,30 @@ export class Channels {
 
   /** True when a JOIN would change nothing: the common case after a reconnect, answered without the log. */
   isMember(request: JoinRequest): boolean {
-    const route = this.#options.directory.route(request.device, request.number);
+    const { directory, policy, routes } = this.#options;
+    const { device, number } = request;
+    const route = routes.get(device, number);
     // Elsewhere a route does not tell whether the device has consented itself.
-    if (route === undefined || this.#options.policy.reach !== 'joined') {
+    if (route === undefined || policy.reach !== 'joined') {
       return false;
     }
-    const members = new Set(route.members.map((mailbox) => mailbox.device));
     return request.members.every(
-      (device) => members.has(device) || this.#options.directory.isListed(device, request.number, route.key),
+      (member) => route.has(routes.mailbox(member)) || directory.isListed(member, number, route.key),
     );
   }
 
   join(request: JoinRequest): Promise<JoinResult> {
-    return this.#numbers.run(request.number, () => this.#join(request));
+    return this.#options.numbers.run(request.number, () => this.#join(request));
   }
 
   /** Takes the device out of its channel of this number; a device that is only listed there is not listed any more. */
   leave(device: string, number: number): Promise<void> {
-    return this.#numbers.run(number, async () => {
-      const { directory } = this.#options;
-      const route = directory.route(device, number);
+    return this.#options.numbers.run(number, async () => {
+      const { directory, routes, pauseGroup } = this.#options;
+      const route = routes.get(device, number);
+      if (route?.group !== undefined) {
+        return pauseGroup(device, route.group);
+      }
       const keys = route === undefined ? [...directory.listings(device, number)] : [route.key];
       for (const key of keys) {
         await this.#execute(key, { type: 'leave', device });
@@ -122,13 +130,17 @@ export class Channels {
 
   async #join(request: JoinRequest): Promise<JoinResult> {
     const { device, number } = request;
-    const { directory } = this.#options;
+    const { routes } = this.#options;
     const others = [...new Set(request.members)].filter((member) => member !== device);
-    const own = directory.route(device, number);
+    const own = routes.get(device, number);
+    if (own?.group !== undefined) {
+      const isKnown = others.every((other) => own.has(routes.mailbox(other)));
+      return isKnown ? JOINED : { ok: false, refusal: 'channel_of_group' };
+    }
     if (own !== undefined && !(await this.#supersedes(request, own.key, others))) {
       return this.#enter(own.key, request, others);
     }
-    if (directory.channelsOf(device) >= this.#options.policy.channelsPerDevice) {
+    if (routes.count(device) >= this.#options.policy.channelsPerDevice) {
       return { ok: false, refusal: 'too_many_channels' };
     }
     const listing = this.#chooseListing(device, number, others);
@@ -154,13 +166,13 @@ export class Channels {
 
   /** The channel in which most of the named devices already take part; for a device that names nobody, the oldest. */
   #chooseListing(device: string, number: number, others: readonly string[]): string | undefined {
-    const { directory } = this.#options;
+    const { directory, routes } = this.#options;
     if (others.length === 0) {
       return directory.oldestListing(device, number);
     }
     const overlap = new Map<string, number>();
     for (const other of others) {
-      const key = directory.route(other, number)?.key;
+      const key = routes.get(other, number)?.key;
       if (key !== undefined && directory.isListed(device, number, key)) {
         overlap.set(key, (overlap.get(key) ?? 0) + 1);
       }
@@ -210,7 +222,7 @@ export class Channels {
     const listed: string[] = [];
     const admitted: string[] = [];
     for (const other of others) {
-      const taken = this.#options.directory.route(other, request.number);
+      const taken = this.#options.routes.get(other, request.number);
       const user = taken === undefined || taken.key === key ? await this.#options.userOf(other) : undefined;
       // Friend lists come with the REST interface; until then a device's friends are its account's other devices.
       const reachable = user !== undefined && (reach === 'anyone' || user === request.user);
@@ -223,10 +235,11 @@ export class Channels {
     const { directory, policy } = this.#options;
     const limits = { members: policy.membersPerChannel };
     const stream = `channel-${key}`;
-    const before = await this.#actors.state(stream);
     const outcome = await this.#actors.execute(stream, (state) => decideChannel(state, command, limits));
-    if (outcome.ok && outcome.events.length > 0) {
-      directory.update(key, before, outcome.state);
+    if (outcome.ok) {
+      for (const event of outcome.events) {
+        directory.apply(key, event);
+      }
     }
     return outcome;
   }

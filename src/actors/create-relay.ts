@@ -15,9 +15,14 @@ import { ChannelDirectory } from './channel-directory.ts';
 import { type ChannelPolicy, Channels } from './channels.ts';
 import { type AbsentPoster, Desk } from './desk.ts';
 import { FrameDispatch } from './frame-dispatch.ts';
+import { GroupDirectory } from './group-directory.ts';
+import { GroupFrames } from './group-frames.ts';
+import { Groups } from './groups.ts';
 import { Relay } from './relay.ts';
 import type { RelayEvents } from './relay-events.ts';
 import type { LinkPort } from './relay-port.ts';
+import { RouteTable } from './route-table.ts';
+import { SerialQueue } from './serial-queue.ts';
 import type { Session } from './session.ts';
 
 export interface RelayLimits {
@@ -54,7 +59,9 @@ export interface RelayOptions {
 export interface RelayFigures {
   readonly sessions: number;
   readonly channels: number;
+  readonly groups: number;
   readonly channelActors: number;
+  readonly groupActors: number;
   readonly callActors: number;
   readonly runningCalls: number;
   readonly storedLetters: number;
@@ -70,9 +77,12 @@ export interface RunningRelay extends AsyncDisposable {
 export async function createRelay(options: RelayOptions): Promise<RunningRelay> {
   const { log, clock, random, backend, links, presence, events, limits } = options;
   const mailboxes = new Mailboxes();
-  const directory = new ChannelDirectory(mailboxes);
+  const routes = new RouteTable(mailboxes);
+  const directory = new ChannelDirectory(mailboxes, routes);
+  const groupDirectory = new GroupDirectory(mailboxes, routes);
   await mailboxes.restore(log);
   await directory.restore(log);
+  await groupDirectory.restore(log);
   const accounts = new Accounts({
     log,
     clock,
@@ -104,13 +114,15 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     touched: (mailbox) => cursors.touched(mailbox),
     unread: (mail) => cursors.unread(mail),
   });
+  const numbers = new SerialQueue<number>();
+  const userOf = (device: string): Promise<string | undefined> => accounts.userOf(device);
+  const desk = new Desk(links, office, events);
+  const common = { log, clock, random, routes, numbers, policy: options.channels, userOf };
+  const groups = new Groups({ ...common, directory: groupDirectory, settled: () => desk.settled() });
   const channels = new Channels({
-    log,
-    clock,
-    random,
+    ...common,
     directory,
-    policy: options.channels,
-    userOf: (device) => accounts.userOf(device),
+    pauseGroup: (device, group) => groups.pause(device, group),
   });
   const calls = new Calls({
     log,
@@ -118,7 +130,6 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     idleAfter: options.channels.idleAfter,
     offered: () => events.callOffered(),
   });
-  const desk = new Desk(links, office, events);
   const callFrames = new CallFrames(desk, calls);
   const refresher = new PresenceRefresher(presence, clock, limits.presenceTtl, (error) =>
     events.failed('presence', error),
@@ -144,8 +155,9 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     (self) =>
       new FrameDispatch({
         desk,
-        directory,
+        routes,
         channels,
+        groups: new GroupFrames(desk, groups),
         calls: callFrames,
         presence,
         events,
@@ -167,7 +179,9 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     figures: () => ({
       sessions: relay.sessions,
       channels: directory.channels,
+      groups: groupDirectory.groups,
       channelActors: channels.actors,
+      groupActors: groups.actors,
       callActors: calls.actors,
       runningCalls: calls.running,
       storedLetters: mailboxes.stored,
@@ -178,6 +192,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
       await office.drained();
       await cursors.flush();
       channels.stop();
+      groups.stop();
       calls.stop();
     },
   };

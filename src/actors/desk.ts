@@ -1,4 +1,4 @@
-import type { Mailbox } from '../delivery/mailbox.ts';
+import { Mailbox } from '../delivery/mailbox.ts';
 import type { Poster, PostOffice } from '../delivery/post-office.ts';
 import { errorPayload, type WireErrorCode } from '../protocol/errors.ts';
 import { FRAME } from '../protocol/frame-types.ts';
@@ -10,9 +10,14 @@ import type { LinkPort } from './relay-port.ts';
 import type { Route } from './route.ts';
 import type { Session, WaitingFrame } from './session.ts';
 
+const NOBODY = new Mailbox('');
+const NO_BYTES = new Uint8Array(0);
+
 /** The sender of a frame that the server posts for a device that is gone: nobody waits for the acknowledgement. */
 export interface AbsentPoster extends Poster {
   readonly session: undefined;
+  /** Called once the post is in the log, or refused. */
+  readonly settled?: () => void;
 }
 
 /** What frame handlers answer and pass on with. */
@@ -50,9 +55,10 @@ export class Desk {
     frame: Pick<WaitingFrame, 'channel' | 'sequence'>,
     code: WireErrorCode,
     detail: string,
+    extra: Readonly<Record<string, JsonInput>> = {},
   ): void {
     if (session.open) {
-      const payload = errorPayload(code, detail, { ack: frame.sequence });
+      const payload = errorPayload(code, detail, { ack: frame.sequence, ...extra });
       this.#links.send(session.session, FRAME.ERROR, frame.channel, session.nextControlSequence(), payload);
       this.#events.frameRefused(code);
       session.markDirty();
@@ -98,6 +104,22 @@ export class Desk {
       payload,
       recipients: othersThan(route, mailbox),
       reply: undefined,
+    });
+  }
+
+  /** Resolves when every letter that was posted before is in the log, or refused. */
+  settled(): Promise<void> {
+    return new Promise((settled) => {
+      const poster = { mailbox: NOBODY, resumes: false, ended: false, session: undefined, settled };
+      const nothing = {
+        type: 0,
+        channel: 0,
+        sequence: 0,
+        payload: NO_BYTES,
+        recipients: [],
+        reply: undefined,
+      };
+      this.#office.post({ ...nothing, poster, mail: undefined });
     });
   }
 

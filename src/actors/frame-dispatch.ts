@@ -6,17 +6,19 @@ import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
 import { type JsonValue, parseJson } from '../protocol/json.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { CallFrames } from './call-frames.ts';
-import type { ChannelDirectory } from './channel-directory.ts';
 import type { Channels, JoinRefusal } from './channels.ts';
 import type { Desk } from './desk.ts';
+import type { GroupFrames } from './group-frames.ts';
 import type { RelayEvents } from './relay-events.ts';
 import type { Route } from './route.ts';
+import type { RouteTable } from './route-table.ts';
 import type { Session, WaitingFrame } from './session.ts';
 
 export interface FrameDispatchParts {
   readonly desk: Desk;
-  readonly directory: ChannelDirectory;
+  readonly routes: RouteTable;
   readonly channels: Channels;
+  readonly groups: GroupFrames;
   readonly calls: CallFrames;
   readonly presence: Presence;
   readonly events: RelayEvents;
@@ -84,7 +86,6 @@ export class FrameDispatch {
       case FRAME.LEAVE:
         return this.#leave(session, frame);
       case FRAME.KEY_UPDATE:
-      case FRAME.GROUP_EVENT:
         this.#durable(session, frame);
         return undefined;
       case FRAME.TYPING:
@@ -97,8 +98,8 @@ export class FrameDispatch {
         return this.#parts.presence.publish(session.device, session.session, parsePresence(value).state);
       case FRAME.GROUP_CREATE:
       case FRAME.GROUP_INVITE:
-        this.#parts.desk.refuse(session, frame, 'unsupported', 'this server keeps no groups');
-        return undefined;
+      case FRAME.GROUP_EVENT:
+        return this.#group(session, frame, value);
       case FRAME.CALL_OFFER:
       case FRAME.CALL_ANSWER:
       case FRAME.CALL_END:
@@ -133,15 +134,11 @@ export class FrameDispatch {
 
   /** The channel of a frame that is to be relayed; `undefined` when the frame has been refused. */
   #route(session: Session, frame: WaitingFrame): Route | undefined {
-    const { desk, directory } = this.#parts;
-    // A frame must fit into one record of every recipient, whatever sequence it gets there.
-    const length = frameLength(frame.channel, LIMITS.MAX_SEQUENCE, frame.payload.length);
-    if (length > LIMITS.MAX_RECORD_PLAINTEXT) {
-      const detail = `a frame may take ${LIMITS.MAX_RECORD_PLAINTEXT} bytes, this one takes up to ${length}`;
-      desk.refuse(session, frame, 'too_large', detail);
+    const { desk, routes } = this.#parts;
+    if (!this.#fits(session, frame)) {
       return undefined;
     }
-    const route = directory.route(session.device, frame.channel);
+    const route = routes.get(session.device, frame.channel);
     if (route === undefined) {
       const name = frameTypeOf(frame.type)?.name ?? 'frame';
       desk.refuse(session, frame, 'unknown_channel', `${name} on channel ${frame.channel}: send JOIN first`);
@@ -149,12 +146,47 @@ export class FrameDispatch {
     return route;
   }
 
+  /** Whether the frame may be relayed; it has been refused otherwise. */
+  #fits(session: Session, frame: WaitingFrame): boolean {
+    // A frame must fit into one record of every recipient, whatever sequence it gets there.
+    const length = frameLength(frame.channel, LIMITS.MAX_SEQUENCE, frame.payload.length);
+    if (length > LIMITS.MAX_RECORD_PLAINTEXT) {
+      const detail = `a frame may take ${LIMITS.MAX_RECORD_PLAINTEXT} bytes, this one takes up to ${length}`;
+      this.#parts.desk.refuse(session, frame, 'too_large', detail);
+      return false;
+    }
+    return true;
+  }
+
+  #group(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> | undefined {
+    const { desk, groups } = this.#parts;
+    if (desk.isRepetition(session, frame.sequence)) {
+      desk.repeat(session, frame);
+      return undefined;
+    }
+    if (!this.#fits(session, frame)) {
+      return undefined;
+    }
+    switch (frame.type) {
+      case FRAME.GROUP_CREATE:
+        return groups.create(session, frame, value);
+      case FRAME.GROUP_INVITE:
+        return groups.invite(session, frame, value);
+      default: {
+        const pending = groups.document(session, frame, value);
+        if (pending === undefined) {
+          this.#durable(session, frame);
+        }
+        return pending;
+      }
+    }
+  }
+
   #join(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> | undefined {
-    const { desk, channels } = this.#parts;
+    const { desk, channels, groups } = this.#parts;
     const { members, relay, groupId } = parseJoin(value);
     if (groupId !== undefined) {
-      desk.refuse(session, frame, 'unknown_group', 'this server keeps no groups');
-      return undefined;
+      return groups.join(session, frame, groupId);
     }
     const { device, user, plaintext } = session;
     const request = { device, user: user.id, number: frame.channel, members, relay, plaintext };
@@ -183,6 +215,9 @@ export class FrameDispatch {
       case 'channel_closed':
       case 'not_listed':
         desk.refuse(session, frame, 'not_a_member', 'nobody in this channel has named the device');
+        return;
+      case 'channel_of_group':
+        desk.refuse(session, frame, 'forbidden', 'this is the channel of a group: send GROUP_INVITE');
         return;
       default:
         refusal satisfies never;

@@ -219,6 +219,7 @@ export class Relay implements RelayPort {
   acknowledge(post: Post<Session | AbsentPoster>): void {
     const { poster } = post;
     if (poster.session === undefined) {
+      poster.settled?.();
       return;
     }
     if (post.reply === undefined) {
@@ -231,7 +232,11 @@ export class Relay implements RelayPort {
   /** A post did not get into the log. */
   refusePost(post: Post<Session | AbsentPoster>): void {
     const { poster } = post;
-    if (poster.session === undefined || !poster.open) {
+    if (poster.session === undefined) {
+      poster.settled?.();
+      return;
+    }
+    if (!poster.open) {
       return;
     }
     this.#parts.desk.refuse(poster, post, 'storage', 'the frame is not stored; send it again later');

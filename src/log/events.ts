@@ -72,6 +72,53 @@ export interface ChannelLeft {
   readonly type: 'channel.left';
   readonly device: string;
 }
+/** Owner, admin or member; a group has one owner. */
+export type GroupRole = 'owner' | 'admin' | 'member';
+/** The group's id is the stream's name behind `group-`. */
+export interface GroupCreated {
+  readonly type: 'group.created';
+  /** Key of the group's mail, as that of a channel. */
+  readonly channel: string;
+  /** The number that members use on the wire. */
+  readonly number: number;
+  readonly owner: string;
+  readonly relay: boolean;
+  readonly invited: readonly { readonly device: string; readonly role: GroupRole }[];
+}
+export interface GroupMemberInvited {
+  readonly type: 'group.member_invited';
+  readonly device: string;
+  readonly role: GroupRole;
+  readonly by: string;
+}
+export interface GroupMemberJoined {
+  readonly type: 'group.member_joined';
+  readonly device: string;
+}
+/** The device sent LEAVE on the group's number: it stays a member and receives nothing until it joins again. */
+export interface GroupMemberPaused {
+  readonly type: 'group.member_paused';
+  readonly device: string;
+}
+export interface GroupMemberLeft {
+  readonly type: 'group.member_left';
+  readonly device: string;
+}
+export interface GroupMemberRemoved {
+  readonly type: 'group.member_removed';
+  readonly device: string;
+  readonly by: string;
+}
+export interface GroupRoleChanged {
+  readonly type: 'group.role_changed';
+  readonly device: string;
+  readonly role: GroupRole;
+  readonly by: string;
+}
+/** The last member has left. The id is never used again. */
+export interface GroupEnded {
+  readonly type: 'group.ended';
+}
 export interface SessionOpened {
   readonly type: 'session.opened';
   readonly device: string;
@@ -139,6 +186,14 @@ export type FactEvent =
   | ChannelDevicesListed
   | ChannelJoined
   | ChannelLeft
+  | GroupCreated
+  | GroupMemberInvited
+  | GroupMemberJoined
+  | GroupMemberPaused
+  | GroupMemberLeft
+  | GroupMemberRemoved
+  | GroupRoleChanged
+  | GroupEnded
   | SessionOpened
   | SessionClosed
   | HandshakeRejected

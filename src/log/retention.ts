@@ -26,6 +26,7 @@ export const CATEGORY_RETENTION: Readonly<Record<string, CategoryRetention>> = {
   user: FACTS,
   device: FACTS,
   channel: FACTS,
+  group: FACTS,
   secret: FACTS,
   session: { retention: 'journal', maxAge: 30 * DAY },
   audit: { retention: 'journal', maxAge: 30 * DAY },

@@ -83,6 +83,11 @@ export const WIRE_ERRORS = {
     closes: false,
     doc: 'No group has this id, or the sender is not in it.',
   },
+  wrong_channel: {
+    title: 'Wrong channel',
+    closes: false,
+    doc: 'The group talks on another channel number; `channel` names it.',
+  },
   group_exists: { title: 'Group exists', closes: false, doc: 'GROUP_CREATE named an id that is taken.' },
   unknown_device: {
     title: 'Unknown device',

@@ -36,20 +36,60 @@ export interface GroupInvite {
 export function parseGroupCreate(value: JsonValue): GroupCreate {
   const object = lenientObject(value);
   return {
-    groupId: lenientText(object, 'group_id', LIMITS.GROUP_ID_MAX),
+    groupId: lenientText(object, 'group_id', LIMITS.GROUP_ID_MAX) || undefined,
     relay: lenientFlag(object, 'relay', true),
     members: memberIds(object),
     roles: parseRoles(object),
   };
 }
 
-/** Throws ControlError when `group_id` or `device` is missing or impossible. */
+/** The role `owner` cannot be had by invitation: it becomes `admin`. Throws ControlError when `group_id` or `device` is missing or impossible. */
 export function parseGroupInvite(value: JsonValue): GroupInvite {
   const object = lenientObject(value);
   const groupId = requiredText(object, 'group_id', LIMITS.GROUP_ID_MAX);
+  const role = roleOf(ownMember(object, 'role'));
+  return { groupId, device: requiredDevice(object), role: role === 'owner' ? 'admin' : role };
+}
+
+/** A GROUP_EVENT that changes a group, PROTOCOL.md 6.7; the server checks it, carries it out and relays it. */
+export type GroupDocument = { readonly groupId: string } & (
+  | { readonly type: 'group-member-left' }
+  | { readonly type: 'group-member-removed'; readonly device: string }
+  | { readonly type: 'group-role-changed'; readonly device: string; readonly role: GroupRole }
+);
+
+/**
+ * `undefined` for a document that is none of ours: free-form, between the clients.
+ * Throws ControlError when it is of our types and lacks something, or names another sender than `sender`.
+ */
+export function parseGroupDocument(value: JsonValue, sender: string): GroupDocument | undefined {
+  const object = lenientObject(value);
+  const type = ownMember(object, 'type');
+  switch (type) {
+    case 'group-member-left':
+      return { type, groupId: documentGroup(object, sender) };
+    case 'group-member-removed':
+      return { type, groupId: documentGroup(object, sender), device: requiredDevice(object) };
+    case 'group-role-changed': {
+      const role = GROUP_ROLES.find((known) => known === ownMember(object, 'role'));
+      if (role === undefined) throw new ControlError('role', `expected one of ${GROUP_ROLES.join(', ')}`);
+      return { type, groupId: documentGroup(object, sender), device: requiredDevice(object), role };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function documentGroup(object: JsonObject, sender: string): string {
+  const by = ownMember(object, 'by');
+  if (by !== undefined && by !== sender) throw new ControlError('by', 'expected the sender, or nothing');
+  return requiredText(object, 'group_id', LIMITS.GROUP_ID_MAX);
+}
+
+function requiredDevice(object: JsonObject): string {
   const device = requiredText(object, 'device', LIMITS.DEVICE_ID_MAX);
   if (!isDeviceId(device)) throw new ControlError('device', DEVICE_ID_RULE);
-  return { groupId, device, role: roleOf(ownMember(object, 'role')) };
+  return device;
 }
 
 function parseRoles(object: JsonObject): ReadonlyMap<string, GroupRole> {

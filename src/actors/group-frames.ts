@@ -1,0 +1,134 @@
+import {
+  type GroupDocument,
+  type GroupRole,
+  parseGroupCreate,
+  parseGroupDocument,
+  parseGroupInvite,
+} from '../protocol/control/index.ts';
+import type { WireErrorCode } from '../protocol/errors.ts';
+import type { JsonValue } from '../protocol/json.ts';
+import { acknowledgement } from './acknowledgement.ts';
+import type { Desk } from './desk.ts';
+import type { GroupRefusal, GroupResult, Groups } from './groups.ts';
+import type { Route } from './route.ts';
+import type { Session, WaitingFrame } from './session.ts';
+
+type Refused = Extract<GroupResult, { ok: false }>;
+
+/** GROUP_CREATE, GROUP_INVITE and the GROUP_EVENTs that change a group (PROTOCOL.md 5.15, 5.16, 6.6, 6.7). */
+export class GroupFrames {
+  readonly #desk: Desk;
+  readonly #groups: Groups;
+
+  constructor(desk: Desk, groups: Groups) {
+    this.#desk = desk;
+    this.#groups = groups;
+  }
+
+  /** @throws CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants. */
+  create(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> {
+    const { groupId: group, relay, members, roles } = parseGroupCreate(value);
+    const { device, user } = session;
+    const invited = members
+      .filter((member) => member !== device)
+      .map((member) => ({ device: member, role: invitedAs(roles.get(member)) }));
+    const request = { device, user: user.id, number: frame.channel, group, relay, invited };
+    return this.#answer(
+      session,
+      frame,
+      this.#groups.create(request, (id, route) => {
+        this.#desk.post(session, route, frame, acknowledgement(frame.sequence, { group_id: id }));
+      }),
+    );
+  }
+
+  /** @throws CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants. */
+  invite(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> {
+    const { groupId, device: invitee, role } = parseGroupInvite(value);
+    const { device, user } = session;
+    const command = { type: 'invite', device, number: frame.channel, invitee, role } as const;
+    const fields = { device: invitee, group_id: groupId };
+    return this.#answer(
+      session,
+      frame,
+      this.#groups.change(user.id, groupId, command, (_id, route) => {
+        this.#desk.post(session, route, frame, acknowledgement(frame.sequence, fields));
+      }),
+    );
+  }
+
+  /**
+   * `undefined` when the document is free-form: it is relayed like any other frame.
+   *
+   * @throws CommuCatError `CONTROL_INVALID` when it is of our types and not what that wants.
+   */
+  document(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> | undefined {
+    const document = parseGroupDocument(value, session.device);
+    if (document === undefined) {
+      return undefined;
+    }
+    const command = commandOf(document, session.device, frame.channel);
+    const posted = (_id: string, route: Route): void => this.#desk.post(session, route, frame);
+    return this.#answer(
+      session,
+      frame,
+      this.#groups.change(session.user.id, document.groupId, command, posted),
+    );
+  }
+
+  join(session: Session, frame: WaitingFrame, group: string): Promise<void> {
+    return this.#answer(
+      session,
+      frame,
+      this.#groups.join(session.device, group, frame.channel).then((result) => {
+        if (result.ok) {
+          this.#desk.acknowledgeWith(session, frame, { group_id: group });
+        }
+        return result;
+      }),
+    );
+  }
+
+  async #answer(session: Session, frame: WaitingFrame, pending: Promise<GroupResult>): Promise<void> {
+    const result = await pending;
+    if (!result.ok) {
+      this.#refuse(session, frame, result);
+    }
+  }
+
+  #refuse(session: Session, frame: WaitingFrame, { refusal, number }: Refused): void {
+    const [code, detail] = REFUSALS[refusal];
+    this.#desk.refuse(session, frame, code, detail, number === undefined ? {} : { channel: number });
+  }
+}
+
+const REFUSALS: Readonly<Record<GroupRefusal, readonly [WireErrorCode, string]>> = {
+  group_exists: ['group_exists', 'this id has been used; leave group_id out to be given a new one'],
+  unknown_group: ['unknown_group', 'there is no such group, or the device is not invited'],
+  wrong_channel: ['wrong_channel', 'the group talks on the channel that is named here'],
+  not_joined: ['not_a_member', 'send JOIN with this group_id first'],
+  role_too_low: ['forbidden', 'the role of the sender in this group does not allow it'],
+  role_differs: ['forbidden', 'an invitation does not change the role of a member'],
+  owner_stays: ['forbidden', 'the owner passes the group on first: role "owner" to a member'],
+  no_such_member: ['unknown_device', 'the device has not joined this group'],
+  unknown_device: ['unknown_device', 'a group only takes registered devices'],
+  channel_exists: ['channel_exists', 'the number is in use by another channel: LEAVE that first'],
+  too_many_members: ['limit', 'limits.members_per_channel is reached'],
+  too_many_channels: ['limit', 'limits.channels_per_device is reached'],
+};
+
+/** A group has one owner, and that is who creates it. */
+function invitedAs(role: GroupRole | undefined): GroupRole {
+  return role === 'owner' ? 'admin' : (role ?? 'member');
+}
+
+function commandOf(document: GroupDocument, device: string, number: number) {
+  switch (document.type) {
+    case 'group-member-left':
+      return { type: 'leave', device, number } as const;
+    case 'group-member-removed':
+      return { type: 'remove', device, number, target: document.device } as const;
+    case 'group-role-changed':
+      return { type: 'change_role', device, number, target: document.device, role: document.role } as const;
+  }
+}

@@ -1,0 +1,66 @@
+import type { Mailbox } from '../delivery/mailbox.ts';
+import type { Mailboxes } from '../delivery/mailboxes.ts';
+import type { ChannelRoute } from './route.ts';
+
+/** Which channel a number means for a device. Numbers are scoped by device: nobody can squat one for others. */
+export class RouteTable {
+  readonly #mailboxes: Mailboxes;
+  readonly #routes = new Map<string, Map<number, ChannelRoute>>();
+
+  constructor(mailboxes: Mailboxes) {
+    this.#mailboxes = mailboxes;
+  }
+
+  get(device: string, number: number): ChannelRoute | undefined {
+    return this.#routes.get(device)?.get(number);
+  }
+
+  mailbox(device: string): Mailbox {
+    return this.#mailboxes.mailbox(device);
+  }
+
+  /** How many channels the device takes part in. */
+  count(device: string): number {
+    return this.#routes.get(device)?.size ?? 0;
+  }
+
+  /** The channels that the device takes part in. */
+  *of(device: string): Generator<ChannelRoute> {
+    yield* this.#routes.get(device)?.values() ?? [];
+  }
+
+  /** Whether both devices take part in some channel. */
+  haveCommon(one: string, other: string): boolean {
+    const [few, many] = this.count(one) <= this.count(other) ? [one, other] : [other, one];
+    const mailbox = this.#mailboxes.mailbox(many);
+    for (const route of this.of(few)) {
+      if (route.has(mailbox)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The device takes part from now on. */
+  enter(route: ChannelRoute, device: string): void {
+    route.add(this.#mailboxes.mailbox(device));
+    let numbers = this.#routes.get(device);
+    if (numbers === undefined) {
+      numbers = new Map();
+      this.#routes.set(device, numbers);
+    }
+    numbers.set(route.number, route);
+  }
+
+  /** The device takes part no more. */
+  leave(route: ChannelRoute, device: string): void {
+    route.remove(this.#mailboxes.mailbox(device));
+    const numbers = this.#routes.get(device);
+    if (numbers?.get(route.number) === route) {
+      numbers.delete(route.number);
+      if (numbers.size === 0) {
+        this.#routes.delete(device);
+      }
+    }
+  }
+}
