@@ -5,7 +5,7 @@ import { meterRelay } from './actors/relay-metrics.ts';
 import { type Config, loadFederationSeed, loadNoiseKeys, type NoiseKey } from './config/index.ts';
 import { openControlSocket } from './control-socket.ts';
 import { sodiumBackend } from './crypto/index.ts';
-import { createGateway, LinkTable } from './gateway/index.ts';
+import { createGateway, type HttpAnswer, LinkTable } from './gateway/index.ts';
 import type { EventLog } from './log/event-log.ts';
 import { decodeFact, encodeFact } from './log/fact-encoding.ts';
 import type { LogObserver } from './log/log-observer.ts';
@@ -33,6 +33,8 @@ const BACKEND = sodiumBackend;
 export interface ServerOptions {
   readonly config: Config;
   readonly logger: Logger;
+  /** Documents to serve beside the server's own routes, by path. */
+  readonly pages?: ReadonlyMap<string, HttpAnswer> | undefined;
 }
 
 export interface Server extends AsyncDisposable {
@@ -69,7 +71,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 }
 
 async function build(
-  { config, logger }: ServerOptions,
+  { config, logger, pages }: ServerOptions,
   closers: Closer[],
 ): Promise<Omit<Server, keyof AsyncDisposable>> {
   const metrics = createMetrics({ processMetrics: true });
@@ -118,6 +120,7 @@ async function build(
     metrics,
     ready: async () => log.healthy,
     version: VERSION,
+    pages,
   });
   meterServer(metrics, log, relay);
   closers.push(() => gateway.close(config.server.shutdownTimeoutMs));

@@ -8,7 +8,8 @@ export default class Dev extends BaseCommand {
   static override description = description(
     `Creates a certificate authority, a TLS certificate, keys and a configuration in ./.commucat or --data, and starts
 a server there. An embedded Postgres holds the read models. Unknown devices get an account at their first
-connection. Log lines go to stderr. SIGTERM and SIGINT close the server in order, a second one ends it at once.`,
+connection. The page /demo is a chat between two tabs of a browser. Log lines go to stderr. SIGTERM and SIGINT close
+the server in order, a second one ends it at once.`,
     'CONFIGURATION',
     'DAMAGE',
   );
@@ -38,6 +39,7 @@ connection. Log lines go to stderr. SIGTERM and SIGINT close the server in order
   override async run(): Promise<void> {
     const { flags } = await this.parse(Dev);
     const { prepareDevServer, readyOf, writeDevReady } = await import('../dev-server.ts');
+    const { demoPages } = await import('../demo-pages.ts');
     const { runServer } = await import('../run-server.ts');
     const { createLogger } = await import('../../src/telemetry/index.ts');
     const setup = await prepareDevServer(flags);
@@ -45,6 +47,7 @@ connection. Log lines go to stderr. SIGTERM and SIGINT close the server in order
     await runServer({
       config: setup.config,
       logger,
+      pages: demoPages(),
       ready: (server) => {
         const ready = readyOf(server, setup);
         writeDevReady(flags.data, ready);
@@ -64,6 +67,8 @@ connection. Log lines go to stderr. SIGTERM and SIGINT close the server in order
 
 Look at it:
   curl --cacert ${ready.ca_file} ${ready.url.replace(/\/connect$/, '/api/server-info')}
+Chat, between two tabs of a browser (it asks about the certificate, which nobody but this server knows):
+  ${ready.url.replace(/\/connect$/, '/demo')}
 Chat, in two other terminals:
   commucat chat --data ${data} --as alice bob
   commucat chat --data ${data} --as bob alice

@@ -13,9 +13,11 @@ import { HttpRoutes } from './http-routes.ts';
 import { Http1Door } from './http1-door.ts';
 import { Http2Door } from './http2-door.ts';
 import type { LinkTable } from './link-table.ts';
-import { Listener } from './listener.ts';
+import { Listener, type ListenerAddress } from './listener.ts';
 import { keepaliveInterval, type NoiseKeyring } from './noise-keys.ts';
 import { createPeerTag } from './peer-tag.ts';
+import type { HttpAnswer } from './problem.ts';
+import { Proxies } from './proxies.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { serverInfo } from './server-info.ts';
 
@@ -45,6 +47,8 @@ export interface GatewayOptions {
   readonly ready: () => Promise<boolean>;
   /** Of this software, for `/healthz`. */
   readonly version: string;
+  /** Documents to serve beside the server's own routes, by path. */
+  readonly pages?: ReadonlyMap<string, HttpAnswer> | undefined;
 }
 
 /** Everything between the network and the relay. */
@@ -55,30 +59,33 @@ export class Gateway {
   readonly #http1: Http1Door;
   readonly #listener: Listener;
   #cancelTick: CancelTimer;
+  #draining = false;
 
   constructor(options: GatewayOptions) {
-    const { clock, config, limiters, logger } = options;
-    const context = contextOf(options);
+    const { clock, config, limiters, logger, metrics } = options;
+    const proxies = new Proxies(config.server);
+    const context = contextOf(options, proxies);
     this.#context = context;
     this.#doorman = new Doorman({
       limiter: limiters.connect,
       guard: context.guard,
       onLimited: () => context.counters.limitedHandshakes.add(),
     });
-    const routes = routesOf(options, context);
+    const ready = async (): Promise<boolean> => !this.#draining && (await options.ready());
+    const routes = routesOf({ ...options, ready }, context);
     this.#http2 = new Http2Door(context, this.#doorman, routes);
     this.#http1 = new Http1Door(context, this.#doorman, routes);
     this.#listener = new Listener({
       server: config.server,
       limits: config.limits,
-      guard: context.guard,
+      proxies,
+      judge: context.guard,
       reached: (limit) => context.counters.limitReached(limit),
       clock,
       logger,
-      onSocket: (socket) => {
-        // A client without ALPN gets HTTP/1.1. PROTOCOL.md 2.1.
-        const address = socket.remoteAddress ?? '';
-        if (socket.alpnProtocol === 'h2') this.#http2.accept(socket, address);
+      metrics,
+      onArrival: ({ address, socket, version }) => {
+        if (version === 'h2') this.#http2.accept(socket, address);
         else this.#http1.accept(socket, address);
       },
     });
@@ -86,17 +93,28 @@ export class Gateway {
   }
 
   /**
-   * Opens the listener of `server.bind`; once. Resolves with the address that it got; rejects when the certificate cannot
-   * be read or the address is taken.
+   * Opens the listeners; once. Resolves with the addresses that they got; rejects when the certificate cannot be read or an
+   * address is taken.
    */
-  listen(): Promise<{ readonly host: string; readonly port: number }> {
+  listen(): Promise<ListenerAddress> {
     return this.#listener.listen();
+  }
+
+  /** Reads the TLS certificate again. Never rejects: what is wrong with it is logged, and the one in use stays. */
+  reloadCertificate(): Promise<void> {
+    return this.#listener.reloadCertificate();
+  }
+
+  /** Says on `/readyz` from now on that traffic should go elsewhere; everything else goes on. */
+  startDraining(): void {
+    this.#draining = true;
   }
 
   /**
    * Stops accepting, tells every session, lets them take what is queued for at most `deadlineMs`, then cuts the rest off.
    */
   async close(deadlineMs: number): Promise<void> {
+    this.startDraining();
     this.#cancelTick();
     this.#doorman.stop();
     this.#listener.stop();
@@ -120,7 +138,7 @@ export class Gateway {
   }
 }
 
-function contextOf(options: GatewayOptions): GatewayContext {
+function contextOf(options: GatewayOptions, proxies: Proxies): GatewayContext {
   const { backend, clock, config, keyring, links, logger, metrics, random } = options;
   const counters = new GatewayCounters(metrics);
   return {
@@ -130,9 +148,13 @@ function contextOf(options: GatewayOptions): GatewayContext {
     logger,
     counters,
     bounds: config.limits,
-    guard: new ConnectionGuard({ limits: config.limits, reached: (limit) => counters.limitReached(limit) }),
+    guard: new ConnectionGuard({
+      limits: config.limits,
+      reached: (limit) => counters.limitReached(limit),
+      isProxy: (address) => proxies.has(address),
+    }),
     arena: new ByteArena(ARENA_BLOCK),
-    clientAddress: (peer) => peer,
+    clientAddress: (peer, headers) => proxies.clientOf(peer, headers),
     peerTag: createPeerTag(random),
     identity: {
       backend,
@@ -166,5 +188,6 @@ function routesOf(options: GatewayOptions, { counters, links }: GatewayContext):
     uptimeSeconds: () => (clock.monotonic() - startedAt) / 1000,
     connections: () => links.size,
     onError: (error) => logger.error({ err: error }, 'request failed'),
+    pages: options.pages ?? new Map(),
   });
 }

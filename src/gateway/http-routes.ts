@@ -24,6 +24,8 @@ export interface HttpRoutesParts {
   readonly uptimeSeconds: () => number;
   readonly connections: () => number;
   readonly onError: (error: unknown) => void;
+  /** Further documents by path, for GET and HEAD. */
+  readonly pages: ReadonlyMap<string, HttpAnswer>;
 }
 
 type Route = (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
@@ -44,7 +46,8 @@ export class HttpRoutes {
       ['/readyz', () => this.#readiness()],
       ['/metrics', (request) => this.#metrics(request)],
     ]);
-    this.#getOnly = new Map<string, Route>([['/api/server-info', () => jsonAnswer(parts.serverInfo())]]);
+    const pages = [...parts.pages].map(([path, page]): [string, Route] => [path, () => page]);
+    this.#getOnly = new Map<string, Route>([...pages, ['/api/server-info', () => this.#serverInfo()]]);
   }
 
   async answer(request: HttpRequest): Promise<HttpAnswer> {
@@ -62,6 +65,12 @@ export class HttpRoutes {
       this.#parts.onError(error);
       return PROBLEMS.internal;
     }
+  }
+
+  /** It is the same for everybody and needs no credentials, so pages of every origin may read it. */
+  #serverInfo(): HttpAnswer {
+    const answer = jsonAnswer(this.#parts.serverInfo());
+    return { ...answer, headers: { ...answer.headers, 'access-control-allow-origin': '*' } };
   }
 
   #health(): HttpAnswer {

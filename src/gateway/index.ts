@@ -2,4 +2,5 @@ export { createGateway } from './create-gateway.ts';
 export { Gateway, type GatewayOptions } from './gateway.ts';
 export { LinkTable } from './link-table.ts';
 export type { NoiseKey, NoiseKeyring } from './noise-keys.ts';
+export type { HttpAnswer } from './problem.ts';
 export { RateLimiter, type RateLimiterOptions } from './rate-limiter.ts';
