@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=8
 // The reference's name for `commucat serve`.
 import { execute } from '@oclif/core';
 
