@@ -47,17 +47,27 @@ function writeStructure(value: Exclude<JsonInput, undefined>, sorted: boolean): 
   if (value instanceof JsonFloat) return writeFloat(value.value);
   if (Array.isArray(value)) return `[${value.map((entry: JsonInput) => write(entry, sorted)).join(',')}]`;
   if (!isJsonObject(value)) return 'null';
-  const members = Object.entries(value as Record<string, JsonInput>).filter(
-    ([, entry]) => entry !== undefined,
-  );
-  if (sorted) members.sort(([a], [b]) => compareCodePoints(a, b));
-  return `{${members.map(([key, entry]) => `${writeString(key)}:${write(entry, sorted)}`).join(',')}}`;
+  const members = value as Record<string, JsonInput>;
+  const keys = Object.keys(members);
+  if (sorted) keys.sort(compareCodePoints);
+  let text = '{';
+  for (const key of keys) {
+    const entry = members[key];
+    if (entry === undefined) continue;
+    if (text.length > 1) text += ',';
+    text += `${writeString(key)}:${write(entry, sorted)}`;
+  }
+  return `${text}}`;
 }
 
 /** Matches one half of a surrogate pair that stands alone. */
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
+/** Nothing in it is written otherwise than it is: most strings here are names and hex digits. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 function writeString(value: string): string {
+  if (PLAIN.test(value)) return `"${value}"`;
   return JSON.stringify(value.replace(LONE_SURROGATE, '\ufffd'));
 }
 
