@@ -1,17 +1,15 @@
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Config } from '../config/index.ts';
+import type { CountedLimit } from '../limits/index.ts';
 import type { Clock } from '../protocol/ports.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
-import type { AddressSet } from './address-set.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
 import type { HttpVersion } from './http-preface.ts';
+import type { Proxies } from './proxies.ts';
 import { type ConnectionJudge, type ListenerName, Reception } from './reception.ts';
 import { type BoundAddress, TcpPort } from './tcp-port.ts';
 import { protocolOptions, type TlsIdentity } from './tls-identity.ts';
-
-/** Time for the TLS handshake, in milliseconds. */
-const TLS_HANDSHAKE_MS = 10_000;
 
 /** A connection that is ready for HTTP. */
 export interface Arrival {
@@ -23,13 +21,14 @@ export interface Arrival {
 
 export interface ListenerParts {
   readonly server: Pick<Config['server'], 'bind' | 'plainBind' | 'tlsCert' | 'tlsKey' | 'tlsMinVersion'>;
-  readonly proxyProtocolFrom: AddressSet;
-  readonly forwardedFrom: AddressSet;
+  readonly limits: Pick<Config['limits'], 'tlsHandshakeMs'>;
+  readonly proxies: Proxies;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Caps on connections. */
   readonly judge: ConnectionJudge;
+  readonly reached: (limit: CountedLimit) => void;
   readonly onArrival: (arrival: Arrival) => void;
 }
 
@@ -53,12 +52,11 @@ export class Listener {
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
-    const { clock, forwardedFrom, judge, logger, metrics, proxyProtocolFrom, server } = parts;
+    const { clock, judge, logger, metrics, proxies, server } = parts;
     this.#reception = new Reception({
       clock,
       judge,
-      proxyProtocolFrom,
-      forwardedFrom,
+      proxies,
       onRefused: (listener, reason, error) => this.#refused(listener, reason, error),
     });
     this.#certificates = new CertificateKeeper({
@@ -129,10 +127,10 @@ export class Listener {
     const server = createServer({
       ...this.#secure(identity),
       ALPNProtocols: ['h2', 'http/1.1'],
-      handshakeTimeout: TLS_HANDSHAKE_MS,
+      handshakeTimeout: this.#parts.limits.tlsHandshakeMs,
     });
     server.on('secureConnection', (socket) => this.#onSecure(socket));
-    server.on('tlsClientError', (error) => this.#refused('tls', tlsRefusal(error), error));
+    server.on('tlsClientError', (error) => this.#tlsFailed(error));
     return server;
   }
 
@@ -147,6 +145,12 @@ export class Listener {
     // A client without ALPN gets HTTP/1.1. PROTOCOL.md 2.1.
     const version = socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1';
     this.#parts.onArrival({ socket, version, address });
+  }
+
+  #tlsFailed(error: Error): void {
+    const reason = tlsRefusal(error);
+    if (reason === 'tls_timeout') this.#parts.reached('tlsHandshakeMs');
+    this.#refused('tls', reason, error);
   }
 
   #refused(listener: ListenerName, reason: string, error?: unknown): void {

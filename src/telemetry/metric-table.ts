@@ -144,6 +144,21 @@ export const METRICS = {
     labels: { code: 'open' },
     help: 'Connections and requests that broke HTTP or its limits and were ended, by the error of the HTTP implementation.',
   },
+  commucat_connections_refused_total: {
+    type: 'counter',
+    labels: { listener: ['tls', 'plain'], reason: 'open' },
+    help: 'Connections that ended before their first byte of HTTP, by reason: no or a wrong PROXY header, a forged one, a failed TLS handshake, an address that the plain listener is not for.',
+  },
+  commucat_tls_certificate_expires_seconds: {
+    type: 'gauge',
+    labels: {},
+    help: 'When the TLS certificate in use ends, in seconds since the Unix epoch.',
+  },
+  commucat_tls_certificate_loads_total: {
+    type: 'counter',
+    labels: { result: ['loaded', 'refused'] },
+    help: 'TLS certificates that replaced the one in use, and files that were refused because they are broken or do not belong together.',
+  },
   commucat_rate_limit_http: {
     type: 'counter',
     labels: {},
