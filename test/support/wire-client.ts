@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import http2 from 'node:http2';
+import type { Duplex } from 'node:stream';
 import { sodiumBackend as backend } from '../../src/crypto/index.ts';
 import { fromHex, toHex, utf8 } from '../../src/protocol/bytes.ts';
 import { encodeFrame, type Frame } from '../../src/protocol/frame.ts';
@@ -11,6 +12,7 @@ import { HandshakeState } from '../../src/protocol/noise.ts';
 import { proofToJson, proveDeviceKey } from '../../src/protocol/proof.ts';
 import { RecordOpener, RecordSealer } from '../../src/protocol/record.ts';
 import { systemRandom } from '../../src/system/index.ts';
+import type { Door } from './doors.ts';
 
 export interface ServerAddress {
   readonly port: number;
@@ -30,6 +32,8 @@ export interface WireOptions {
   readonly hello?: Readonly<Record<string, JsonInput | undefined>>;
   /** The older generation: no versions, the capabilities of its clients, plain frames. */
   readonly older?: boolean;
+  /** Default: binary over HTTP/2. */
+  readonly door?: Door;
 }
 
 export interface SeenFrame {
@@ -41,17 +45,17 @@ export interface SeenFrame {
   readonly json: any;
 }
 
-/** CCP-1 over one HTTP/2 connection, as close to the bytes as a test needs it; it keeps no rule that it is not told. */
+/** CCP-1 over one connection, as close to the bytes as a test needs it; it keeps no rule that it is not told. */
 export class WireClient {
   readonly device: string;
-  readonly stream: http2.ClientHttp2Stream;
+  readonly stream: Duplex & { readonly rstCode?: number | undefined };
   readonly hello: Readonly<Record<string, JsonInput>>;
   /** The handshake's ACK. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into arbitrary JSON
   facts: any;
   /** Everything that came, as bytes. */
   readonly raw: Uint8Array[] = [];
-  readonly #session: http2.ClientHttp2Session;
+  readonly #drop: () => void;
   readonly #noise: HandshakeState;
   readonly #older: boolean;
   #decoder = new FrameDecoder();
@@ -105,9 +109,16 @@ export class WireClient {
       ...options.hello,
     };
     this.hello = JSON.parse(JSON.stringify(hello)) as Record<string, JsonInput>;
-    this.#session = http2.connect(`https://localhost:${server.port}`, { ca: server.ca, host: '127.0.0.1' });
-    this.#session.on('error', () => this.#finish());
-    this.stream = this.#session.request({ ':method': 'POST', ':path': '/connect' });
+    if (options.door === undefined) {
+      const session = http2.connect(`https://localhost:${server.port}`, { ca: server.ca, host: '127.0.0.1' });
+      session.on('error', () => this.#finish());
+      this.stream = session.request({ ':method': 'POST', ':path': '/connect' });
+      this.#drop = () => session.destroy();
+    } else {
+      const stream = options.door.open(server);
+      this.stream = stream;
+      this.#drop = () => stream.destroy();
+    }
     this.stream.on('data', (chunk: Uint8Array) => this.#onData(chunk));
     this.stream.on('end', () => this.#finish());
     this.stream.on('error', () => this.#finish());
@@ -249,7 +260,7 @@ export class WireClient {
   }
 
   close(): void {
-    this.#session.destroy();
+    this.#drop();
   }
 
   #more(): Promise<void> {
