@@ -9,19 +9,24 @@ export interface RunServerOptions {
   readonly logger: Logger;
   /** Documents to serve beside the server's own routes, by path. */
   readonly pages?: ReadonlyMap<string, HttpAnswer>;
+  /** What SIGHUP does: read the TLS certificate again, or end the process at once, as when its terminal is closed. */
+  readonly onHangup: 'reload' | 'end';
   /** Called once, when the listener accepts. */
   readonly ready: (server: Server) => void;
 }
 
 /** Runs a server until SIGTERM or SIGINT, then closes it in order. */
-export async function runServer({ config, logger, pages, ready }: RunServerOptions): Promise<void> {
+export async function runServer(options: RunServerOptions): Promise<void> {
+  const { config, logger, onHangup, pages, ready } = options;
   const shutdown = shutdownOnSignal();
   for (const warning of config.warnings) logger.warn({}, warning);
   const server = await startServer({ config, logger, pages });
+  if (onHangup === 'reload') process.on('SIGHUP', () => void server.reloadCertificate());
   try {
     if (!shutdown.signal.aborted) ready(server);
     await shutdown.asked;
-    logger.info({ timeoutMs: config.server.shutdownTimeoutMs }, 'shutting down');
+    const { drainDelayMs, shutdownTimeoutMs } = config.server;
+    logger.info({ drainDelayMs, timeoutMs: shutdownTimeoutMs }, 'shutting down');
   } finally {
     await server[Symbol.asyncDispose]();
   }

@@ -41,6 +41,10 @@ export interface Server extends AsyncDisposable {
   /** Where the listener is bound. */
   readonly host: string;
   readonly port: number;
+  /** Where the listener without TLS is bound, if there is one. */
+  readonly plain: { readonly host: string; readonly port: number } | undefined;
+  /** Reads the TLS certificate again. Never rejects: what is wrong with it is logged, and the one in use stays. */
+  reloadCertificate(): Promise<void>;
   /** X25519 public key that clients pin, hex. */
   readonly noisePublic: string;
   readonly relay: RunningRelay;
@@ -51,8 +55,8 @@ export interface Server extends AsyncDisposable {
 type Closer = () => PromiseLike<void>;
 
 /**
- * Builds every adapter, wires the ports and listens. Disposing stops accepting, lets sessions take what is queued for at
- * most `server.shutdown_timeout_ms`, and closes the log last.
+ * Builds every adapter, wires the ports and listens. Disposing turns `/readyz` away for `server.drain_delay_ms`, stops
+ * accepting, lets sessions take what is queued for at most `server.shutdown_timeout_ms`, and closes the log last.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const closers: Closer[] = [];
@@ -124,9 +128,28 @@ async function build(
   });
   meterServer(metrics, log, relay);
   closers.push(() => gateway.close(config.server.shutdownTimeoutMs));
-  const { host, port } = await gateway.listen();
+  const { host, port, plain } = await gateway.listen();
+  closers.push(() => drain(gateway, config.server.drainDelayMs));
   readModels.start();
-  return { host, port, noisePublic: toHex(newest(keys).publicKey), relay, log, readModels };
+  return {
+    host,
+    port,
+    plain,
+    noisePublic: toHex(newest(keys).publicKey),
+    relay,
+    log,
+    readModels,
+    reloadCertificate: () => gateway.reloadCertificate(),
+  };
+}
+
+/** Load balancers look at `/readyz`; the server goes on until they have. */
+function drain(gateway: { startDraining(): void }, delayMs: number): Promise<void> {
+  gateway.startDraining();
+  return new Promise((resolve) => {
+    if (delayMs === 0) resolve();
+    else systemClock.after(delayMs, resolve);
+  });
 }
 
 function startRelay(

@@ -48,6 +48,7 @@ the server in order, a second one ends it at once.`,
       config: setup.config,
       logger,
       pages: demoPages(),
+      onHangup: 'end',
       ready: (server) => {
         const ready = readyOf(server, setup);
         writeDevReady(flags.data, ready);

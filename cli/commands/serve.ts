@@ -8,8 +8,9 @@ export default class Serve extends BaseCommand {
   static override description = description(
     `Reads the configuration from --config, else from the file that COMMUCAT_CONFIG names, else from commucat.toml in
 the working directory; checks all of it before anything starts. Writes its log as JSON lines to stdout. SIGTERM and
-SIGINT stop accepting, let sessions take what is queued for at most server.shutdown_timeout_ms and close the log; a
-second signal ends the process at once.`,
+SIGINT turn /readyz to 503 for server.drain_delay_ms, stop accepting, let sessions take what is queued for at most
+server.shutdown_timeout_ms and close the log; a second signal ends the process at once. SIGHUP reads the TLS
+certificate again; so does a change of its files.`,
     'CONFIGURATION',
     'DAMAGE',
   );
@@ -44,9 +45,10 @@ second signal ends the process at once.`,
     await runServer({
       config,
       logger,
-      ready: ({ host, port, noisePublic }) => {
+      onHangup: 'reload',
+      ready: ({ host, port, plain, noisePublic }) => {
         const { domain } = config.server;
-        logger.info({ host, port, domain, noisePublic, config: config.file }, 'listening');
+        logger.info({ host, port, plain, domain, noisePublic, config: config.file }, 'listening');
       },
     });
     this.exit(EXIT.OK);

@@ -6,6 +6,7 @@ import type { Clock } from '../protocol/ports.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
 import type { HttpVersion } from './http-preface.ts';
+import { listenOptions } from './listen-options.ts';
 import type { Proxies } from './proxies.ts';
 import { type ConnectionJudge, type ListenerName, Reception } from './reception.ts';
 import { type BoundAddress, TcpPort } from './tcp-port.ts';
@@ -20,7 +21,10 @@ export interface Arrival {
 }
 
 export interface ListenerParts {
-  readonly server: Pick<Config['server'], 'bind' | 'plainBind' | 'tlsCert' | 'tlsKey' | 'tlsMinVersion'>;
+  readonly server: Pick<
+    Config['server'],
+    'bind' | 'plainBind' | 'tlsCert' | 'tlsKey' | 'tlsMinVersion' | 'workers'
+  >;
   readonly limits: Pick<Config['limits'], 'tlsHandshakeMs'>;
   readonly proxies: Proxies;
   readonly clock: Clock;
@@ -99,9 +103,9 @@ export class Listener {
   }
 
   #port(name: ListenerName, bind: string): TcpPort {
-    const { clock, logger } = this.#parts;
+    const { clock, logger, server } = this.#parts;
     return new TcpPort({
-      bind,
+      address: listenOptions(bind, server.workers),
       clock,
       logger,
       onSocket: (socket) =>

@@ -1,5 +1,4 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { addressOf } from '../config/index.ts';
+import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import type { Clock } from '../protocol/ports.ts';
 import type { Logger } from '../telemetry/index.ts';
 
@@ -7,8 +6,7 @@ import type { Logger } from '../telemetry/index.ts';
 const TCP_KEEPALIVE_MS = 60_000;
 
 export interface TcpPortParts {
-  /** As in the configuration: `host:port`. */
-  readonly bind: string;
+  readonly address: ListenOptions;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Takes a connection of which nothing has been read. */
@@ -38,7 +36,7 @@ export class TcpPort {
     const server = this.#server;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(addressOf(this.#parts.bind), () => {
+      server.listen(this.#parts.address, () => {
         server.off('error', reject);
         resolve();
       });

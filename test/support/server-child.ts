@@ -1,5 +1,6 @@
 // A server in a process of its own, for tests that kill it: `server-child.ts <folder> <port> [section.key=value ...]`.
 // Prints one line of JSON when it listens.
+import { demoPages } from '../../cli/demo-pages.ts';
 import { prepareDevServer, readyOf } from '../../cli/dev-server.ts';
 import { runServer } from '../../cli/run-server.ts';
 import { createLogger } from '../../src/telemetry/index.ts';
@@ -9,5 +10,7 @@ const setup = await prepareDevServer({ data, port: Number(port), set });
 await runServer({
   config: setup.config,
   logger: createLogger({ level: 'error' }),
+  onHangup: 'reload',
+  pages: demoPages(),
   ready: (server) => process.stdout.write(`${JSON.stringify(readyOf(server, setup))}\n`),
 });
