@@ -1,56 +1,58 @@
-// The limit: what bare node:http2 does with the same bytes. A child process of the bench; prints one line of JSON.
+// The limits: what bare node:http2 does with the same bytes. A child process of the bench; prints one line of JSON.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createSecureServer, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { ensureDevIdentity } from '../src/config/index.ts';
 import { systemClock, systemRandom } from '../src/system/index.ts';
-import { CONNECTION_WINDOW, STREAM_WINDOW } from './load/connection.ts';
-import { ECHO_PATHS, MESSAGE_BYTES } from './load/echo-shape.ts';
+import { BARE_PATHS } from './bare-paths.ts';
+import { CONNECTION_WINDOW, STREAM_WINDOW } from './load/h2-connection.ts';
+import { MESSAGE_BYTES } from './load/writes.ts';
 
-/** Sends each message back by a write of its own. */
-function echoMessages(stream: ServerHttp2Stream): void {
-  let partial: Uint8Array = new Uint8Array(0);
-  stream.on('data', (chunk: Uint8Array) => {
-    const bytes = partial.length === 0 ? chunk : Buffer.concat([partial, chunk]);
-    let offset = 0;
-    for (; offset + MESSAGE_BYTES <= bytes.length; offset += MESSAGE_BYTES) {
-      stream.write(bytes.subarray(offset, offset + MESSAGE_BYTES));
-    }
-    partial = bytes.subarray(offset);
-  });
-}
+const MAX_STREAMS = 128;
+const MESSAGE = Buffer.alloc(MESSAGE_BYTES, 0x5a);
+const receivers = new Set<ServerHttp2Stream>();
 
-/** Sends back what came, once per turn of the event loop. */
-function echoTurns(stream: ServerHttp2Stream): void {
-  let waiting: Uint8Array[] = [];
-  const flush = (): void => {
-    const [first] = waiting;
-    const bytes = waiting.length === 1 && first !== undefined ? first : Buffer.concat(waiting);
-    waiting = [];
-    if (!stream.destroyed) stream.write(bytes);
-  };
-  stream.on('data', (chunk: Uint8Array) => {
-    if (waiting.push(chunk) === 1) setImmediate(flush);
-  });
+function serve(stream: ServerHttp2Stream, path: string | undefined): void {
+  switch (path) {
+    case BARE_PATHS.echo:
+      stream.on('data', (chunk: Uint8Array) => stream.write(chunk));
+      return;
+    case BARE_PATHS.receive:
+      receivers.add(stream);
+      stream.on('close', () => receivers.delete(stream));
+      stream.resume();
+      return;
+    case BARE_PATHS.fanOut:
+      stream.on('data', (chunk: Uint8Array) => {
+        for (const receiver of receivers) receiver.write(chunk);
+      });
+      return;
+    case BARE_PATHS.pour:
+      stream.on('data', (chunk: Uint8Array) => {
+        for (let left = Number(Buffer.from(chunk).toString()); left > 0; left -= 1) stream.write(MESSAGE);
+      });
+      return;
+    default:
+      throw new RangeError(`nothing is served at ${path}`);
+  }
 }
 
 const folder = process.argv[2];
-if (folder === undefined) throw new TypeError('usage: echo-server.ts FOLDER');
+if (folder === undefined) throw new TypeError('usage: bare-server.ts FOLDER');
 const identity = await ensureDevIdentity(folder, { clock: systemClock, random: systemRandom });
 const server = createSecureServer({
   cert: readFileSync(identity.certFile),
   key: readFileSync(identity.keyFile),
   minVersion: 'TLSv1.3',
-  settings: { initialWindowSize: STREAM_WINDOW },
+  settings: { initialWindowSize: STREAM_WINDOW, maxConcurrentStreams: MAX_STREAMS },
   noDelay: true,
 });
 server.on('session', (session) => session.setLocalWindowSize(CONNECTION_WINDOW));
 server.on('sessionError', () => undefined);
 server.on('stream', (stream, headers) => {
   stream.respond({ ':status': 200 });
-  if (headers[':path'] === ECHO_PATHS.turn) echoTurns(stream);
-  else echoMessages(stream);
+  serve(stream, headers[':path']);
   stream.on('end', () => stream.end());
   stream.on('error', () => undefined);
 });

@@ -5,10 +5,33 @@ const TICKS = 100;
 
 /** CPU time that a process has used so far, all threads, user and system, in seconds. Linux only. */
 export function cpuSeconds(pid: number): number {
+  return cpuSecondsIn(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+}
+
+/** CPU time of each thread of a process by the number of the thread, in seconds. Linux only. */
+export function threadCpuSeconds(pid: number): ReadonlyMap<number, number> {
+  const threads = new Map<number, number>();
+  for (const name of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      threads.set(Number(name), cpuSecondsIn(readFileSync(`/proc/${pid}/task/${name}/stat`, 'utf8')));
+    } catch (error) {
+      if (!outOfReach(error)) throw error;
+    }
+  }
+  return threads;
+}
+
+function cpuSecondsIn(stat: string): number {
   // The second field, the name, may itself contain spaces and parentheses.
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS;
+}
+
+/** Files that this process may have open at once. Linux only. */
+export function openFilesLimit(): number {
+  const line = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
+  if (line?.[1] === undefined) throw new Error('no limit of open files in /proc/self/limits');
+  return line[1] === 'unlimited' ? Number.POSITIVE_INFINITY : Number(line[1]);
 }
 
 /** Resident memory of a process in bytes. Linux only. */

@@ -3,11 +3,19 @@ import { cpus, loadavg } from 'node:os';
 import { dirname } from 'node:path';
 import { median } from './statistics.ts';
 
-/** What was wanted of the median of a row, or of its ratio to the limit. */
+/** What was wanted of the median of a row, or of its ratio. */
 export interface Target {
   readonly of: 'value' | 'ratio';
   readonly bound: 'at least' | 'at most';
   readonly value: number;
+}
+
+/** A figure beside another one that was measured in the same rounds. */
+export interface Comparison {
+  /** Name of the other figure. */
+  readonly to: string;
+  /** This one divided by the other one, by round. */
+  readonly ratios: readonly number[];
 }
 
 /** One figure, measured once per round. */
@@ -15,8 +23,8 @@ export interface Row {
   readonly name: string;
   readonly unit: string;
   readonly rounds: readonly number[];
-  /** Divided by the limit of the same round; absent for the limit itself. */
-  readonly ratios?: readonly number[];
+  /** Absent for what others are compared to. */
+  readonly compared?: Comparison;
   readonly targets?: readonly Target[];
 }
 
@@ -24,23 +32,19 @@ export interface Table {
   readonly scenario: string;
   readonly title: string;
   readonly rows: readonly Row[];
+  /** What was left out and why, and what to keep in mind. */
+  readonly notes?: readonly string[];
 }
 
-/** One scenario as lines of text: median, smallest to largest, ratio to the limit, targets. */
-export function tableText({ title, rows }: Table): string {
-  const width = Math.max(...rows.map(({ name }) => name.length));
-  const lines = rows.map((row) => {
-    const value = `${compact(median(row.rounds))} ${row.unit}`.padStart(20);
-    const ratio = row.ratios === undefined ? '' : `${compact(median(row.ratios))} of the limit`;
-    const spread = row.ratios === undefined ? '' : ` (${range(row.ratios)})`;
-    const targets = (row.targets ?? []).map((target) => targetText(row, target)).join('; ');
-    return `  ${row.name.padEnd(width)} ${value}  ${range(row.rounds).padEnd(17)}  ${`${ratio}${spread}`.padEnd(34)} ${targets}`.trimEnd();
-  });
-  return `${title}\n${lines.join('\n')}\n`;
+/** One scenario as lines of text: median, smallest to largest, ratio, targets. */
+export function tableText({ title, rows, notes = [] }: Table): string {
+  const width = Math.max(0, ...rows.map(({ name }) => name.length));
+  const lines = rows.map((row) => `  ${row.name.padEnd(width)} ${figures(row)}`.trimEnd());
+  return [title, ...lines, ...notes.map((note) => `  ! ${note}`), ''].join('\n');
 }
 
 export function holds(row: Row, target: Target): boolean {
-  const value = median(target.of === 'value' ? row.rounds : (row.ratios ?? []));
+  const value = median(target.of === 'value' ? row.rounds : (row.compared?.ratios ?? []));
   return target.bound === 'at least' ? value >= target.value : value <= target.value;
 }
 
@@ -60,22 +64,34 @@ export function writeResults(
   machine: ReturnType<typeof machineFacts>,
   tables: readonly Table[],
 ): void {
-  const results = tables.map(({ scenario, title, rows }) => ({
-    scenario,
-    title,
-    rows: rows.map((row) => ({
+  const results = tables.map(({ rows, ...table }) => ({
+    ...table,
+    rows: rows.map(({ compared, targets = [], ...row }) => ({
       ...row,
       median: median(row.rounds),
-      ...(row.ratios === undefined ? {} : { medianRatio: median(row.ratios) }),
-      targets: (row.targets ?? []).map((target) => ({ ...target, holds: holds(row, target) })),
+      ...(compared === undefined ? {} : { compared: { ...compared, median: median(compared.ratios) } }),
+      targets: targets.map((target) => ({
+        ...target,
+        holds: holds(compared === undefined ? row : { ...row, compared }, target),
+      })),
     })),
   }));
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify({ ...machine, results }, null, 2)}\n`);
 }
 
+function figures(row: Row): string {
+  const { unit, rounds, compared, targets = [] } = row;
+  const value = `${compact(median(rounds))} ${unit}`.padStart(20);
+  const ratio =
+    compared === undefined
+      ? ''
+      : `${compact(median(compared.ratios))} of ${compared.to} (${range(compared.ratios)})`;
+  return `${value}  ${range(rounds).padEnd(17)}  ${ratio.padEnd(38)} ${targets.map((target) => targetText(row, target)).join('; ')}`;
+}
+
 function targetText(row: Row, target: Target): string {
-  const what = target.of === 'value' ? row.unit : 'of the limit';
+  const what = target.of === 'value' ? row.unit : `of ${row.compared?.to}`;
   return `target ${target.bound} ${compact(target.value)} ${what}: ${holds(row, target) ? 'holds' : 'MISSED'}`;
 }
 

@@ -4,17 +4,33 @@ import { join } from 'node:path';
 import { benchOptions, type ScenarioName } from './options.ts';
 import { profileText, readProfile } from './profile-summary.ts';
 import { machineFacts, type Table, tableText, writeResults } from './report.ts';
+import { backlogScenario } from './scenarios/backlog.ts';
+import { doorsScenario } from './scenarios/doors.ts';
+import { fanOutScenario } from './scenarios/fan-out.ts';
+import { featuresScenario } from './scenarios/features.ts';
 import { handshakesScenario } from './scenarios/handshakes.ts';
 import { idleScenario } from './scenarios/idle.ts';
 import { latencyScenario } from './scenarios/latency.ts';
 import { relayScenario } from './scenarios/relay.ts';
 import type { ScenarioOptions } from './scenarios/scenario.ts';
+import { sessionsScenario } from './scenarios/sessions.ts';
+import { storedScenario } from './scenarios/stored.ts';
+import { stormScenario } from './scenarios/storm.ts';
+import { workersScenario } from './scenarios/workers.ts';
 
 const RUN: Readonly<Record<ScenarioName, (options: ScenarioOptions) => Promise<Table>>> = {
   relay: relayScenario,
+  features: featuresScenario,
+  doors: doorsScenario,
   latency: latencyScenario,
+  'fan-out': fanOutScenario,
+  backlog: backlogScenario,
   handshakes: handshakesScenario,
+  storm: stormScenario,
   idle: idleScenario,
+  sessions: sessionsScenario,
+  stored: storedScenario,
+  workers: workersScenario,
 };
 
 const options = benchOptions(process.argv.slice(2));

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Address } from './load/connection.ts';
+import { keyRows } from '../src/config/schema.ts';
+import { type Address, addressOf } from './load/address.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BIN = join(ROOT, 'bin', 'commucat.js');
-const ECHO = join(ROOT, 'bench', 'echo-server.ts');
+const BARE = join(ROOT, 'bench', 'bare-server.ts');
 
 /** A server in a process of its own, with a data folder that goes with it. */
 export interface ServerChild extends AsyncDisposable {
@@ -32,8 +33,16 @@ export interface RelayServerOptions {
   readonly profile?: { readonly folder: string; readonly name: string } | undefined;
 }
 
-/** What a load from one address must not run into. */
-const WITHOUT_RATE_LIMITS = ['connect', 'http'].map((name) => `security.rate_limit.${name}_burst=1000000`);
+/** Limits that a load from one address, or the queue of one device, must not run into: out of its way. */
+const RAISED: Readonly<Record<string, number>> = {
+  'security.rate_limit.connect_burst': 1_000_000,
+  'security.rate_limit.http_burst': 1_000_000,
+};
+
+/** Whether the server has a configuration key of this name. */
+export function isConfigurable(name: string): boolean {
+  return keyRows().some(({ fullName }) => fullName === name);
+}
 
 /** The server as users run it: the built one, `commucat dev`. */
 export async function startRelayServer(options: RelayServerOptions): Promise<RelayServer> {
@@ -43,7 +52,10 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     profile === undefined
       ? []
       : ['--cpu-prof', `--cpu-prof-dir=${profile.folder}`, `--cpu-prof-name=${profile.name}.cpuprofile`];
-  const set = [...WITHOUT_RATE_LIMITS, ...options.set].flatMap((override) => ['--set', override]);
+  const raised = Object.entries(RAISED)
+    .filter(([name]) => isConfigurable(name))
+    .map(([name, value]) => `${name}=${value}`);
+  const set = [...raised, ...options.set].flatMap((override) => ['--set', override]);
   const child = await startChild((folder) => [
     ...profiling,
     BIN,
@@ -62,17 +74,18 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   const { hostname: host, port } = new URL(url);
   return {
     ...child,
-    address: { host, port: Number(port), ca: readFileSync(caFile, 'utf8') },
+    address: addressOf(host, Number(port), readFileSync(caFile, 'utf8')),
     domain,
     noisePublic,
   };
 }
 
-export async function startEchoServer(): Promise<ServerChild> {
-  const child = await startChild((folder) => ['--import', 'tsx', ECHO, folder]);
+/** What the limits are measured at: bare node:http2 over TLS 1.3. */
+export async function startBareServer(): Promise<ServerChild> {
+  const child = await startChild((folder) => ['--import', 'tsx', BARE, folder]);
   const { host, port, ca_file: caFile } = child.ready;
-  if (host === undefined || port === undefined || caFile === undefined) throw new Error('no echo server');
-  return { ...child, address: { host, port: Number(port), ca: readFileSync(caFile, 'utf8') } };
+  if (host === undefined || port === undefined || caFile === undefined) throw new Error('no bare server');
+  return { ...child, address: addressOf(host, Number(port), readFileSync(caFile, 'utf8')) };
 }
 
 interface StartedChild extends AsyncDisposable {

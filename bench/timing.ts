@@ -1,16 +1,17 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuSeconds, cpuSecondsWithin } from './process-figures.ts';
+import { cpuSeconds, cpuSecondsWithin, threadCpuSeconds } from './process-figures.ts';
 import type { ServerChild } from './servers.ts';
 
-/** Before a measurement: the compilers of both sides have seen the load by then. */
-const WARM_UP_MS = 2_000;
 const QUIET_STEP_MS = 250;
 /** A server that uses less than this share of a core has done what was left from the load before. */
 const QUIET_SHARE = 0.04;
 const QUIET_DEADLINE_MS = 60_000;
 
 export interface Interval {
+  /** By `performance.now()`. */
+  readonly begin: number;
+  readonly end: number;
   readonly seconds: number;
   /** Operations within the interval. */
   readonly operations: number;
@@ -18,25 +19,45 @@ export interface Interval {
   readonly serverCpu: number;
   readonly postgresCpu: number;
   readonly clientCpu: number;
+  /** Core-seconds of each thread of the server, by its number; the main thread has the number of the process. */
+  readonly threadCpu: ReadonlyMap<number, number>;
+}
+
+export interface Timing {
+  readonly warmUpMs: number;
+  readonly seconds: number;
 }
 
 /** Counts operations of a load that is running, between a warm-up and the end of the given time. */
 export async function measure(
   server: ServerChild,
-  seconds: number,
+  { warmUpMs, seconds }: Timing,
   operations: () => number,
-  warmUpMs: number = WARM_UP_MS,
 ): Promise<Interval> {
   await sleep(warmUpMs);
-  const before = sample(server, operations);
+  const stop = stopwatch(server, operations);
   await sleep(seconds * 1000);
-  const after = sample(server, operations);
-  return {
-    seconds: (after.at - before.at) / 1000,
-    operations: after.operations - before.operations,
-    serverCpu: after.serverCpu - before.serverCpu,
-    postgresCpu: after.postgresCpu - before.postgresCpu,
-    clientCpu: after.clientCpu - before.clientCpu,
+  return stop();
+}
+
+/** Starts an interval; the function that it returns ends it. */
+export function stopwatch(server: ServerChild, operations: () => number): () => Interval {
+  const before = sample(server, operations);
+  return () => {
+    const after = sample(server, operations);
+    const threadCpu = [...after.threadCpu].map(
+      ([thread, seconds]) => [thread, seconds - (before.threadCpu.get(thread) ?? 0)] as const,
+    );
+    return {
+      begin: before.at,
+      end: after.at,
+      seconds: (after.at - before.at) / 1000,
+      operations: after.operations - before.operations,
+      serverCpu: after.serverCpu - before.serverCpu,
+      postgresCpu: after.postgresCpu - before.postgresCpu,
+      clientCpu: after.clientCpu - before.clientCpu,
+      threadCpu: new Map(threadCpu),
+    };
   };
 }
 
@@ -48,6 +69,7 @@ function sample({ pid, folder }: ServerChild, operations: () => number) {
     serverCpu: cpuSeconds(pid),
     postgresCpu: cpuSecondsWithin(folder),
     clientCpu: (user + system) / 1_000_000,
+    threadCpu: threadCpuSeconds(pid),
   };
 }
 

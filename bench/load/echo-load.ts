@@ -1,35 +1,34 @@
-import { type Address, type Connection, closeConnection, openConnection } from './connection.ts';
-import { ECHO_PATHS, type EchoWrites, MESSAGE_BYTES } from './echo-shape.ts';
+import { BARE_PATHS } from '../bare-paths.ts';
+import type { ByteStream, Dial } from './byte-stream.ts';
+import { inLanes } from './lanes.ts';
+import { MESSAGE_BYTES, type Writes } from './writes.ts';
 
 export interface EchoShape {
   readonly connections: number;
   /** Messages of each connection that are on their way. */
   readonly window: number;
-  readonly writes: EchoWrites;
+  readonly writes: Writes;
 }
+
+const MESSAGE = Buffer.alloc(MESSAGE_BYTES, 0x5a);
 
 /** Keeps `window` messages in flight on each connection to an echo server. */
 export class EchoLoad {
-  readonly #connections: readonly Connection[];
-  readonly #writes: EchoWrites;
+  readonly #streams: readonly ByteStream[];
+  readonly #writes: Writes;
   #returned = 0;
   #running = true;
   #inFlight = 0;
   #drained: (() => void) | undefined;
 
-  constructor(connections: readonly Connection[], shape: EchoShape) {
-    this.#connections = connections;
+  private constructor(streams: readonly ByteStream[], shape: EchoShape) {
+    this.#streams = streams;
     this.#writes = shape.writes;
-    for (const { stream } of connections) {
-      this.#serve(stream, shape.window);
-    }
+    for (const stream of streams) this.#serve(stream, shape.window);
   }
 
-  static async start(address: Address, shape: EchoShape): Promise<EchoLoad> {
-    const connections: Connection[] = [];
-    for (let i = 0; i < shape.connections; i += 1)
-      connections.push(await openConnection(address, ECHO_PATHS[shape.writes]));
-    return new EchoLoad(connections, shape);
+  static async start(dial: Dial, shape: EchoShape): Promise<EchoLoad> {
+    return new EchoLoad(await inLanes(shape.connections, () => dial(BARE_PATHS.echo)), shape);
   }
 
   /** Messages that came back. */
@@ -40,32 +39,26 @@ export class EchoLoad {
   async stop(): Promise<void> {
     this.#running = false;
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
-    await Promise.all(this.#connections.map(closeConnection));
+    await Promise.all(this.#streams.map((stream) => stream.close()));
   }
 
-  #serve(stream: Connection['stream'], window: number): void {
+  #serve(stream: ByteStream, window: number): void {
     let partial = 0;
-    let waiting = 0;
-    const flush = (): void => {
-      stream.write(Buffer.allocUnsafe(waiting * MESSAGE_BYTES));
-      waiting = 0;
-    };
-    const send = (count: number): void => {
-      if (this.#writes === 'turn') {
-        if (waiting === 0) setImmediate(flush);
-        waiting += count;
-      } else for (let i = 0; i < count; i += 1) stream.write(Buffer.allocUnsafe(MESSAGE_BYTES));
-    };
-    stream.on('data', (chunk: Uint8Array) => {
+    stream.onData = (chunk) => {
       const bytes = partial + chunk.length;
       partial = bytes % MESSAGE_BYTES;
       const count = (bytes - partial) / MESSAGE_BYTES;
       this.#returned += count;
       if (!this.#running) this.#settle(count);
-      else if (count > 0) send(count);
-    });
+      else if (count > 0) this.#send(stream, count);
+    };
     this.#inFlight += window;
-    send(window);
+    this.#send(stream, window);
+  }
+
+  #send(stream: ByteStream, count: number): void {
+    if (this.#writes === 'turn') stream.write(Buffer.alloc(count * MESSAGE_BYTES, 0x5a));
+    else for (let i = 0; i < count; i += 1) stream.write(MESSAGE);
   }
 
   #settle(count: number): void {

@@ -1,17 +1,24 @@
-import type { Frame } from '../../src/protocol/frame.ts';
 import { FRAME } from '../../src/protocol/frame-types.ts';
-import { encodeJson, parseJson } from '../../src/protocol/json.ts';
+import { encodeJson } from '../../src/protocol/json.ts';
 import type { RelayServer } from '../servers.ts';
-import { LoadSession } from './session.ts';
+import type { Dial } from './byte-stream.ts';
+import { LoadSession, unexpectedFrame } from './session.ts';
+import type { Writes } from './writes.ts';
 
 export interface PairOptions {
+  readonly dial: Dial;
   readonly messageBytes: number;
+  readonly writes: Writes;
   readonly capabilities: readonly string[];
 }
 
-/** Sequences 1 and 2 were HELLO and AUTH, 3 was JOIN. PROTOCOL.md 5. */
-const FIRST_SEQUENCE = 4;
 let channels = 0;
+
+/** A channel number that nothing else in this bench uses. */
+export function newChannel(): number {
+  channels += 1;
+  return channels;
+}
 
 /** A device that sends to another one over a channel of the two, both connected. */
 export class Pair {
@@ -19,9 +26,8 @@ export class Pair {
   readonly receiver: LoadSession;
   readonly #channel: number;
   readonly #payload: Uint8Array;
+  readonly #writes: Writes;
   readonly #confirms: boolean;
-  #sequence = FIRST_SEQUENCE;
-  #confirmSequence = FIRST_SEQUENCE;
   #sent = 0;
   #acknowledged = 0;
   #received = 0;
@@ -36,18 +42,17 @@ export class Pair {
     this.receiver = receiver;
     this.#channel = channel;
     this.#payload = Buffer.alloc(options.messageBytes, 0x5a);
+    this.#writes = options.writes;
     this.#confirms = options.capabilities.includes('delivery-ack');
     this.#listen();
   }
 
   static async open(server: RelayServer, options: PairOptions): Promise<Pair> {
-    const { capabilities } = options;
-    const sender = await LoadSession.open(server, { capabilities });
-    const receiver = await LoadSession.open(server, { capabilities });
-    channels += 1;
-    const channel = channels;
+    const sender = await LoadSession.open(server, options);
+    const receiver = await LoadSession.open(server, options);
+    const channel = newChannel();
     const members = [sender.device.deviceId, receiver.device.deviceId];
-    for (const session of [sender, receiver]) await join(session, channel, members);
+    for (const session of [sender, receiver]) await joinChannel(session, channel, members);
     return new Pair(sender, receiver, channel, options);
   }
 
@@ -61,9 +66,9 @@ export class Pair {
   }
 
   send(count: number): void {
-    this.sender.send(FRAME.MSG, this.#channel, this.#sequence, this.#payload, count);
-    this.#sequence += count;
     this.#sent += count;
+    if (this.#writes === 'turn') this.sender.send(FRAME.MSG, this.#channel, this.#payload, count);
+    else for (let i = 0; i < count; i += 1) this.sender.send(FRAME.MSG, this.#channel, this.#payload);
   }
 
   async close(): Promise<void> {
@@ -74,7 +79,7 @@ export class Pair {
     const { sender, receiver } = this;
     let fresh = 0;
     sender.onFrame = (frame) => {
-      if (frame.type !== FRAME.ACK) throw unexpected('sender', frame);
+      if (frame.type !== FRAME.ACK) throw unexpectedFrame('sender', frame);
       fresh += 1;
     };
     sender.onChunk = () => {
@@ -84,7 +89,7 @@ export class Pair {
       if (count > 0) this.onAcknowledged(count);
     };
     receiver.onFrame = (frame) => {
-      if (frame.type !== FRAME.MSG) throw unexpected('receiver', frame);
+      if (frame.type !== FRAME.MSG) throw unexpectedFrame('receiver', frame);
       if (this.#lastNumber !== undefined && frame.sequence !== this.#lastNumber + 1) {
         throw new Error(`message ${frame.sequence} after ${this.#lastNumber}`);
       }
@@ -100,22 +105,15 @@ export class Pair {
     const number = this.#lastNumber;
     if (!this.#confirms || number === undefined || number === this.#confirmed) return;
     this.#confirmed = number;
-    this.receiver.send(FRAME.ACK, 0, this.#confirmSequence, encodeJson({ ack: number }));
-    this.#confirmSequence += 1;
+    this.receiver.send(FRAME.ACK, 0, encodeJson({ ack: number }));
   }
 }
 
-async function join(session: LoadSession, channel: number, members: readonly string[]): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    session.onFrame = (frame) => {
-      if (frame.type === FRAME.ACK) resolve();
-      else reject(unexpected('JOIN', frame));
-    };
-    session.send(FRAME.JOIN, channel, FIRST_SEQUENCE - 1, encodeJson({ members, relay: true }));
-  });
-}
-
-function unexpected(who: string, frame: Frame): Error {
-  const detail = frame.type === FRAME.ERROR ? `: ${JSON.stringify(parseJson(frame.payload))}` : '';
-  return new Error(`${who}: unexpected frame of type ${frame.type}${detail}`);
+/** Joins a channel, or names more members of it. */
+export async function joinChannel(
+  session: LoadSession,
+  channel: number,
+  members: readonly string[],
+): Promise<void> {
+  await session.request(FRAME.JOIN, channel, encodeJson({ members, relay: true }));
 }

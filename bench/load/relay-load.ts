@@ -1,4 +1,5 @@
 import type { RelayServer } from '../servers.ts';
+import { inLanes } from './lanes.ts';
 import { Pair, type PairOptions } from './pair.ts';
 
 export interface RelayShape extends PairOptions {
@@ -19,9 +20,7 @@ export class RelayLoad {
   }
 
   static async start(server: RelayServer, shape: RelayShape): Promise<RelayLoad> {
-    const pairs: Pair[] = [];
-    for (let i = 0; i < shape.pairs; i += 1) pairs.push(await Pair.open(server, shape));
-    return new RelayLoad(pairs, shape.window);
+    return new RelayLoad(await inLanes(shape.pairs, () => Pair.open(server, shape)), shape.window);
   }
 
   /** Messages that their recipients have. */
@@ -37,16 +36,9 @@ export class RelayLoad {
   }
 
   #run(pair: Pair, window: number): void {
-    let waiting = 0;
-    const flush = (): void => {
-      const count = waiting;
-      waiting = 0;
+    pair.onAcknowledged = (count) => {
       if (this.#running) pair.send(count);
       else this.#settle();
-    };
-    pair.onAcknowledged = (count) => {
-      if (waiting === 0) setImmediate(flush);
-      waiting += count;
     };
     pair.onMessage = () => {
       if (!this.#running) this.#settle();

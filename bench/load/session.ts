@@ -1,10 +1,12 @@
-import { ClientHandshake } from '../../src/client/handshake.ts';
+import { ClientHandshake, type SessionFacts } from '../../src/client/handshake.ts';
 import { createDevice, type DeviceIdentity } from '../../src/client/index.ts';
 import { nodeBackend, nodeClock, nodeRandom } from '../../src/client/platform-node.ts';
 import { ByteArena } from '../../src/protocol/byte-arena.ts';
 import { fromHex } from '../../src/protocol/bytes.ts';
 import { type Frame, frameLength, writeFrame } from '../../src/protocol/frame.ts';
 import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
+import { FRAME } from '../../src/protocol/frame-types.ts';
+import { parseJson } from '../../src/protocol/json.ts';
 import type { HandshakeResult } from '../../src/protocol/noise.ts';
 import {
   RECORD_ROOM_BEFORE,
@@ -13,14 +15,26 @@ import {
   RecordSealer,
 } from '../../src/protocol/record.ts';
 import type { RelayServer } from '../servers.ts';
-import { type Connection, closeConnection, openConnection } from './connection.ts';
+import type { ByteStream, Dial } from './byte-stream.ts';
 
 const PROLOGUE = 'commucat';
+const CONNECT_PATH = '/connect';
+/** Sequences 1 and 2 were HELLO and AUTH. PROTOCOL.md 5. */
+const FIRST_SEQUENCE = 3;
 const arena = new ByteArena(1_048_576);
 
 export interface SessionOptions {
+  /** The door, and whether sessions share connections. */
+  readonly dial: Dial;
   readonly device?: DeviceIdentity;
   readonly capabilities?: readonly string[];
+}
+
+interface Established {
+  readonly facts: SessionFacts;
+  readonly noise: HandshakeResult;
+  /** What followed the handshake's ACK in its chunk. */
+  readonly rest: Uint8Array;
 }
 
 /** A new device that no server knows. */
@@ -33,35 +47,30 @@ export function newDevice(): DeviceIdentity {
  * its handshake, so that the load takes as little as possible of the machine that it shares with the server.
  */
 export class LoadSession {
+  /** With the certificate that the server issued: with this one the device is a known one. */
   readonly device: DeviceIdentity;
-  readonly #connection: Connection;
+  readonly #stream: ByteStream;
   readonly #opener: RecordOpener;
   readonly #sealer: RecordSealer;
   readonly #decoder = new FrameDecoder();
-  /** Called for each frame that arrives. */
-  onFrame: (frame: Frame) => void = () => undefined;
+  #rest: Uint8Array;
+  /** Sequence of the next frame. */
+  sequence = FIRST_SEQUENCE;
+  #onFrame: ((frame: Frame) => void) | undefined;
   /** Called after the last frame of a chunk: the moment to answer with one write. */
   onChunk: () => void = () => undefined;
 
-  private constructor(
-    connection: Connection,
-    device: DeviceIdentity,
-    noise: HandshakeResult,
-    rest: Uint8Array,
-  ) {
-    this.device = device;
-    this.#connection = connection;
+  private constructor(stream: ByteStream, device: DeviceIdentity, { facts, noise, rest }: Established) {
+    this.device = { ...device, userId: facts.userId, certificate: facts.certificate };
+    this.#stream = stream;
     this.#opener = new RecordOpener(noise.receive, arena);
     this.#sealer = new RecordSealer(noise.send);
-    connection.stream.on('data', (chunk: Uint8Array) => this.#read(chunk));
-    connection.stream.on('error', (error) => {
-      throw error;
-    });
-    if (rest.length > 0) this.#read(rest);
+    this.#rest = rest;
+    stream.onData = (chunk) => this.#read(chunk);
   }
 
-  /** Connects and shakes hands by Noise XK. */
-  static async open(server: RelayServer, options: SessionOptions = {}): Promise<LoadSession> {
+  /** Connects and shakes hands by Noise XK. @throws DoorClosedError when the server does not offer this door */
+  static async open(server: RelayServer, options: SessionOptions): Promise<LoadSession> {
     const device = options.device ?? newDevice();
     const handshake = new ClientHandshake({
       settings: {
@@ -79,48 +88,82 @@ export class LoadSession {
       random: nodeRandom,
       clock: nodeClock,
     });
-    const connection = await openConnection(server.address, '/connect');
-    const { noise, rest } = await shakeHands(connection.stream, handshake);
-    return new LoadSession(connection, device, noise, rest);
+    const stream = await options.dial(CONNECT_PATH);
+    return new LoadSession(stream, device, await shakeHands(stream, handshake));
   }
 
-  /** Sends `count` frames with this payload and ascending sequences in one record, by one write. */
-  send(type: number, channel: number, firstSequence: number, payload: Uint8Array, count = 1): void {
+  /** What to do with each frame. Those that came with the handshake's ACK are handed over at once. */
+  set onFrame(listener: (frame: Frame) => void) {
+    this.#onFrame = listener;
+    const rest = this.#rest;
+    this.#rest = rest.subarray(rest.length);
+    if (rest.length > 0) this.#read(rest);
+  }
+
+  /** Sends `count` frames with this payload and ascending sequences in one record, as one unit. */
+  send(type: number, channel: number, payload: Uint8Array, count = 1): void {
+    const first = this.sequence;
+    this.sequence += count;
     let length = 0;
-    for (let i = 0; i < count; i += 1) length += frameLength(channel, firstSequence + i, payload.length);
+    for (let i = 0; i < count; i += 1) length += frameLength(channel, first + i, payload.length);
     const buffer = Buffer.allocUnsafe(RECORD_ROOM_BEFORE + length + RECORD_ROOM_BEHIND);
     let offset = RECORD_ROOM_BEFORE;
     for (let i = 0; i < count; i += 1) {
-      offset = writeFrame(buffer, offset, type, channel, firstSequence + i, payload);
+      offset = writeFrame(buffer, offset, type, channel, first + i, payload);
     }
     this.#sealer.seal(buffer, RECORD_ROOM_BEFORE, length);
-    this.#connection.stream.write(buffer.subarray(this.#sealer.start, this.#sealer.end));
+    this.#stream.write(buffer.subarray(this.#sealer.start, this.#sealer.end));
+  }
+
+  /** Sends one frame and resolves with the ACK. Only while nothing else is under way. @throws Error for ERROR */
+  async request(type: number, channel: number, payload: Uint8Array): Promise<Frame> {
+    const answer = new Promise<Frame>((resolve, reject) => {
+      this.onFrame = (frame) => {
+        if (frame.type === FRAME.ACK) resolve(frame);
+        else reject(unexpectedFrame('request', frame));
+      };
+    });
+    this.send(type, channel, payload);
+    return answer;
   }
 
   async close(): Promise<void> {
-    await closeConnection(this.#connection);
+    await this.#stream.close();
+  }
+
+  destroy(): void {
+    this.#stream.destroy();
   }
 
   #read(chunk: Uint8Array): void {
+    const onFrame = this.#onFrame;
+    if (onFrame === undefined) {
+      this.#rest = Buffer.concat([this.#rest, chunk]);
+      return;
+    }
     this.#opener.push(chunk);
     for (let plaintext = this.#opener.next(); plaintext !== undefined; plaintext = this.#opener.next()) {
       this.#decoder.push(plaintext);
       for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
-        this.onFrame(frame);
+        // Who comes and goes is told unasked.
+        if (frame.type !== FRAME.PRESENCE) this.#onFrame?.(frame);
       }
     }
     this.onChunk();
   }
 }
 
-/** Resolves with the keys, and with what followed the handshake's ACK in its chunk. */
-function shakeHands(
-  stream: Connection['stream'],
-  handshake: ClientHandshake,
-): Promise<{ readonly noise: HandshakeResult; readonly rest: Uint8Array }> {
+export function unexpectedFrame(who: string, frame: Frame): Error {
+  const detail = frame.type === FRAME.ERROR ? `: ${JSON.stringify(parseJson(frame.payload))}` : '';
+  return new Error(`${who}: unexpected frame of type ${frame.type}${detail}`);
+}
+
+function shakeHands(stream: ByteStream, handshake: ClientHandshake): Promise<Established> {
   return new Promise((resolve, reject) => {
     const decoder = new FrameDecoder();
-    const onData = (chunk: Uint8Array): void => {
+    const lost = stream.onLost;
+    stream.onLost = reject;
+    stream.onData = (chunk) => {
       try {
         decoder.push(chunk);
         for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
@@ -129,17 +172,15 @@ function shakeHands(
             stream.write(step.bytes);
             continue;
           }
-          stream.off('data', onData);
-          stream.off('error', reject);
-          resolve({ noise: step.noise, rest: chunk.subarray(chunk.length - decoder.buffered) });
+          stream.onLost = lost;
+          const rest = chunk.subarray(chunk.length - decoder.buffered);
+          resolve({ facts: step.facts, noise: step.noise, rest });
           return;
         }
       } catch (error) {
         reject(error);
       }
     };
-    stream.on('data', onData);
-    stream.on('error', reject);
     stream.write(handshake.hello());
   });
 }

@@ -1,72 +1,68 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { closeConnection, openConnection } from '../load/connection.ts';
-import { ECHO_PATHS } from '../load/echo-shape.ts';
+import { BARE_PATHS } from '../bare-paths.ts';
+import { figureRow } from '../figures.ts';
+import type { ByteStream } from '../load/byte-stream.ts';
+import { ownConnections } from '../load/dial.ts';
+import { inLanes } from '../load/lanes.ts';
 import { LoadSession } from '../load/session.ts';
 import { residentBytes } from '../process-figures.ts';
-import type { Row, Table } from '../report.ts';
-import { type ServerChild, startEchoServer } from '../servers.ts';
-import { ratios } from '../statistics.ts';
+import type { Table, Target } from '../report.ts';
+import { type ServerChild, startBareServer } from '../servers.ts';
 import { untilQuiet } from '../timing.ts';
-import { relayServer, type ScenarioOptions } from './scenario.ts';
+import { affordable, relayServer, type ScenarioOptions } from './scenario.ts';
 
-const CONCURRENCY = 8;
-/** Time for the allocator and the collector to come to rest, in milliseconds. */
-const SETTLE_MS = 2_000;
-const TARGET_KB = 90;
+const TARGET: Target = { of: 'value', bound: 'at most', value: 80 };
 
 /**
- * What one open session without traffic adds to the resident memory. Each figure is from a server that was just started:
+ * What one open session without traffic adds to the resident memory. Each round is with a server that was just started:
  * freed memory is reused, not returned, so a server that has worked before would show less.
  */
 export async function idleScenario(options: ScenarioOptions): Promise<Table> {
-  const limits: number[] = [];
-  const ours: number[] = [];
+  const { sizes: counts, notes } = affordable(options.sizes.idle);
+  const limits: (readonly number[])[] = [];
+  const ours: (readonly number[])[] = [];
   for (let round = 0; round < options.rounds; round += 1) {
     {
-      await using echo = await startEchoServer();
-      limits.push(
-        await perSession(echo, options.sessions, async () => {
-          const connection = await openConnection(echo.address, ECHO_PATHS.message);
-          return () => closeConnection(connection);
-        }),
-      );
+      await using bare = await startBareServer();
+      const dial = ownConnections(bare.address);
+      limits.push(await perSession(bare, counts, options.sizes.settleMs, () => dial(BARE_PATHS.echo)));
     }
     await using server = await relayServer(options, `idle-${round + 1}`);
+    const dial = ownConnections(server.address);
     ours.push(
-      await perSession(server, options.sessions, async () => {
-        const session = await LoadSession.open(server);
-        return () => session.close();
-      }),
+      await perSession(server, counts, options.sizes.settleMs, () => LoadSession.open(server, { dial })),
     );
   }
-  const title = `Memory: ${options.sessions} idle sessions; limit: bare TLS connections with one open HTTP/2 stream`;
-  const target = { of: 'value', bound: 'at most', value: TARGET_KB } as const;
-  const rows: readonly Row[] = [
-    { name: 'limit', unit: 'KB/session', rounds: limits },
-    { name: 'session', unit: 'KB/session', rounds: ours, ratios: ratios(ours, limits), targets: [target] },
-  ];
-  return { scenario: 'idle', title, rows };
+  const rows = counts.flatMap((count, index) => {
+    const limit = limits.map((figures) => figures[index] ?? Number.NaN);
+    const rounds = ours.map((figures) => figures[index] ?? Number.NaN);
+    return [
+      figureRow(`${count}: bare streams`, 'KB each', limit),
+      figureRow(`${count}: sessions`, 'KB each', rounds, { to: 'bare streams', rounds: limit }, [TARGET]),
+    ];
+  });
+  const title =
+    'Memory of idle sessions, each on a TLS connection of its own; bare streams: TLS and one open HTTP/2 stream';
+  return { scenario: 'idle', title, rows, notes };
 }
 
+/** KB that each session adds, at each of the ascending counts. */
 async function perSession(
   server: ServerChild,
-  sessions: number,
-  open: () => Promise<() => Promise<void>>,
-): Promise<number> {
+  counts: readonly number[],
+  settleMs: number,
+  open: () => Promise<Pick<ByteStream, 'destroy'>>,
+): Promise<readonly number[]> {
   await untilQuiet(server);
   const before = residentBytes(server.pid);
-  const closers: (() => Promise<void>)[] = [];
-  let begun = 0;
-  const lane = async (): Promise<void> => {
-    while (begun < sessions) {
-      begun += 1;
-      closers.push(await open());
-    }
-  };
-  await Promise.all(Array.from({ length: CONCURRENCY }, lane));
-  await sleep(SETTLE_MS);
-  await untilQuiet(server);
-  const after = residentBytes(server.pid);
-  await Promise.all(closers.map((close) => close()));
-  return (after - before) / 1024 / sessions;
+  const opened: Pick<ByteStream, 'destroy'>[] = [];
+  const figures: number[] = [];
+  for (const count of counts) {
+    opened.push(...(await inLanes(count - opened.length, open)));
+    await sleep(settleMs);
+    await untilQuiet(server);
+    figures.push((residentBytes(server.pid) - before) / 1024 / count);
+  }
+  for (const each of opened) each.destroy();
+  return figures;
 }

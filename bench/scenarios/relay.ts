@@ -1,112 +1,97 @@
+import { generatorNotes, type Peer, throughputRows } from '../figures.ts';
+import { ownConnections } from '../load/dial.ts';
 import { EchoLoad } from '../load/echo-load.ts';
-import { type EchoWrites, MESSAGE_BYTES } from '../load/echo-shape.ts';
 import { RelayLoad } from '../load/relay-load.ts';
-import type { Row, Table } from '../report.ts';
-import { type RelayServer, type ServerChild, startEchoServer } from '../servers.ts';
-import { ratios } from '../statistics.ts';
+import { MESSAGE_BYTES, type Writes } from '../load/writes.ts';
+import type { Row, Table, Target } from '../report.ts';
+import { type RelayServer, type ServerChild, startBareServer } from '../servers.ts';
+import type { Shape } from '../sizes.ts';
 import { type Interval, measure, untilQuiet } from '../timing.ts';
-import { relayServer, type ScenarioOptions, WITHOUT_POSTGRES } from './scenario.ts';
+import { relayServer, type ScenarioOptions, timingOf } from './scenario.ts';
 
-const PAIRS = 8;
-const WINDOW = 64;
+const UNIT = 'msg';
 
-interface Variant {
-  readonly name: string;
-  readonly profile: string;
-  readonly set: readonly string[];
-  readonly capabilities: readonly string[];
+/** What was wanted of a shape: of its messages a second, and of those of a server core. */
+interface ShapeTargets {
+  readonly targets?: readonly Target[];
+  readonly coreTargets?: readonly Target[];
 }
 
-const VARIANTS: readonly Variant[] = [
-  { name: 'relay', profile: 'relay', set: [WITHOUT_POSTGRES], capabilities: [] },
-  {
-    name: 'with delivery-ack, resume',
-    profile: 'relay-confirmed',
-    set: [WITHOUT_POSTGRES],
-    capabilities: ['delivery-ack', 'resume'],
-  },
-  { name: 'with read models in Postgres', profile: 'relay-postgres', set: [], capabilities: [] },
-];
+const ratioOf = (value: number): Target => ({ of: 'ratio', bound: 'at least', value });
+const rateOf = (value: number): Target => ({ of: 'value', bound: 'at least', value });
+const TARGETS: Readonly<Record<string, ShapeTargets>> = {
+  '8 x 64': { targets: [ratioOf(0.55), rateOf(70_000)] },
+  '32 x 64': { coreTargets: [rateOf(80_000)] },
+  '200 x 2': { targets: [ratioOf(0.6)], coreTargets: [rateOf(22_000)] },
+};
 
-/** Messages a second that are durable, acknowledged and delivered, against an echo of the same bytes. */
+/** Messages a second that are durable, acknowledged and delivered, against an echo of the same shape. */
 export async function relayScenario(options: ScenarioOptions): Promise<Table> {
   const rows: Row[] = [];
-  await using echo = await startEchoServer();
-  for (const variant of VARIANTS) {
-    await using server = await relayServer(options, variant.profile, variant.set);
+  const notes: string[] = [];
+  await using bare = await startBareServer();
+  for (const shape of options.sizes.shapes) {
+    const name = `${shape.pairs} x ${shape.window}`;
+    await using server = await relayServer(options, `relay-${shape.pairs}x${shape.window}`);
     const coalesced: Interval[] = [];
     const limits: Interval[] = [];
     const ours: Interval[] = [];
+    const together: Interval[] = [];
     for (let round = 0; round < options.rounds; round += 1) {
       await untilQuiet(server);
-      if (variant === VARIANTS[0]) coalesced.push(await measureEcho(echo, 'turn', options.seconds));
-      limits.push(await measureEcho(echo, 'message', options.seconds));
-      ours.push(await measureRelay(server, variant, options.seconds));
+      coalesced.push(await measureEcho(bare, shape, 'turn', options));
+      limits.push(await measureEcho(bare, shape, 'message', options));
+      ours.push(await measureRelay(server, shape, { writes: 'message' }, options));
+      together.push(await measureRelay(server, shape, { writes: 'turn' }, options));
     }
-    if (coalesced.length > 0) rows.push(...echoRows('echo, one write per turn', coalesced));
-    rows.push(...echoRows(`limit beside ${variant.name}`, limits), ...relayRows(variant, ours, limits));
+    const peer: Peer = { name: 'echo', intervals: limits };
+    rows.push(
+      ...throughputRows(`${name}: echo`, limits, { unit: UNIT }),
+      ...throughputRows(`${name}: echo, coalesced`, coalesced, { unit: UNIT, peer }),
+      ...throughputRows(`${name}: relay`, ours, { unit: UNIT, peer, ...TARGETS[name] }),
+      ...throughputRows(`${name}: relay, senders coalesce`, together, { unit: UNIT, peer }),
+    );
+    notes.push(...generatorNotes(`${name}: relay`, ours));
   }
-  const title = `Relay: ${PAIRS} pairs, window ${WINDOW}, ${MESSAGE_BYTES} bytes; limit: echo by node:http2 over TLS 1.3, a write per message`;
-  return { scenario: 'relay', title, rows };
+  const title = `Relay: pairs x window, ${MESSAGE_BYTES} bytes. Ratios are to the echo of the same shape in which each message is a write and a
+DATA frame of its own, as it is in the relay; "coalesced" joins the messages of a turn (the server echoes per chunk)`;
+  return { scenario: 'relay', title, rows, notes };
 }
 
-async function measureEcho(echo: ServerChild, writes: EchoWrites, seconds: number): Promise<Interval> {
-  const load = await EchoLoad.start(echo.address, { connections: PAIRS, window: WINDOW, writes });
-  const interval = await measure(echo, seconds, () => load.returned);
+export async function measureEcho(
+  bare: ServerChild,
+  { pairs, window }: Shape,
+  writes: Writes,
+  options: ScenarioOptions,
+): Promise<Interval> {
+  const load = await EchoLoad.start(ownConnections(bare.address), { connections: pairs, window, writes });
+  const interval = await measure(bare, timingOf(options), () => load.returned);
   await load.stop();
   return interval;
 }
 
-async function measureRelay(server: RelayServer, variant: Variant, seconds: number): Promise<Interval> {
-  const { capabilities } = variant;
-  const shape = { pairs: PAIRS, window: WINDOW, messageBytes: MESSAGE_BYTES, capabilities };
-  const load = await RelayLoad.start(server, shape);
-  const interval = await measure(server, seconds, () => load.received);
+export interface RelayVariant {
+  readonly writes?: Writes;
+  readonly capabilities?: readonly string[];
+  /** @default a TLS connection with HTTP/2 for each session */
+  readonly dial?: Parameters<typeof RelayLoad.start>[1]['dial'];
+}
+
+export async function measureRelay(
+  server: RelayServer,
+  shape: Shape,
+  variant: RelayVariant,
+  options: ScenarioOptions,
+): Promise<Interval> {
+  const { writes = 'message', capabilities = [], dial = ownConnections(server.address) } = variant;
+  const load = await RelayLoad.start(server, {
+    ...shape,
+    messageBytes: MESSAGE_BYTES,
+    writes,
+    capabilities,
+    dial,
+  });
+  const interval = await measure(server, timingOf(options), () => load.received);
   await load.stop();
   return interval;
-}
-
-const perSecond = (interval: Interval): number => interval.operations / interval.seconds;
-const microseconds = (cpu: (interval: Interval) => number) => (interval: Interval) =>
-  (cpu(interval) / interval.operations) * 1_000_000;
-const serverCost = microseconds(({ serverCpu }) => serverCpu);
-const clientCost = microseconds(({ clientCpu }) => clientCpu);
-const clientShare = (interval: Interval): number => (interval.clientCpu / interval.seconds) * 100;
-const serverShare = (interval: Interval): number => (interval.serverCpu / interval.seconds) * 100;
-
-function echoRows(name: string, limits: readonly Interval[]): readonly Row[] {
-  return [
-    { name, unit: 'msg/s', rounds: limits.map(perSecond) },
-    { name: '  server CPU', unit: 'us/msg', rounds: limits.map(serverCost) },
-    { name: '  client CPU', unit: 'us/msg', rounds: limits.map(clientCost) },
-  ];
-}
-
-function relayRows(
-  { name, set }: Variant,
-  ours: readonly Interval[],
-  limits: readonly Interval[],
-): readonly Row[] {
-  const rounds = ours.map(perSecond);
-  const wall: Row = { name, unit: 'msg/s', rounds, ratios: ratios(rounds, limits.map(perSecond)) };
-  const target = { of: 'ratio', bound: 'at least', value: 0.45 } as const;
-  const serverRounds = ours.map(serverCost);
-  return [
-    name === 'relay' ? { ...wall, targets: [target] } : wall,
-    {
-      name: '  server CPU',
-      unit: 'us/msg',
-      rounds: serverRounds,
-      ratios: ratios(serverRounds, limits.map(serverCost)),
-    },
-    { name: '  client CPU', unit: 'us/msg', rounds: ours.map(clientCost) },
-    { name: '  server uses', unit: '% of a core', rounds: ours.map(serverShare) },
-    { name: '  client uses', unit: '% of a core', rounds: ours.map(clientShare) },
-    ...(set.includes(WITHOUT_POSTGRES) ? [] : [postgresRow(ours)]),
-  ];
-}
-
-function postgresRow(ours: readonly Interval[]): Row {
-  const rounds = ours.map(microseconds(({ postgresCpu }) => postgresCpu));
-  return { name: '  Postgres CPU', unit: 'us/msg', rounds };
 }

@@ -1,0 +1,75 @@
+import { figureRow, throughputRows } from '../figures.ts';
+import { MESSAGE_BYTES } from '../load/writes.ts';
+import type { Row, Table } from '../report.ts';
+import { isConfigurable } from '../servers.ts';
+import { ceiling, halves } from '../thread-costs.ts';
+import { type Interval, untilQuiet } from '../timing.ts';
+import { measureRelay } from './relay.ts';
+import { relayServer, type ScenarioOptions, WITHOUT_POSTGRES } from './scenario.ts';
+
+const WORKERS = 'server.workers';
+const CORES = 8;
+
+/** What a message costs the thread of the relay and the threads of the gateway, and what follows for more cores. */
+export async function workersScenario(options: ScenarioOptions): Promise<Table> {
+  const shape = options.sizes.shapes[0] ?? { pairs: 1, window: 1 };
+  const title = `Workers: relay of ${shape.pairs} pairs, window ${shape.window}, ${MESSAGE_BYTES} bytes, the gateway in so many threads`;
+  if (!isConfigurable(WORKERS)) {
+    return { scenario: 'workers', title, rows: [], notes: [`skipped, the server has no ${WORKERS}`] };
+  }
+  const measured = new Map<number, readonly Interval[]>();
+  for (const workers of options.sizes.workers) {
+    await using server = await relayServer(options, `workers-${workers}`, [
+      WITHOUT_POSTGRES,
+      `${WORKERS}=${workers}`,
+    ]);
+    const intervals: Interval[] = [];
+    for (let round = 0; round < options.rounds; round += 1) {
+      await untilQuiet(server);
+      intervals.push(await measureRelay(server, shape, {}, options));
+    }
+    measured.set(workers, intervals);
+  }
+  const [first] = measured;
+  const rows = [...measured].flatMap(([workers, intervals]) => [
+    ...throughputRows(`${workers} threads`, intervals, {
+      unit: 'msg',
+      ...(first === undefined || workers === first[0]
+        ? {}
+        : { peer: { name: `that with ${first[0]}`, intervals: first[1] } }),
+    }),
+    ...(workers === 0 ? [] : halfRows(workers, intervals)),
+  ]);
+  return {
+    scenario: 'workers',
+    title,
+    rows,
+    notes: [`the ceiling counts on ${CORES} cores for the server alone`],
+  };
+}
+
+function halfRows(workers: number, intervals: readonly Interval[]): readonly Row[] {
+  const costs = intervals.map((interval) => halves(interval, workers));
+  return [
+    figureRow(
+      '  relay thread',
+      'us/msg',
+      costs.map(({ relay }) => relay),
+    ),
+    figureRow(
+      '  gateway threads',
+      'us/msg',
+      costs.map(({ gateway }) => gateway),
+    ),
+    figureRow(
+      '  other threads',
+      'us/msg',
+      costs.map(({ others }) => others),
+    ),
+    figureRow(
+      `  ceiling of ${CORES} cores`,
+      'msg/s',
+      costs.map((cost) => ceiling(cost, CORES)),
+    ),
+  ];
+}
