@@ -6,6 +6,7 @@ import { type Config, loadFederationSeed, loadNoiseKeys, type NoiseKey } from '.
 import { openControlSocket } from './control-socket.ts';
 import { sodiumBackend } from './crypto/index.ts';
 import { createGateway, type HttpAnswer, LinkTable } from './gateway/index.ts';
+import { LIMIT_TABLE } from './limits/index.ts';
 import type { EventLog } from './log/event-log.ts';
 import { decodeFact, encodeFact } from './log/fact-encoding.ts';
 import type { LogObserver } from './log/log-observer.ts';
@@ -22,8 +23,6 @@ import { VERSION } from './version.ts';
 const CURSOR_INTERVAL = 500;
 /** Milliseconds between searches for expired letters. */
 const EXPIRY_INTERVAL = 60_000;
-/** Bytes that may wait for the disk, all sessions together, before they are not read any more. */
-const COLLECTED_BYTES = 16_777_216;
 /** Letters read from the log at a time when a device comes back. */
 const PAGE = 128;
 /** Milliseconds after which an idle channel or call actor is dropped. */
@@ -179,6 +178,7 @@ function startRelay(
       openRooms: channels.openRooms,
       channelsPerDevice: limits.channelsPerDevice,
       membersPerChannel: limits.membersPerChannel,
+      listingsPerDevice: limits.listingsPerDevice,
       idleAfter: ACTOR_IDLE,
     },
     limits: {
@@ -188,8 +188,8 @@ function startRelay(
       presenceTtl: limits.presenceTtl,
       cursorInterval: CURSOR_INTERVAL,
       expiryInterval: EXPIRY_INTERVAL,
-      waitingBytes: 4 * limits.maxFrame,
-      collectedBytes: COLLECTED_BYTES,
+      waitingBytes: LIMIT_TABLE.waitingFrames.value * limits.maxFrame,
+      collectedBytes: LIMIT_TABLE.collectedBytes.value,
     },
   });
 }

@@ -10,8 +10,8 @@ const NO_LISTINGS: ReadonlySet<string> = new Set();
 
 interface OpenChannel {
   readonly route: ChannelRoute;
-  /** Devices that it names and that have not joined. */
-  readonly listed: Set<string>;
+  /** Devices that it names and that have not joined, with who has named each. */
+  readonly listed: Map<string, string>;
 }
 
 /**
@@ -24,6 +24,8 @@ export class ChannelDirectory {
   readonly #channels = new Map<string, OpenChannel>();
   /** By device and number: channels that name a device which has not joined, in the order in which they did. */
   readonly #listings = new Map<string, Map<number, Set<string>>>();
+  /** How many devices a device has named that have not joined. */
+  readonly #named = new Map<string, number>();
   readonly #openRooms = new Map<number, string>();
 
   constructor(mailboxes: Mailboxes, routes: RouteTable) {
@@ -51,6 +53,11 @@ export class ChannelDirectory {
     return this.#listings.get(device)?.get(number) ?? NO_LISTINGS;
   }
 
+  /** How many devices this one has named, over all channels, that have not joined. */
+  namedBy(device: string): number {
+    return this.#named.get(device) ?? 0;
+  }
+
   openRoom(number: number): string | undefined {
     return this.#openRooms.get(number);
   }
@@ -67,10 +74,10 @@ export class ChannelDirectory {
     switch (event.type) {
       case 'channel.opened':
         this.#enter(channel, event.creator);
-        this.#name(channel, event);
+        this.#name(channel, event, event.creator);
         break;
       case 'channel.devices_listed':
-        this.#name(channel, event);
+        this.#name(channel, event, event.by);
         break;
       case 'channel.joined':
         this.#enter(channel, event.device);
@@ -93,7 +100,7 @@ export class ChannelDirectory {
   #open(key: string, number: number, openRoom: boolean): void {
     const mail = this.#mailboxes.mail(key);
     const route = new ChannelRoute({ key, number, openRoom, group: undefined, mail });
-    this.#channels.set(key, { route, listed: new Set() });
+    this.#channels.set(key, { route, listed: new Map() });
     if (openRoom) {
       this.#openRooms.set(number, key);
     }
@@ -102,9 +109,10 @@ export class ChannelDirectory {
   #name(
     channel: OpenChannel,
     named: { readonly listed: readonly string[]; readonly admitted: readonly string[] },
+    by: string,
   ): void {
     for (const device of named.listed) {
-      this.#list(channel, device);
+      this.#list(channel, device, by);
     }
     for (const device of named.admitted) {
       this.#enter(channel, device);
@@ -123,7 +131,7 @@ export class ChannelDirectory {
     if (route.size > 0) {
       return;
     }
-    for (const other of listed) {
+    for (const other of listed.keys()) {
       this.#unlist(channel, other);
     }
     this.#channels.delete(route.key);
@@ -133,8 +141,11 @@ export class ChannelDirectory {
     this.#mailboxes.forgetMail(route.key);
   }
 
-  #list({ route, listed }: OpenChannel, device: string): void {
-    listed.add(device);
+  #list({ route, listed }: OpenChannel, device: string, by: string): void {
+    if (!listed.has(device)) {
+      listed.set(device, by);
+      this.#named.set(by, this.namedBy(by) + 1);
+    }
     let numbers = this.#listings.get(device);
     if (numbers === undefined) {
       numbers = new Map();
@@ -145,8 +156,16 @@ export class ChannelDirectory {
   }
 
   #unlist({ route, listed }: OpenChannel, device: string): void {
-    if (!listed.delete(device)) {
+    const by = listed.get(device);
+    if (by === undefined) {
       return;
+    }
+    listed.delete(device);
+    const left = this.namedBy(by) - 1;
+    if (left > 0) {
+      this.#named.set(by, left);
+    } else {
+      this.#named.delete(by);
     }
     const numbers = this.#listings.get(device);
     const keys = numbers?.get(route.number);

@@ -31,6 +31,8 @@ export interface ChannelPolicy {
   readonly openRooms: OpenRooms;
   readonly channelsPerDevice: number;
   readonly membersPerChannel: number;
+  /** Devices that one device may have named and that have not joined, over all channels. */
+  readonly listingsPerDevice: number;
   /** Milliseconds after which an idle channel actor is dropped. */
   readonly idleAfter: number;
 }
@@ -60,13 +62,14 @@ export interface JoinRequest {
   readonly plaintext: boolean;
 }
 
-export type JoinRefusal = ChannelRejection | 'too_many_channels' | 'channel_of_group';
+export type JoinRefusal = ChannelRejection | 'too_many_channels' | 'too_many_listings' | 'channel_of_group';
 
 export type JoinResult = { readonly ok: true } | { readonly ok: false; readonly refusal: JoinRefusal };
 
 type Change = Outcome<ChannelState, ChannelEvent, ChannelRejection>;
 
 const JOINED: JoinResult = { ok: true };
+const TOO_MANY_LISTINGS: JoinResult = { ok: false, refusal: 'too_many_listings' };
 
 /** Opens, joins and leaves channels: the rules of PROTOCOL.md 6 over the channel actors. */
 export class Channels {
@@ -204,13 +207,32 @@ export class Channels {
   async #open(request: JoinRequest, others: readonly string[], openRoom: boolean): Promise<JoinResult> {
     const { device, number, relay } = request;
     const key = toHex(this.#options.random.bytes(KEY_BYTES));
+    if (!this.#mayName(request, others, key)) {
+      return TOO_MANY_LISTINGS;
+    }
     const named = await this.#classify(request, others, key);
     return result(await this.#execute(key, { type: 'open', device, number, relay, openRoom, named }));
   }
 
   async #enter(key: string, request: JoinRequest, others: readonly string[]): Promise<JoinResult> {
+    if (!this.#mayName(request, others, key)) {
+      return TOO_MANY_LISTINGS;
+    }
     const named = await this.#classify(request, others, key);
     return result(await this.#execute(key, { type: 'join', device: request.device, named }));
+  }
+
+  /** Whether the sender may name those of the others whom the channel does not know yet. */
+  #mayName({ device, number }: JoinRequest, others: readonly string[], key: string): boolean {
+    const { directory, policy, routes } = this.#options;
+    const named = directory.namedBy(device);
+    if (named + others.length <= policy.listingsPerDevice) {
+      return true;
+    }
+    const isKnown = (other: string): boolean =>
+      directory.isListed(other, number, key) || routes.get(other, number)?.key === key;
+    const fresh = others.filter((other) => !isKnown(other)).length;
+    return fresh === 0 || named + fresh <= policy.listingsPerDevice;
   }
 
   /** Splits the named devices: who takes part at once, and who only from its own JOIN on. */

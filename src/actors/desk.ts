@@ -1,5 +1,6 @@
 import { Mailbox } from '../delivery/mailbox.ts';
 import type { Poster, PostOffice } from '../delivery/post-office.ts';
+import { type CountedLimit, limitLabel } from '../limits/index.ts';
 import { errorPayload, type WireErrorCode } from '../protocol/errors.ts';
 import { FRAME } from '../protocol/frame-types.ts';
 import type { JsonInput } from '../protocol/json-writer.ts';
@@ -9,6 +10,12 @@ import type { RelayEvents } from './relay-events.ts';
 import type { LinkPort } from './relay-port.ts';
 import type { Route } from './route.ts';
 import type { Session, WaitingFrame } from './session.ts';
+
+/** Limits that a frame can reach. */
+type ConfiguredLimit = Extract<
+  CountedLimit,
+  'channelsPerDevice' | 'membersPerChannel' | 'listingsPerDevice'
+>;
 
 const NOBODY = new Mailbox('');
 const NO_BYTES = new Uint8Array(0);
@@ -63,6 +70,12 @@ export class Desk {
       this.#events.frameRefused(code);
       session.markDirty();
     }
+  }
+
+  /** Refuses a frame because of a limit that the operator sets. */
+  refuseLimit(session: Session, frame: WaitingFrame, limit: ConfiguredLimit): void {
+    this.#events.limitReached(limit);
+    this.refuse(session, frame, 'limit', `limits.${limitLabel(limit)} is reached`);
   }
 
   /** With `resume`: whether the log has this durable frame already, or will have it in a moment. */

@@ -207,10 +207,13 @@ export class FrameDispatch {
     const { desk } = this.#parts;
     switch (refusal) {
       case 'too_many_members':
-        desk.refuse(session, frame, 'limit', 'limits.members_per_channel is reached');
+        desk.refuseLimit(session, frame, 'membersPerChannel');
         return;
       case 'too_many_channels':
-        desk.refuse(session, frame, 'limit', 'limits.channels_per_device is reached');
+        desk.refuseLimit(session, frame, 'channelsPerDevice');
+        return;
+      case 'too_many_listings':
+        desk.refuseLimit(session, frame, 'listingsPerDevice');
         return;
       case 'channel_closed':
       case 'not_listed':

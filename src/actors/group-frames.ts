@@ -97,12 +97,19 @@ export class GroupFrames {
   }
 
   #refuse(session: Session, frame: WaitingFrame, { refusal, number }: Refused): void {
+    if (refusal === 'too_many_members' || refusal === 'too_many_channels') {
+      const limit = refusal === 'too_many_members' ? 'membersPerChannel' : 'channelsPerDevice';
+      this.#desk.refuseLimit(session, frame, limit);
+      return;
+    }
     const [code, detail] = REFUSALS[refusal];
     this.#desk.refuse(session, frame, code, detail, number === undefined ? {} : { channel: number });
   }
 }
 
-const REFUSALS: Readonly<Record<GroupRefusal, readonly [WireErrorCode, string]>> = {
+type OtherRefusal = Exclude<GroupRefusal, 'too_many_members' | 'too_many_channels'>;
+
+const REFUSALS: Readonly<Record<OtherRefusal, readonly [WireErrorCode, string]>> = {
   group_exists: ['group_exists', 'this id has been used; leave group_id out to be given a new one'],
   unknown_group: ['unknown_group', 'there is no such group, or the device is not invited'],
   wrong_channel: ['wrong_channel', 'the group talks on the channel that is named here'],
@@ -113,8 +120,6 @@ const REFUSALS: Readonly<Record<GroupRefusal, readonly [WireErrorCode, string]>>
   no_such_member: ['unknown_device', 'the device has not joined this group'],
   unknown_device: ['unknown_device', 'a group only takes registered devices'],
   channel_exists: ['channel_exists', 'the number is in use by another channel: LEAVE that first'],
-  too_many_members: ['limit', 'limits.members_per_channel is reached'],
-  too_many_channels: ['limit', 'limits.channels_per_device is reached'],
 };
 
 /** A group has one owner, and that is who creates it. */

@@ -1,3 +1,5 @@
+import type { CountedLimit } from '../limits/index.ts';
+
 /** What the relay tells telemetry; the composition root turns it into metrics and log lines. */
 export interface RelayEvents {
   sessionOpened(id: string, plaintext: boolean): void;
@@ -7,6 +9,8 @@ export interface RelayEvents {
   callOffered(): void;
   /** A frame was answered by ERROR. */
   frameRefused(code: string): void;
+  /** A limit of docs/limits.md was reached. */
+  limitReached(limit: CountedLimit): void;
   /** Letters that became durable, and the mailbox entries that they make. */
   posted(letters: number, recipients: number): void;
   /** A stored frame was handed to its device's connection. */

@@ -1,3 +1,4 @@
+import { limitLabel } from '../limits/index.ts';
 import { FRAME } from '../protocol/frame-types.ts';
 import { frameCounters, type Logger, type Metrics } from '../telemetry/index.ts';
 import type { RelayEvents } from './relay-events.ts';
@@ -42,6 +43,8 @@ export function meterRelay(metrics: Metrics, logger: Logger): RelayEvents {
     },
     callOffered: () => calls.add(),
     frameRefused: (code) => metrics.counter('commucat_errors_sent_total', { code }).add(),
+    limitReached: (limit) =>
+      metrics.counter('commucat_limit_reached_total', { limit: limitLabel(limit) }).add(),
     posted(letters, recipients) {
       posted.add(letters);
       enqueued.add(recipients);

@@ -92,6 +92,15 @@ export const SESSION_LIMITS = {
     atLimit: 'ERROR `limit`',
     metric: 'reached',
   },
+  listingsPerDevice: {
+    group: 'channel',
+    doc: 'Devices that one device has named in JOINs, over all channels, and that have not joined.',
+    value: 20_000,
+    range: [16, 1_000_000],
+    section: 'limits',
+    atLimit: 'ERROR `limit`',
+    metric: 'reached',
+  },
   mailboxWindow: {
     group: 'mail',
     doc: 'Frames in flight to one session that it has not confirmed.',

@@ -116,6 +116,7 @@ async function startParts(
       openRooms: config.channels.openRooms,
       channelsPerDevice: 100,
       membersPerChannel: 100,
+      listingsPerDevice: 1000,
       idleAfter: 60_000,
     },
     limits: {

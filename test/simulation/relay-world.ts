@@ -35,6 +35,7 @@ export interface WorldOptions {
   /** Default: never the same twice, not even after a restart. */
   readonly random?: Random;
   readonly membersPerChannel?: number;
+  readonly listingsPerDevice?: number;
   readonly collectedBytes?: number;
 }
 
@@ -70,6 +71,7 @@ export class RelayWorld implements AsyncDisposable {
         openRooms: options.openRooms ?? 'compat',
         channelsPerDevice: 16,
         membersPerChannel: options.membersPerChannel ?? 64,
+        listingsPerDevice: options.listingsPerDevice ?? 256,
         idleAfter: 60_000,
       },
       limits: {
@@ -402,6 +404,7 @@ function silentEvents(failures: unknown[]): RelayEvents {
     frameReceived: nothing,
     callOffered: nothing,
     frameRefused: nothing,
+    limitReached: nothing,
     posted: nothing,
     sent: nothing,
     delivered: nothing,
