@@ -110,7 +110,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
       relay.refusePost(post);
     },
     posted: (letters, recipients) => events.posted(letters, recipients),
-    endOfBatch: () => relay.endOfBatch(),
+    endOfSlice: () => relay.endOfSlice(),
     touched: (mailbox) => cursors.touched(mailbox),
     unread: (mail) => cursors.unread(mail),
   });

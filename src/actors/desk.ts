@@ -1,5 +1,6 @@
 import { Mailbox } from '../delivery/mailbox.ts';
-import type { Poster, PostOffice } from '../delivery/post-office.ts';
+import type { Poster } from '../delivery/post.ts';
+import type { PostOffice } from '../delivery/post-office.ts';
 import { type CountedLimit, limitLabel } from '../limits/index.ts';
 import { errorPayload, type WireErrorCode } from '../protocol/errors.ts';
 import { FRAME } from '../protocol/frame-types.ts';
@@ -86,7 +87,7 @@ export class Desk {
 
   /** A frame sent again: acknowledged once the first one is durable, posted never. */
   repeat(session: Session, frame: WaitingFrame): void {
-    this.#office.post({ ...frame, poster: session, mail: undefined, recipients: [], reply: undefined });
+    this.#office.post({ ...frame, poster: session, mail: undefined, members: [], reply: undefined });
   }
 
   /** Posts a durable frame to everybody else on the route; its ACK follows when it is on disk. */
@@ -101,7 +102,7 @@ export class Desk {
       channel: frame.channel,
       sequence: frame.sequence,
       payload: frame.payload,
-      recipients: othersThan(route, session.mailbox),
+      members: route.members,
       reply,
     });
   }
@@ -115,7 +116,7 @@ export class Desk {
       channel: route.number,
       sequence: 0,
       payload,
-      recipients: othersThan(route, mailbox),
+      members: route.members,
       reply: undefined,
     });
   }
@@ -129,7 +130,7 @@ export class Desk {
         channel: 0,
         sequence: 0,
         payload: NO_BYTES,
-        recipients: [],
+        members: [],
         reply: undefined,
       };
       this.#office.post({ ...nothing, poster, mail: undefined });
@@ -147,16 +148,4 @@ export class Desk {
       }
     }
   }
-}
-
-function othersThan(route: Route, sender: Mailbox): readonly Mailbox[] {
-  const { members } = route;
-  // The common shape, two devices, without a closure.
-  if (members.length === 2) {
-    const [first, second] = members;
-    if (first !== undefined && second !== undefined) {
-      return first === sender ? [second] : second === sender ? [first] : members;
-    }
-  }
-  return members.filter((mailbox) => mailbox !== sender);
 }

@@ -1,7 +1,7 @@
 import type { CursorKeeper } from '../delivery/cursor-keeper.ts';
 import type { Mailboxes } from '../delivery/mailboxes.ts';
 import { Outbox, type OutboxEvents, type OutboxLimits } from '../delivery/outbox.ts';
-import type { Post } from '../delivery/post-office.ts';
+import type { Post } from '../delivery/post.ts';
 import type { EventLog } from '../log/event-log.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { PresenceRefresher } from '../presence/presence-refresher.ts';
@@ -209,8 +209,8 @@ export class Relay implements RelayPort {
     }
   }
 
-  /** One batch of posts is through: everything that it queued leaves now, and who had to wait is read again. */
-  readonly endOfBatch = (): void => {
+  /** A batch of posts, or a slice of it, is through: what it queued leaves now, and who had to wait is read again. */
+  readonly endOfSlice = (): void => {
     this.#writes.flush();
     this.#intake.endOfBatch();
   };

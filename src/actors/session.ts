@@ -2,7 +2,7 @@ import { createActor } from 'xstate';
 import type { Recipient } from '../delivery/downstream.ts';
 import type { Mailbox } from '../delivery/mailbox.ts';
 import type { Outbox } from '../delivery/outbox.ts';
-import type { Poster } from '../delivery/post-office.ts';
+import type { Poster } from '../delivery/post.ts';
 import { isReadableByOlderClient } from '../protocol/older-client.ts';
 import type { Admission } from './accounts.ts';
 import type { Generation, SessionNumber, UserSnapshot } from './relay-port.ts';

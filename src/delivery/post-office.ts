@@ -1,44 +1,16 @@
 import type { Appended, EventLog, NewEvent, StreamAppend } from '../log/event-log.ts';
-import { encodeMailPosted, MAIL_POSTED } from '../log/mail-encoding.ts';
+import { encodeMailPosted, MAIL_POSTED, type MailRecipient } from '../log/mail-encoding.ts';
 import type { Clock } from '../protocol/ports.ts';
-import type { Letter, MailStream } from './letter.ts';
-import type { Mailbox } from './mailbox.ts';
+import { BatchWalk, type WalkEvents } from './batch-walk.ts';
+import type { Post, Poster } from './post.ts';
 
-/** The sender's side of a post. */
-export interface Poster {
-  readonly mailbox: Mailbox;
-  /** Whether the session resumes: its upstream sequence then travels in the event. */
-  readonly resumes: boolean;
-  /** Set when the session has ended: nothing that is not in the log yet will be posted for it. */
-  readonly ended: boolean;
-}
-
-export interface Post<P extends Poster> {
-  readonly poster: P;
-  /** Undefined for a repetition of a frame that is in the log or on its way: it is only acknowledged, in order. */
-  readonly mail: MailStream | undefined;
-  readonly type: number;
-  readonly channel: number;
-  readonly sequence: number;
-  readonly payload: Uint8Array;
-  readonly recipients: readonly Mailbox[];
-  /** Handed back to the acknowledging side, for frames whose ACK carries more than the number. */
-  readonly reply: Uint8Array | undefined;
-}
-
-export interface PostOfficeEvents<P extends Poster> {
-  /** The post is durable: acknowledge it. Called in log order. */
-  acknowledge(post: Post<P>): void;
+export interface PostOfficeEvents<P extends Poster> extends WalkEvents<P> {
   /** The log did not take it. */
   refuse(post: Post<P>, error: unknown): void;
-  /** A batch is through: flush every session that has something queued. */
-  endOfBatch(): void;
+  /** A batch, or a slice of it, is through: flush every session that has something queued. */
+  endOfSlice(): void;
   /** Letters of a batch that is durable, and their recipients in sum. */
   posted(letters: number, recipients: number): void;
-  /** A letter without recipients: nobody will ever fetch it. */
-  unread(mail: MailStream): void;
-  /** The counters of this mailbox have changed and want to be written, some time. */
-  touched(mailbox: Mailbox): void;
 }
 
 /** What a collected post costs in memory beyond its payload, roughly. */
@@ -46,8 +18,8 @@ const POST_OVERHEAD = 256;
 
 /**
  * Collects durable frames of one turn of the event loop, appends them to the log in one batch and, when that is on
- * disk, walks the batch in log order: first recipients' outboxes, then the acknowledgement. One batch is in flight;
- * what arrives meanwhile is the next one.
+ * disk, walks the batch: first recipients' outboxes, then the acknowledgement. One batch is in flight; what arrives
+ * meanwhile is the next one.
  */
 export class PostOffice<P extends Poster> {
   readonly #log: EventLog;
@@ -102,62 +74,44 @@ export class PostOffice<P extends Poster> {
     const now = this.#clock.now();
     const expiresAt = Math.ceil(now / 1000) + this.#ttlSeconds;
     const appends = collectAppends(posts, expiresAt);
+    const begin = (revisions: readonly number[]): void =>
+      this.#walk(new BatchWalk(posts, revisions, expiresAt * 1000, this.#events));
     if (appends.length === 0) {
-      this.#walk(posts, [], expiresAt * 1000);
+      begin([]);
       return;
     }
     this.#log.append(appends).then(
-      (appended) => this.#walk(posts, revisionsOf(appends, appended), expiresAt * 1000),
+      (appended) => begin(revisionsOf(appends, appended)),
       (error: unknown) => this.#refuse(posts, error),
     );
   };
 
-  #walk(posts: readonly Post<P>[], revisions: readonly number[], expiresAt: number): void {
-    let index = 0;
-    let recipients = 0;
-    for (const post of posts) {
-      if (post.mail !== undefined) {
-        this.#deliver(post, post.mail, revisions[index] ?? 0, expiresAt);
-        index += 1;
-        recipients += post.recipients.length;
-      }
-      this.#events.acknowledge(post);
+  #walk(walk: BatchWalk<P>): void {
+    const isThrough = walk.step();
+    if (!isThrough) {
+      this.#events.endOfSlice();
+      this.#clock.soon(() => this.#walk(walk));
+      return;
     }
     this.#flushing = false;
-    this.#events.posted(index, recipients);
-    this.#events.endOfBatch();
+    this.#events.posted(walk.letters, walk.served);
+    this.#events.endOfSlice();
     this.#next();
-  }
-
-  #deliver(post: Post<P>, mail: MailStream, revision: number, expiresAt: number): void {
-    const letter: Letter = { mail, revision, expiresAt, waiting: post.recipients.length };
-    mail.letters.push(letter);
-    if (letter.waiting === 0) {
-      this.#events.unread(mail);
-    }
-    for (const mailbox of post.recipients) {
-      const number = mailbox.push(letter);
-      mailbox.outbox?.offer(letter, number, post.type, post.channel, post.payload);
-    }
-    if (post.poster.resumes) {
-      post.poster.mailbox.received = post.sequence;
-      this.#events.touched(post.poster.mailbox);
-    }
   }
 
   #refuse(posts: readonly Post<P>[], error: unknown): void {
     for (const post of posts) {
       const { mailbox } = post.poster;
       mailbox.accepted = mailbox.received;
-      for (const recipient of post.recipients) {
-        recipient.releaseReserved();
+      for (const member of post.members) {
+        member.releaseReserved();
       }
     }
     for (const post of [...posts, ...this.#takeBehind(posts)]) {
       this.#events.refuse(post, error);
     }
     this.#flushing = false;
-    this.#events.endOfBatch();
+    this.#events.endOfSlice();
     this.#next();
   }
 
@@ -229,17 +183,21 @@ function revisionsOf(appends: readonly MailAppend[], appended: readonly Appended
 }
 
 function encode<P extends Poster>(post: Post<P>, expiresAt: number): Uint8Array {
+  const { mailbox, resumes } = post.poster;
+  const recipients: MailRecipient[] = [];
+  for (const member of post.members) {
+    if (member !== mailbox) {
+      recipients.push({ device: member.device, inboxNumber: member.reserve() });
+    }
+  }
   return encodeMailPosted({
-    sender: post.poster.mailbox.device,
+    sender: mailbox.device,
     senderSequence: post.sequence,
-    resumable: post.poster.resumes,
+    resumable: resumes,
     frameType: post.type,
     channel: post.channel,
     expiresAt,
-    recipients: post.recipients.map((mailbox) => ({
-      device: mailbox.device,
-      inboxNumber: mailbox.reserve(),
-    })),
+    recipients,
     payload: post.payload,
   });
 }

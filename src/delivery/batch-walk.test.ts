@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BatchWalk, type WalkEvents } from './batch-walk.ts';
+import { MailStream } from './letter.ts';
+import { Mailbox } from './mailbox.ts';
+import type { Post, Poster } from './post.ts';
+
+const EXPIRES = 1_000;
+
+interface Offered {
+  readonly device: string;
+  readonly number: number;
+  readonly sequence: number;
+}
+
+/** Mailboxes with live outboxes that write down what they are offered. */
+function world(devices: number) {
+  const offered: Offered[] = [];
+  const acknowledged: number[] = [];
+  const unread: MailStream[] = [];
+  const touched: Mailbox[] = [];
+  const members = Array.from({ length: devices }, (_, index) => {
+    const mailbox = new Mailbox(`device-${index}`);
+    mailbox.outbox = {
+      unconfirmed: 0,
+      offer: (_letter, number, _type, _channel, payload) =>
+        offered.push({ device: mailbox.device, number, sequence: payload[0] ?? 0 }),
+      sendLive: () => true,
+    };
+    return mailbox;
+  });
+  const events: WalkEvents<Poster> = {
+    acknowledge: ({ sequence }) => acknowledged.push(sequence),
+    unread: (mail) => unread.push(mail),
+    touched: (mailbox) => touched.push(mailbox),
+  };
+  return { members, offered, acknowledged, unread, touched, events };
+}
+
+function post(
+  mailbox: Mailbox,
+  members: readonly Mailbox[],
+  mail: MailStream | undefined,
+  sequence: number,
+  resumes = false,
+): Post<Poster> {
+  const poster: Poster = { mailbox, resumes, ended: false };
+  const payload = Uint8Array.of(sequence);
+  return { poster, mail, type: 5, channel: 7, sequence, payload, members, reply: undefined };
+}
+
+function memberAt(members: readonly Mailbox[], index: number): Mailbox {
+  const member = members[index];
+  assert.ok(member);
+  return member;
+}
+
+test('given letters of one channel, when they are walked, then all but the sender get each in order', () => {
+  const { members, offered, acknowledged, events } = world(3);
+  const mail = new MailStream('a');
+  const [first, second] = [memberAt(members, 0), memberAt(members, 1)];
+  const posts = [
+    post(first, members, mail, 1),
+    post(first, members, mail, 2),
+    post(second, members, mail, 3),
+  ];
+  const walk = new BatchWalk(posts, [10, 11, 12], EXPIRES, events);
+
+  assert.equal(walk.step(), true);
+
+  assert.deepEqual(offered, [
+    { device: 'device-0', number: 1, sequence: 3 },
+    { device: 'device-1', number: 1, sequence: 1 },
+    { device: 'device-1', number: 2, sequence: 2 },
+    { device: 'device-2', number: 1, sequence: 1 },
+    { device: 'device-2', number: 2, sequence: 2 },
+    { device: 'device-2', number: 3, sequence: 3 },
+  ]);
+  assert.deepEqual(acknowledged, [1, 2, 3]);
+  assert.deepEqual([walk.letters, walk.served], [3, 6]);
+  assert.equal(mail.letters.at(2)?.revision, 12);
+  assert.equal(mail.letters.at(0)?.waiting, 2);
+});
+
+test('given more recipients than a slice has, when it is walked, then in slices, and the acknowledgement comes last', () => {
+  const { members, offered, acknowledged, events } = world(5_000);
+  const sender = memberAt(members, 0);
+  const mail = new MailStream('a');
+  const walk = new BatchWalk(
+    [post(sender, members, mail, 1), post(sender, members, mail, 2)],
+    [0, 1],
+    EXPIRES,
+    events,
+  );
+
+  let slices = 0;
+  for (let isThrough = false; !isThrough; slices += 1) {
+    assert.deepEqual(acknowledged, []);
+    isThrough = walk.step();
+  }
+
+  assert.ok(slices > 1, `${slices} slices`);
+  assert.equal(offered.length, 2 * 4_999);
+  for (let at = 0; at < offered.length; at += 2) {
+    // Both letters of a member in one slice, one behind the other: they leave in one write.
+    assert.deepEqual([offered[at]?.sequence, offered[at + 1]?.sequence], [1, 2]);
+    assert.equal(offered[at]?.device, offered[at + 1]?.device);
+  }
+  assert.deepEqual(acknowledged, [1, 2]);
+});
+
+test('given letters of two channels in turns, when they are walked, then a member of both sees them in log order', () => {
+  const { members, offered, events } = world(2);
+  const [sender, other] = [memberAt(members, 0), memberAt(members, 1)];
+  const [a, b] = [new MailStream('a'), new MailStream('b')];
+  const pair = [sender, other];
+  const posts = [post(sender, members, a, 1), post(sender, pair, b, 2), post(sender, members, a, 3)];
+
+  new BatchWalk(posts, [0, 0, 1], EXPIRES, events).step();
+
+  assert.deepEqual(
+    offered.map(({ device, number, sequence }) => [device, number, sequence]),
+    [
+      ['device-1', 1, 1],
+      ['device-1', 2, 2],
+      ['device-1', 3, 3],
+    ],
+  );
+});
+
+test('given a letter for nobody and a repetition, when they are walked, then both are acknowledged and the space is noted', () => {
+  const { members, offered, acknowledged, unread, touched, events } = world(1);
+  const sender = memberAt(members, 0);
+  const mail = new MailStream('a');
+  const posts = [post(sender, [sender], mail, 4, true), post(sender, [], undefined, 4, true)];
+
+  const walk = new BatchWalk(posts, [0], EXPIRES, events);
+
+  assert.equal(walk.step(), true);
+  assert.deepEqual(offered, []);
+  assert.deepEqual(acknowledged, [4, 4]);
+  assert.deepEqual(unread, [mail]);
+  assert.deepEqual(touched, [sender]);
+  assert.equal(sender.received, 4);
+});
+
+test('given a sender that has left the channel, when its letter is walked, then every member waits for it', () => {
+  const { members, events } = world(2);
+  const mail = new MailStream('a');
+
+  new BatchWalk([post(new Mailbox('gone'), members, mail, 1)], [0], EXPIRES, events).step();
+
+  assert.equal(mail.letters.at(0)?.waiting, 2);
+});

@@ -1,0 +1,143 @@
+import type { Letter, MailStream } from './letter.ts';
+import type { Mailbox } from './mailbox.ts';
+import type { Post, Poster } from './post.ts';
+
+/** Deliveries after which the event loop gets a turn: some milliseconds of work. */
+const SLICE = 4_096;
+
+export interface WalkEvents<P extends Poster> {
+  /** The post is durable and all its recipients have been served: acknowledge it. Called in log order. */
+  acknowledge(post: Post<P>): void;
+  /** A letter without recipients: nobody will ever fetch it. */
+  unread(mail: MailStream): void;
+  /** The counters of this mailbox have changed and want to be written, some time. */
+  touched(mailbox: Mailbox): void;
+}
+
+/**
+ * Brings a durable batch to its recipients, in slices. Consecutive posts of one channel are a run: each member gets all
+ * letters of the run at once, so that they leave in one write even when the channel is so large that its members are
+ * served in several slices. Each mailbox sees its letters in log order.
+ */
+export class BatchWalk<P extends Poster> {
+  readonly #posts: readonly Post<P>[];
+  /** The revision of each letter, in the order of the posts that have one. */
+  readonly #revisions: readonly number[];
+  /** Unix milliseconds. */
+  readonly #expiresAt: number;
+  readonly #events: WalkEvents<P>;
+  /** The run in progress: posts from `#start` to below `#end`, one letter each. Empty between runs. */
+  readonly #letters: Letter[] = [];
+  #start = 0;
+  #end = 0;
+  /** Index of the member who is next. */
+  #member = 0;
+  #revision = 0;
+  #served = 0;
+
+  constructor(
+    posts: readonly Post<P>[],
+    revisions: readonly number[],
+    expiresAt: number,
+    events: WalkEvents<P>,
+  ) {
+    this.#posts = posts;
+    this.#revisions = revisions;
+    this.#expiresAt = expiresAt;
+    this.#events = events;
+  }
+
+  /** Letters so far. */
+  get letters(): number {
+    return this.#revision;
+  }
+
+  /** Their recipients in sum, so far. */
+  get served(): number {
+    return this.#served;
+  }
+
+  /** Goes on for one slice. True when the batch is through. */
+  step(): boolean {
+    let budget = SLICE;
+    for (;;) {
+      if (this.#start === this.#end && !this.#beginRun()) {
+        return true;
+      }
+      const { members } = this.#posts[this.#start] as Post<P>;
+      for (; this.#member < members.length; this.#member += 1) {
+        if (budget <= 0) {
+          return false;
+        }
+        const mailbox = members[this.#member];
+        if (mailbox !== undefined) {
+          budget -= this.#letters.length;
+          this.#serve(mailbox);
+        }
+      }
+      this.#endRun();
+    }
+  }
+
+  /** Takes the next posts that have the same recipients. False when none is left. */
+  #beginRun(): boolean {
+    const posts = this.#posts;
+    const first = posts[this.#start];
+    if (first === undefined) {
+      return false;
+    }
+    let post: Post<P> | undefined = first;
+    while (post !== undefined && post.mail === first.mail && post.members === first.members) {
+      if (post.mail !== undefined) {
+        this.#letters.push(this.#letter(post, post.mail));
+      }
+      this.#end += 1;
+      post = posts[this.#end];
+    }
+    return true;
+  }
+
+  #letter(post: Post<P>, mail: MailStream): Letter {
+    const revision = this.#revisions[this.#revision] ?? 0;
+    this.#revision += 1;
+    const letter: Letter = { mail, revision, expiresAt: this.#expiresAt, waiting: recipientsOf(post) };
+    mail.letters.push(letter);
+    this.#served += letter.waiting;
+    if (letter.waiting === 0) {
+      this.#events.unread(mail);
+    }
+    const { poster } = post;
+    if (poster.resumes) {
+      poster.mailbox.received = post.sequence;
+      this.#events.touched(poster.mailbox);
+    }
+    return letter;
+  }
+
+  #serve(mailbox: Mailbox): void {
+    for (let index = 0; index < this.#letters.length; index += 1) {
+      const post = this.#posts[this.#start + index];
+      const letter = this.#letters[index];
+      if (post !== undefined && letter !== undefined && post.poster.mailbox !== mailbox) {
+        const number = mailbox.push(letter);
+        mailbox.outbox?.offer(letter, number, post.type, post.channel, post.payload);
+      }
+    }
+  }
+
+  #endRun(): void {
+    for (; this.#start < this.#end; this.#start += 1) {
+      const post = this.#posts[this.#start];
+      if (post !== undefined) {
+        this.#events.acknowledge(post);
+      }
+    }
+    this.#letters.length = 0;
+    this.#member = 0;
+  }
+}
+
+/** Everybody but the sender, who may have left the channel since. */
+function recipientsOf<P extends Poster>({ members, poster }: Post<P>): number {
+  return members.includes(poster.mailbox) ? members.length - 1 : members.length;
+}
