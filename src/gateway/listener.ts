@@ -36,6 +36,12 @@ export interface ListenerParts {
   readonly onArrival: (arrival: Arrival) => void;
 }
 
+interface Arriving {
+  readonly socket: Socket;
+  /** Of the peer, or whom a proxy has named. */
+  address: string;
+}
+
 export interface ListenerAddress extends BoundAddress {
   /** Of the listener without TLS, if there is one. */
   readonly plain?: BoundAddress;
@@ -49,8 +55,10 @@ export class Listener {
   readonly #parts: ListenerParts;
   readonly #reception: Reception;
   readonly #certificates: CertificateKeeper;
-  /** Addresses that a proxy has named, by the ends of the connection: TLS gives us another socket than it gets. */
-  readonly #named = new Map<string, string>();
+  /**
+   * Connections that are not ready for HTTP yet, by their ends: TLS gives us another socket than it gets.
+   */
+  readonly #arriving = new Map<string, Arriving>();
   #ports: readonly TcpPort[] = [];
   #tls: Server | undefined;
 
@@ -91,10 +99,11 @@ export class Listener {
     return this.#certificates.reload();
   }
 
-  /** Accepts no more connections; those that exist go on. */
+  /** Accepts no more connections. Those that are ready for HTTP go on; the others have asked for nothing yet, and end. */
   stop(): void {
     this.#certificates.stop();
     for (const port of this.#ports) port.stop();
+    for (const { socket } of this.#arriving.values()) socket.destroy();
   }
 
   /** Resolves when the last connection is gone, after `deadlineMs` by cutting off what is left. */
@@ -108,23 +117,34 @@ export class Listener {
       address: listenOptions(bind, server.workers),
       clock,
       logger,
-      onSocket: (socket) =>
-        this.#reception.receive(name, socket, (address) => this.#welcome(name, socket, address)),
+      onSocket: (socket) => this.#onSocket(name, socket),
     });
   }
 
-  /** It is known whose connection it is; nothing else of it has been read. */
-  #welcome(name: ListenerName, socket: Socket, address: string): void {
-    if (name === 'plain') {
-      this.#reception.sniff(socket, (version) => this.#parts.onArrival({ socket, version, address }));
+  #onSocket(name: ListenerName, socket: Socket): void {
+    const ends = endsOf(socket);
+    const arriving: Arriving = { socket, address: socket.remoteAddress ?? '' };
+    this.#arriving.set(ends, arriving);
+    socket.once('close', () => {
+      if (this.#arriving.get(ends) === arriving) this.#arriving.delete(ends);
+    });
+    this.#reception.receive(name, socket, (address) => {
+      arriving.address = address;
+      if (name === 'tls') this.#tls?.emit('connection', socket);
+      else this.#reception.sniff(socket, (version) => this.#arrive(socket, version));
+    });
+  }
+
+  #arrive(socket: Socket, version: HttpVersion): void {
+    const ends = endsOf(socket);
+    const arriving = this.#arriving.get(ends);
+    // It ended in this very moment.
+    if (arriving === undefined) {
+      socket.destroy();
       return;
     }
-    if (address !== socket.remoteAddress) {
-      const ends = endsOf(socket);
-      this.#named.set(ends, address);
-      socket.once('close', () => this.#named.delete(ends));
-    }
-    this.#tls?.emit('connection', socket);
+    this.#arriving.delete(ends);
+    this.#parts.onArrival({ socket, version, address: arriving.address });
   }
 
   #createTls(identity: TlsIdentity): Server {
@@ -145,10 +165,8 @@ export class Listener {
   #onSecure(socket: TLSSocket): void {
     // TLS 1.2 only: a cheap way to keep a server busy, and useless.
     socket.disableRenegotiation();
-    const address = this.#named.get(endsOf(socket)) ?? socket.remoteAddress ?? '';
     // A client without ALPN gets HTTP/1.1. PROTOCOL.md 2.1.
-    const version = socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1';
-    this.#parts.onArrival({ socket, version, address });
+    this.#arrive(socket, socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1');
   }
 
   #tlsFailed(error: Error): void {

@@ -148,6 +148,9 @@ export interface TestGateway {
   readonly relay: TestRelay;
   readonly metrics: Metrics;
   readonly port: number;
+  /** Of the listener without TLS; 0: there is none. */
+  readonly plainPort: number;
+  readonly directory: string;
   readonly ca: Buffer;
   /** Newest first. */
   readonly keys: readonly [NoiseKey, ...NoiseKey[]];
@@ -198,7 +201,7 @@ export async function startGateway(overrides: readonly string[] = []): Promise<T
     ready: async () => true,
     version: '1.2.3',
   });
-  const { port } = await gateway.listen();
+  const { port, plain } = await gateway.listen();
   const close = async () => {
     await gateway.close(0);
     rmSync(directory, { recursive: true, force: true });
@@ -210,6 +213,8 @@ export async function startGateway(overrides: readonly string[] = []): Promise<T
     relay,
     metrics,
     port,
+    plainPort: plain?.port ?? 0,
+    directory,
     ca,
     keys: [...keys],
     authorityPublic: AUTHORITY.publicKey,
