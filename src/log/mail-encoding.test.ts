@@ -57,3 +57,14 @@ test('given mailbox counters, when encoded and decoded, then they are the same',
   const inbox = { confirmed: 0xffff_fffe, next: 0xffff_ffff, received: 2 ** 40 + 1 };
   assert.deepEqual(decodeInboxAdvanced(encodeInboxAdvanced(inbox)), inbox);
 });
+
+test('given a number beyond 2^53 in a letter or in counters, when decoded, then it is refused: it would lose digits', () => {
+  for (const offset of [8, 16]) {
+    const data = encodeMailPosted(letter);
+    data.set([0xff, 0xff, 0xff, 0xff, 0, 0, 0x20, 0], offset);
+    assert.throws(() => decodeMailPosted(data), { code: 'LOG_MALFORMED_EVENT' });
+  }
+  const inbox = encodeInboxAdvanced({ confirmed: 0, next: 1, received: 0 });
+  inbox[16] = 0xff;
+  assert.throws(() => decodeInboxAdvanced(inbox), { code: 'LOG_MALFORMED_EVENT' });
+});

@@ -45,6 +45,8 @@ const INBOX_LENGTH = 1 + 4 + 4 + 8;
 const MAX_RECIPIENTS = 0xffff;
 const MAX_DEVICE_ID = 128;
 const TWO_32 = 0x1_0000_0000;
+/** The upper 21 bits of 2^53 - 1. */
+const MAX_HIGH = 0x1f_ffff;
 
 /**
  * Encodes a letter; one allocation, the payload is copied.
@@ -78,7 +80,7 @@ export function encodeMailPosted(mail: MailPosted): Uint8Array {
 /**
  * Decodes a letter; `payload` is a view into `data`.
  *
- * @throws LogError `LOG_UNKNOWN_EVENT` for another version, `LOG_MALFORMED_EVENT` when the data ends early.
+ * @throws LogError `LOG_UNKNOWN_EVENT` for another version, `LOG_MALFORMED_EVENT` when the data ends early or a number exceeds 2^53 - 1.
  */
 export function decodeMailPosted(data: Uint8Array): MailPosted {
   const from = bufferOf(data);
@@ -97,11 +99,11 @@ export function decodeMailPosted(data: Uint8Array): MailPosted {
   }
   return {
     sender,
-    senderSequence: readUint53(from, 8),
+    senderSequence: readUint53(from, 8, MAIL_POSTED),
     resumable: (from.readUInt8(1) & RESUMABLE) !== 0,
     frameType: from.readUInt16LE(2),
     channel: from.readUInt32LE(4),
-    expiresAt: readUint53(from, 16),
+    expiresAt: readUint53(from, 16, MAIL_POSTED),
     recipients,
     payload: data.subarray(offset),
   };
@@ -117,12 +119,13 @@ export function encodeInboxAdvanced(inbox: InboxAdvanced): Uint8Array {
   return into;
 }
 
-/** @throws LogError `LOG_UNKNOWN_EVENT` for another version, `LOG_MALFORMED_EVENT` when the data ends early. */
+/** @throws LogError `LOG_UNKNOWN_EVENT` for another version, `LOG_MALFORMED_EVENT` when the data ends early or a number exceeds 2^53 - 1. */
 export function decodeInboxAdvanced(data: Uint8Array): InboxAdvanced {
   const from = bufferOf(data);
   requireVersion(from, INBOX_ADVANCED);
   requireLength(from, INBOX_LENGTH, INBOX_ADVANCED);
-  return { confirmed: from.readUInt32LE(1), next: from.readUInt32LE(5), received: readUint53(from, 9) };
+  const received = readUint53(from, 9, INBOX_ADVANCED);
+  return { confirmed: from.readUInt32LE(1), next: from.readUInt32LE(5), received };
 }
 
 function bufferOf(data: Uint8Array): Buffer {
@@ -171,6 +174,9 @@ function writeUint53(into: Buffer, offset: number, value: number): void {
   into.writeUInt32LE(high, offset + 4);
 }
 
-function readUint53(from: Buffer, offset: number): number {
-  return from.readUInt32LE(offset) + from.readUInt32LE(offset + 4) * TWO_32;
+/** Beyond 2^53 - 1 a number would lose digits silently, and could not be written again. */
+function readUint53(from: Buffer, offset: number, type: string): number {
+  const high = from.readUInt32LE(offset + 4);
+  if (high > MAX_HIGH) throw new LogError('LOG_MALFORMED_EVENT', `${type} holds a number beyond 2^53`);
+  return from.readUInt32LE(offset) + high * TWO_32;
 }
