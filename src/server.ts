@@ -2,10 +2,18 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createRelay, type RunningRelay } from './actors/create-relay.ts';
 import { meterRelay } from './actors/relay-metrics.ts';
+import type { LinkPort } from './actors/relay-port.ts';
 import { type Config, loadFederationSeed, loadNoiseKeys, type NoiseKey } from './config/index.ts';
 import { openControlSocket } from './control-socket.ts';
 import { sodiumBackend } from './crypto/index.ts';
-import { createGateway, type HttpAnswer, LinkTable } from './gateway/index.ts';
+import {
+  type CreateGatewayOptions,
+  createGateway,
+  type Gateway,
+  type HttpAnswer,
+  LinkTable,
+} from './gateway/index.ts';
+import { RemoteLinks, WorkerPool } from './gateway-workers/index.ts';
 import { LIMIT_TABLE } from './limits/index.ts';
 import type { EventLog } from './log/event-log.ts';
 import { decodeFact, encodeFact } from './log/fact-encoding.ts';
@@ -104,15 +112,14 @@ async function build(
     metrics,
   });
   closers.push(() => readModels[Symbol.asyncDispose]());
-  const links = new LinkTable();
+  const { links, create } = gatewayOf(config);
   const relay = await startRelay(config, log, links, authority.privateKey, meterRelay(metrics, logger));
   closers.push(() => relay[Symbol.asyncDispose]());
   const { dataDir } = config.storage;
   const control = await openControlSocket({ dataDir, accounts: relay.accounts, logger });
   closers.push(() => control[Symbol.asyncDispose]());
-  const gateway = createGateway({
+  const gateway = create({
     config,
-    links,
     relay: relay.relay,
     backend: BACKEND,
     keys,
@@ -142,6 +149,26 @@ async function build(
   };
 }
 
+/** The gateway in this thread or in `server.workers` others, and the links that the relay has to it. */
+function gatewayOf(config: Config): {
+  readonly links: LinkPort;
+  readonly create: (
+    options: Omit<CreateGatewayOptions, 'links'>,
+  ) => Pick<Gateway, 'listen' | 'startDraining' | 'reloadCertificate' | 'close'>;
+} {
+  if (config.server.workers === 0) {
+    const links = new LinkTable();
+    return { links, create: (options) => createGateway({ ...options, links }) };
+  }
+  const links = new RemoteLinks(fullLink(config));
+  return { links, create: (options) => new WorkerPool({ pages: undefined, ...options, links }) };
+}
+
+/** Bytes. The link says `writable` when it comes back from above its limit: the outbox waits exactly then. */
+function fullLink({ limits }: Config): number {
+  return limits.sessionBacklogBytes + 1;
+}
+
 /** Load balancers look at `/readyz`; the server goes on until they have. */
 function drain(gateway: { startDraining(): void }, delayMs: number): Promise<void> {
   gateway.startDraining();
@@ -154,7 +181,7 @@ function drain(gateway: { startDraining(): void }, delayMs: number): Promise<voi
 function startRelay(
   config: Config,
   log: EventLog,
-  links: LinkTable,
+  links: LinkPort,
   authoritySeed: Uint8Array,
   events: ReturnType<typeof meterRelay>,
 ): Promise<RunningRelay> {
@@ -182,10 +209,10 @@ function startRelay(
       idleAfter: ACTOR_IDLE,
     },
     limits: {
-      // The link says `writable` when it comes back from above its limit: the outbox waits exactly then.
-      outbox: { window: limits.mailboxWindow, page: PAGE, backlogBytes: limits.sessionBacklogBytes + 1 },
+      outbox: { window: limits.mailboxWindow, page: PAGE, backlogBytes: fullLink(config) },
       relayTtl: limits.relayTtl,
       presenceTtl: limits.presenceTtl,
+      presenceFanout: { members: limits.presenceMembers, interval: limits.presenceIntervalMs },
       cursorInterval: CURSOR_INTERVAL,
       expiryInterval: EXPIRY_INTERVAL,
       waitingBytes: LIMIT_TABLE.waitingFrames.value * limits.maxFrame,

@@ -15,7 +15,7 @@ import { Http2Door } from './http2-door.ts';
 import type { LinkTable } from './link-table.ts';
 import { Listener, type ListenerAddress } from './listener.ts';
 import { keepaliveInterval, type NoiseKeyring } from './noise-keys.ts';
-import { createPeerTag } from './peer-tag.ts';
+import { createPeerTag, PEER_SALT_BYTES } from './peer-tag.ts';
 import type { HttpAnswer } from './problem.ts';
 import { Proxies } from './proxies.ts';
 import type { RateLimiter } from './rate-limiter.ts';
@@ -47,6 +47,10 @@ export interface GatewayOptions {
   readonly ready: () => Promise<boolean>;
   /** Of this software, for `/healthz`. */
   readonly version: string;
+  /** Sessions of the whole server, for `/healthz`. @default those of this gateway */
+  readonly connections?: () => Promise<number>;
+  /** Gateways with the same salt have the same names for peers in logs. @default a random one */
+  readonly peerSalt?: Uint8Array;
   /** Documents to serve beside the server's own routes, by path. */
   readonly pages?: ReadonlyMap<string, HttpAnswer> | undefined;
 }
@@ -155,7 +159,7 @@ function contextOf(options: GatewayOptions, proxies: Proxies): GatewayContext {
     }),
     arena: new ByteArena(ARENA_BLOCK),
     clientAddress: (peer, headers) => proxies.clientOf(peer, headers),
-    peerTag: createPeerTag(random),
+    peerTag: createPeerTag(options.peerSalt ?? random.bytes(PEER_SALT_BYTES)),
     identity: {
       backend,
       random,
@@ -186,7 +190,7 @@ function routesOf(options: GatewayOptions, { counters, links }: GatewayContext):
     serverInfo: () => serverInfo(config, keyring, authorityPublic),
     version,
     uptimeSeconds: () => (clock.monotonic() - startedAt) / 1000,
-    connections: () => links.size,
+    connections: options.connections ?? (async () => links.size),
     onError: (error) => logger.error({ err: error }, 'request failed'),
     pages: options.pages ?? new Map(),
   });

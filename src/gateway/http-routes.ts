@@ -22,7 +22,7 @@ export interface HttpRoutesParts {
   readonly serverInfo: () => JsonInput;
   readonly version: string;
   readonly uptimeSeconds: () => number;
-  readonly connections: () => number;
+  readonly connections: () => Promise<number>;
   readonly onError: (error: unknown) => void;
   /** Further documents by path, for GET and HEAD. */
   readonly pages: ReadonlyMap<string, HttpAnswer>;
@@ -73,13 +73,13 @@ export class HttpRoutes {
     return { ...answer, headers: { ...answer.headers, 'access-control-allow-origin': '*' } };
   }
 
-  #health(): HttpAnswer {
+  async #health(): Promise<HttpAnswer> {
     const { connections, uptimeSeconds, version } = this.#parts;
     const facts = {
       status: 'healthy',
       uptime_seconds: Math.floor(uptimeSeconds()),
       version,
-      connections: connections(),
+      connections: await connections(),
     };
     return {
       status: 200,

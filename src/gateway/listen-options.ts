@@ -8,7 +8,9 @@ import { addressOf } from '../config/index.ts';
  * @param workers the setting `server.workers`
  */
 export function listenOptions(bind: string, workers: number): ListenOptions {
-  // Node's types learn of `reusePort` later than our oldest Node.js.
-  const options: ListenOptions & { reusePort?: boolean } = addressOf(bind);
-  return workers === 0 ? options : { ...options, reusePort: true };
+  const address = addressOf(bind);
+  if (workers === 0) return address;
+  // The types of our oldest Node.js do not know it yet.
+  const shared: ListenOptions & { readonly reusePort: boolean } = { ...address, reusePort: true };
+  return shared;
 }

@@ -1,3 +1,4 @@
+export { createForwardingLogger, type LogLine } from './forwarding-logger.ts';
 export { frameCounters } from './frame-counters.ts';
 export { createLogger, type Logger, type LoggerOptions, type LogLevel, sessionTag } from './logger.ts';
 export {
@@ -7,4 +8,6 @@ export {
   type HistogramHandle,
   type Metrics,
   type MetricsOptions,
+  type MetricsSnapshot,
+  sumOfCounts,
 } from './metrics.ts';

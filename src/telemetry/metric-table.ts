@@ -13,6 +13,8 @@ export interface Metric {
   readonly help: string;
   /** Histograms: upper bounds. */
   readonly buckets?: readonly number[];
+  /** How gauges of several threads become one. @default 'sum' */
+  readonly merge?: 'sum' | 'max';
 }
 
 export const OPEN_LABEL_LIMIT = 64;
@@ -74,6 +76,26 @@ export const METRICS = {
     type: 'counter',
     labels: {},
     help: 'Sessions closed because their connection took nothing for limits.write_stall_ms.',
+  },
+  commucat_gateway_workers: {
+    type: 'gauge',
+    labels: {},
+    help: 'Gateway workers that accept connections; 0 without server.workers.',
+  },
+  commucat_gateway_workers_died_total: {
+    type: 'counter',
+    labels: {},
+    help: 'Gateway workers that ended by themselves. Their sessions were closed, and another took their place.',
+  },
+  commucat_gateway_worker_busy_ratio: {
+    type: 'gauge',
+    labels: { worker: 'open' },
+    help: 'Share of the time since it began in which a gateway worker was busy, 0 to 1.',
+  },
+  commucat_gateway_worker_pending_bytes: {
+    type: 'gauge',
+    labels: { worker: 'open' },
+    help: 'Bytes handed to a gateway worker that it has not worked off.',
   },
   commucat_frames_ingress: {
     type: 'counter',
@@ -152,6 +174,7 @@ export const METRICS = {
   commucat_tls_certificate_expires_seconds: {
     type: 'gauge',
     labels: {},
+    merge: 'max',
     help: 'When the TLS certificate in use ends, in seconds since the Unix epoch.',
   },
   commucat_tls_certificate_loads_total: {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FRAME } from '../protocol/frame-types.ts';
-import { createMetrics, frameCounters } from './index.ts';
+import { createMetrics, frameCounters, sumOfCounts } from './index.ts';
 import { MetricFamily } from './metric-family.ts';
 import { METRICS, OPEN_LABEL_LIMIT } from './metric-table.ts';
 
@@ -84,4 +84,36 @@ test('given the counters by frame type, when a frame is counted by its code, the
 test('given process metrics, when they are exposed, then the delay of the event loop is among them', async () => {
   const text = await createMetrics({ processMetrics: true }).expose();
   assert.ok(text.includes('nodejs_eventloop_lag_seconds'));
+});
+
+test('given the same metrics in several threads, when they are exposed together, then counts are added up and the process is shown once', async () => {
+  const ours = createMetrics({ processMetrics: true });
+  const theirs = createMetrics();
+  for (const [index, metrics] of [ours, theirs].entries()) {
+    metrics.counter('commucat_errors_sent_total', { code: 'storage' }).add(2);
+    metrics.histogram('commucat_handshake_seconds').observe(0.02);
+    metrics.gauge('commucat_rate_limit_addresses', { scope: 'http' }).set(3);
+    metrics.gaugeFrom('commucat_tls_certificate_expires_seconds', () => 100 + index);
+  }
+  const snapshot = structuredClone(await theirs.snapshot());
+  const page = await ours.expose([snapshot]);
+  assert.match(page, /^commucat_errors_sent_total\{code="storage"\} 4$/m);
+  assert.match(page, /^commucat_handshake_seconds_count 2$/m);
+  assert.match(page, /^commucat_rate_limit_addresses\{scope="http"\} 6$/m);
+  assert.match(page, /^commucat_tls_certificate_expires_seconds 101$/m);
+  assert.equal(page.match(/^process_resident_memory_bytes /gm)?.length, 1);
+  assert.equal(page.match(/^# TYPE nodejs_version_info /gm)?.length, 1);
+});
+
+test('given threads that are gone, when what they counted is summed up, then counts stay and gauges do not', async () => {
+  const first = createMetrics();
+  const second = createMetrics();
+  for (const metrics of [first, second]) {
+    metrics.counter('commucat_slow_peers_closed_total').add(1);
+    metrics.gauge('commucat_rate_limit_addresses', { scope: 'http' }).set(3);
+  }
+  const gone = await sumOfCounts([await first.snapshot(), await second.snapshot()]);
+  const page = await createMetrics().expose([structuredClone(gone)]);
+  assert.match(page, /^commucat_slow_peers_closed_total 2$/m);
+  assert.match(page, /^commucat_rate_limit_addresses\{scope="http"\} 0$/m);
 });

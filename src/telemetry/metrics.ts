@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { MetricFamily, type Tally } from './metric-family.ts';
 import {
   type CounterName,
@@ -32,10 +32,19 @@ export interface Metrics {
   histogram<N extends HistogramName>(name: N): HistogramHandle;
   /** Asks `read` at each scrape instead of being told; a later call for the same labels replaces it. */
   gaugeFrom<N extends GaugeName>(name: N, read: () => number, ...labels: LabelArguments<N>): void;
-  /** The Prometheus text format, metrics of the process and of the event loop included. */
-  expose(): Promise<string>;
+  /**
+   * The Prometheus text format, metrics of the process and of the event loop included.
+   * @param others what other threads have counted in the same metrics; gauges are added up as well, unless the table says
+   *   otherwise
+   */
+  expose(others?: readonly MetricsSnapshot[]): Promise<string>;
+  /** The numbers of the table, for another thread's `expose`. */
+  snapshot(): Promise<MetricsSnapshot>;
   readonly contentType: string;
 }
+
+/** Plain data that survives the way to another thread. */
+export type MetricsSnapshot = readonly { readonly name: string; readonly type: string }[];
 
 export interface MetricsOptions {
   /** Adds the `process_*` and `nodejs_*` metrics of prom-client. @default false */
@@ -68,9 +77,32 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     gaugeFrom: (name, read, ...[labels]) => {
       tally(name, labels).source = read;
     },
-    expose: () => registry.metrics(),
+    expose: (others = []) => (others.length === 0 ? registry.metrics() : exposeTogether(registry, others)),
+    snapshot: () => snapshotOf(registry),
     contentType: registry.contentType,
   };
+}
+
+async function snapshotOf(registry: Registry): Promise<MetricsSnapshot> {
+  const metrics = await registry.getMetricsAsJSON();
+  return metrics
+    .filter(({ name }) => Object.hasOwn(METRICS, name))
+    .map((metric) => ({ ...metric, type: String(metric.type) }));
+}
+
+async function exposeTogether(registry: Registry, others: readonly MetricsSnapshot[]): Promise<string> {
+  const ours = await snapshotOf(registry);
+  const table = await AggregatorRegistry.aggregate([ours, ...others]).metrics();
+  const process = registry.getMetricsAsArray().filter(({ name }) => !Object.hasOwn(METRICS, name));
+  const pages = await Promise.all(process.map(({ name }) => registry.getSingleMetricAsString(name)));
+  return [table, ...pages.map((page) => `${page}\n`)].join('\n');
+}
+
+/** What threads that are gone have counted, in one snapshot: counters and histograms never go back. */
+export async function sumOfCounts(snapshots: readonly MetricsSnapshot[]): Promise<MetricsSnapshot> {
+  const counts = snapshots.map((snapshot) => snapshot.filter(({ type }) => type !== 'gauge'));
+  const sum = await AggregatorRegistry.aggregate(counts).getMetricsAsJSON();
+  return sum.map((metric) => ({ ...metric, type: String(metric.type) }));
 }
 
 function histogram(registry: Registry, name: string, metric: Metric): Histogram {
@@ -85,7 +117,8 @@ function histogram(registry: Registry, name: string, metric: Metric): Histogram 
 /** The numbers live in the family; prom-client only sees them when somebody scrapes. */
 function family(registry: Registry, name: string, metric: Metric): MetricFamily {
   const created = new MetricFamily(metric);
-  const shared = { name, help: metric.help, labelNames: Object.keys(metric.labels), registers: [] };
+  const { help, labels, merge: aggregator = 'sum' } = metric;
+  const shared = { name, help, aggregator, labelNames: Object.keys(labels), registers: [] };
   const exposed =
     metric.type === 'counter'
       ? new Counter({

@@ -1,0 +1,2 @@
+export { RemoteLinks } from './remote-links.ts';
+export { WorkerPool } from './worker-pool.ts';
