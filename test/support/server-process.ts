@@ -49,6 +49,15 @@ export class ServerProcess implements AsyncDisposable {
     return Number(new URL(this.ready.url).port);
   }
 
+  /** Of the process that runs now. */
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) {
+      throw new Error('the server does not run');
+    }
+    return pid;
+  }
+
   get ca(): Buffer {
     return readFileSync(this.ready.ca_file);
   }

@@ -34,6 +34,8 @@ export interface WireOptions {
   readonly older?: boolean;
   /** Default: binary over HTTP/2. */
   readonly door?: Door;
+  /** Address to connect from; for the default door. */
+  readonly from?: string;
 }
 
 export interface SeenFrame {
@@ -110,7 +112,11 @@ export class WireClient {
     };
     this.hello = JSON.parse(JSON.stringify(hello)) as Record<string, JsonInput>;
     if (options.door === undefined) {
-      const session = http2.connect(`https://localhost:${server.port}`, { ca: server.ca, host: '127.0.0.1' });
+      const session = http2.connect(`https://localhost:${server.port}`, {
+        ca: server.ca,
+        host: '127.0.0.1',
+        ...(options.from === undefined ? {} : { localAddress: options.from }),
+      });
       session.on('error', () => this.#finish());
       this.stream = session.request({ ':method': 'POST', ':path': '/connect' });
       this.#drop = () => session.destroy();
