@@ -58,8 +58,9 @@ export class WebSocketTransport implements Transport, WebSocketEvents {
     if (!first) return;
     const { stream } = this.#parts;
     stream.on('data', (chunk: Uint8Array) => this.#onData(chunk));
-    // Without a close frame the connection is lost, not closed.
+    // Without a close frame the connection is lost, not closed; nobody is left to be told why.
     stream.on('end', () => {
+      this.#closeSent = true;
       this.#lose();
       stream.end();
     });
