@@ -154,7 +154,11 @@ export class Listener {
       handshakeTimeout: this.#parts.limits.tlsHandshakeMs,
     });
     server.on('secureConnection', (socket) => this.#onSecure(socket));
-    server.on('tlsClientError', (error) => this.#tlsFailed(error));
+    server.on('tlsClientError', (error, socket) => {
+      // Node.js reports a handshake that takes too long, and keeps the connection.
+      socket.destroy();
+      this.#tlsFailed(error);
+    });
     return server;
   }
 
