@@ -15,8 +15,11 @@ import type { Transport, TransportHandler } from './transport.ts';
 /** Time for the last words to a slow peer before the stream is reset, in milliseconds. */
 const LAST_WORDS_MS = 1_000;
 
-/** Time between questions to the peer's transport, in milliseconds. */
-const ASK_INTERVAL_MS = 100;
+/**
+ * Time between questions to the peer's transport, in milliseconds. As long as the cursors take to be written: what is asked
+ * more often costs a write and a read each time, and a crash forgets it all the same.
+ */
+const ASK_INTERVAL_MS = 500;
 
 export interface LinkFacts {
   readonly session: SessionNumber;
