@@ -18,6 +18,7 @@ import { FrameDispatch } from './frame-dispatch.ts';
 import { GroupDirectory } from './group-directory.ts';
 import { GroupFrames } from './group-frames.ts';
 import { Groups } from './groups.ts';
+import { PresenceFanout, type PresenceFanoutLimits } from './presence-fanout.ts';
 import { Relay } from './relay.ts';
 import type { RelayEvents } from './relay-events.ts';
 import type { LinkPort } from './relay-port.ts';
@@ -31,6 +32,7 @@ export interface RelayLimits {
   readonly relayTtl: number;
   /** Seconds that presence outlives its last refresh. */
   readonly presenceTtl: number;
+  readonly presenceFanout: PresenceFanoutLimits;
   /** Milliseconds between writes of changed mailbox counters. */
   readonly cursorInterval: number;
   /** Milliseconds between searches for expired letters. */
@@ -75,7 +77,7 @@ export interface RunningRelay extends AsyncDisposable {
 
 /** Rebuilds the relay's state from the log and starts it. */
 export async function createRelay(options: RelayOptions): Promise<RunningRelay> {
-  const { log, clock, random, backend, links, presence, events, limits } = options;
+  const { log, clock, random, backend, links, events, limits } = options;
   const mailboxes = new Mailboxes();
   const routes = new RouteTable(mailboxes);
   const directory = new ChannelDirectory(mailboxes, routes);
@@ -131,6 +133,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     offered: () => events.callOffered(),
   });
   const callFrames = new CallFrames(desk, calls);
+  const presence = new PresenceFanout(options.presence, routes, clock, limits.presenceFanout);
   const refresher = new PresenceRefresher(presence, clock, limits.presenceTtl, (error) =>
     events.failed('presence', error),
   );
@@ -189,6 +192,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     async [Symbol.asyncDispose]() {
       stopExpiry();
       refresher[Symbol.dispose]();
+      presence[Symbol.dispose]();
       await office.drained();
       await cursors.flush();
       channels.stop();

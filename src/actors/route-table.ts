@@ -6,6 +6,8 @@ import type { ChannelRoute } from './route.ts';
 export class RouteTable {
   readonly #mailboxes: Mailboxes;
   readonly #routes = new Map<string, Map<number, ChannelRoute>>();
+  /** Hears of every device that takes part in a channel from now on. */
+  onEnter: ((device: string, route: ChannelRoute) => void) | undefined;
 
   constructor(mailboxes: Mailboxes) {
     this.#mailboxes = mailboxes;
@@ -50,6 +52,7 @@ export class RouteTable {
       this.#routes.set(device, numbers);
     }
     numbers.set(route.number, route);
+    this.onEnter?.(device, route);
   }
 
   /** The device takes part no more. */

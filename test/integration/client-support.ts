@@ -123,6 +123,7 @@ async function startParts(
       outbox: { window: 256, page: 128, backlogBytes: config.limits.sessionBacklogBytes + 1 },
       relayTtl: 3600,
       presenceTtl: 60,
+      presenceFanout: { members: 256, interval: 500 },
       cursorInterval: 20,
       expiryInterval: 60_000,
       waitingBytes: 4 * config.limits.maxFrame,

@@ -78,6 +78,7 @@ export class RelayWorld implements AsyncDisposable {
         outbox: { window: options.window ?? 256, page: options.page ?? 64, backlogBytes: BACKLOG },
         relayTtl: 3600,
         presenceTtl: 30,
+        presenceFanout: { members: 256, interval: 500 },
         cursorInterval: 500,
         expiryInterval: 60_000,
         waitingBytes: 1_048_576,
