@@ -1,10 +1,10 @@
 // Runs the tests: `node --import tsx scripts/test.ts [folder or file ...]`, by default all of src and test except the
-// vectors. Node's own runner takes patterns only from version 21 on.
+// vectors and those in a browser. Node's own runner takes patterns only from version 21 on.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const NOT_BY_DEFAULT = join('test', 'vectors', '/');
+const NOT_BY_DEFAULT = ['vectors', 'browser'].map((folder) => join('test', folder, '/'));
 
 function testFiles(path: string): string[] {
   if (statSync(path).isFile()) return [path];
@@ -16,7 +16,9 @@ const named = process.argv.slice(2);
 const files =
   named.length > 0
     ? named.flatMap(testFiles)
-    : ['src', 'test'].flatMap(testFiles).filter((file) => !file.startsWith(NOT_BY_DEFAULT));
+    : ['src', 'test']
+        .flatMap(testFiles)
+        .filter((file) => !NOT_BY_DEFAULT.some((folder) => file.startsWith(folder)));
 if (files.length === 0) {
   process.stderr.write('no test files\n');
   process.exit(1);
