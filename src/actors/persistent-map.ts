@@ -88,8 +88,17 @@ export class PersistentMap<Key, Value> implements Iterable<readonly [Key, Value]
   }
 
   #settled(layer: Layer<Key, Value>, size: number): PersistentMap<Key, Value> {
-    const next = new PersistentMap(this.#base, layer, size);
-    const most = Math.max(SMALLEST_LAYER, Math.sqrt(this.#base.size));
-    return layer.size > most ? PersistentMap.of(next) : next;
+    if (layer.size <= Math.max(SMALLEST_LAYER, Math.sqrt(this.#base.size))) {
+      return new PersistentMap(this.#base, layer, size);
+    }
+    const base = new Map(this.#base);
+    for (const [key, value] of layer) {
+      if (value === REMOVED) {
+        base.delete(key);
+      } else {
+        base.set(key, value);
+      }
+    }
+    return new PersistentMap<Key, Value>(base, new Map(), size);
   }
 }
