@@ -7,7 +7,7 @@ import { inviteGuest, say, sees } from '../test/browser/demo-page.ts';
 import { ServerProcess } from '../test/support/server-process.ts';
 
 const PICTURE = new URL('../docs/images/browser-chat.png', import.meta.url);
-const WINDOW = { width: 400, height: 520 };
+const WINDOW = { width: 400, height: 670 };
 const SCALE = 1.5;
 const MOST_BYTES = 200_000;
 

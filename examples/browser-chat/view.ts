@@ -59,12 +59,13 @@ export class View {
     line.className = side;
     line.textContent = text;
     this.#log.append(line);
-    line.scrollIntoView({ block: 'end' });
+    this.#log.scrollTop = this.#log.scrollHeight;
     if (side === 'theirs') this.#typing.textContent = '';
     return (fate) => {
       const small = line.querySelector('small') ?? document.createElement('small');
       small.textContent = fate;
       line.append(small);
+      this.#log.scrollTop = this.#log.scrollHeight;
     };
   }
 

@@ -85,6 +85,7 @@ for (const [version, ask] of [
       const { status, headers, body } = await ask('GET', '/api/server-info?x=1');
       assert.equal(status, 200);
       assert.deepEqual([headers['content-type'], headers['cache-control']], ['application/json', 'no-store']);
+      assert.equal(headers['access-control-allow-origin'], '*');
       const keys = gateway.keys.map((key) => ({
         expires_at: `2025-01-0${key.version}T02:00:00.500+00:00`,
         public: toHex(key.keyPair.publicKey),
@@ -142,6 +143,7 @@ for (const [version, ask] of [
         ['PUT', '/connect'],
         ['GET', '/connect/x'],
         ['DELETE', '/api/server-info'],
+        ['GET', '/demo'],
       ] as const) {
         const { status, headers, body } = await ask(method, path);
         assert.deepEqual(
