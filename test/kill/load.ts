@@ -8,6 +8,9 @@ import {
 } from '../../src/client/index.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 
+/** Where the server is, also after it was started again. */
+type Target = Pick<ServerProcess, 'ready' | 'ca'>;
+
 const CHANNELS = [1, 2, 3] as const;
 const SENDERS = ['exact-0', 'exact-1', 'exact-2', 'plain-0'] as const;
 const RECEIVERS = ['exact-receiver', 'plain-receiver'] as const;
@@ -67,7 +70,7 @@ export class Load implements AsyncDisposable {
   #stopping = false;
   #work: Promise<unknown>[] = [];
 
-  static async start(server: ServerProcess): Promise<Load> {
+  static async start(server: Target): Promise<Load> {
     const load = new Load();
     for (const name of [...SENDERS, ...RECEIVERS]) {
       await load.#connect(server, name);
@@ -95,7 +98,7 @@ export class Load implements AsyncDisposable {
     await Promise.all([...this.#clients.values()].map((client) => client.close({ deadline: 0 })));
   }
 
-  async #connect(server: ServerProcess, name: string): Promise<void> {
+  async #connect(server: Target, name: string): Promise<void> {
     const { url, domain, noise_public: serverStatic } = server.ready;
     const options: ConnectOptions = {
       url,
