@@ -12,7 +12,7 @@ const may = {
   actors: ['protocol', 'limits', 'log', 'delivery', 'presence', 'telemetry'],
   projections: ['protocol', 'log', 'telemetry'],
   gateway: ['protocol', 'limits', 'actors', 'delivery', 'telemetry', 'config'],
-  'gateway-workers': ['protocol', 'system', 'crypto', 'actors', 'telemetry', 'config', 'gateway'],
+  'gateway-workers': ['protocol', 'limits', 'system', 'crypto', 'actors', 'telemetry', 'config', 'gateway'],
   client: ['protocol', 'crypto'],
 };
 const testFile = '\\.test\\.ts$';

@@ -1,11 +1,12 @@
 import type { LinkPort, SessionNumber } from '../actors/relay-port.ts';
+import { LIMIT_TABLE } from '../limits/index.ts';
 import type { CancelTimer, Clock } from '../protocol/ports.ts';
 import type { BatchPort } from './batch-port.ts';
 import type { LinkCalls } from './link-calls.ts';
 import { RelayCallWriter } from './relay-calls.ts';
 
 /** Bytes of calls that the relay has not worked off: above the first nothing more is read, below the second it goes on. */
-const HOLD_ABOVE = 8_388_608;
+const HOLD_ABOVE = LIMIT_TABLE.relayPendingBytes.value;
 const RELEASE_BELOW = HOLD_ABOVE / 2;
 /** How often links that are behind are looked at, in milliseconds. */
 const LOOK_MS = 5;

@@ -1,11 +1,12 @@
 import type { LinkPort, RelayPort, SessionNumber } from '../actors/relay-port.ts';
+import { LIMIT_TABLE } from '../limits/index.ts';
 import type { BatchPort } from './batch-port.ts';
 import { LinkCallWriter } from './link-calls.ts';
 
 /** What a frame weighs beside its payload: its own head, a share of its record's. */
 const FRAME_OVERHEAD = 32;
 /** Bytes of calls that a worker has not worked off: above the first its links count as full, below the second no more. */
-const BEHIND_ABOVE = 16_777_216;
+const BEHIND_ABOVE = LIMIT_TABLE.workerPendingBytes.value;
 const CAUGHT_UP_BELOW = BEHIND_ABOVE / 2;
 
 /** The links of one worker, seen from the relay. */

@@ -32,6 +32,7 @@ function start(parent: NonNullable<typeof parentPort>, setup: WorkerSetup): void
   const flows = new LinkFlows({ port, links, clock: systemClock, reportEvery });
   const logger = createForwardingLogger(config.telemetry.logLevel, (line) => send({ kind: 'log', line }));
   const metrics = createMetrics();
+  metrics.gaugeFrom('commucat_gateway_relay_pending_bytes', () => port.pending);
   const gateway = createGateway({
     config,
     links,

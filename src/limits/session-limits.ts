@@ -74,6 +74,20 @@ export const SESSION_LIMITS = {
     atLimit: 'nothing is read from who sends',
     metric: 'commucat_log_flush_seconds',
   },
+  workerPendingBytes: {
+    group: 'session',
+    doc: 'With `server.workers`: bytes handed to one worker that it has not worked off.',
+    value: 16 * MIB,
+    atLimit: 'letters for its sessions wait in the log until half is worked off',
+    metric: 'commucat_gateway_worker_pending_bytes',
+  },
+  relayPendingBytes: {
+    group: 'session',
+    doc: 'With `server.workers`: bytes of frames from one worker that the relay has not worked off.',
+    value: 8 * MIB,
+    atLimit: 'nothing is read from who sends until half is worked off',
+    metric: 'commucat_gateway_relay_pending_bytes',
+  },
   channelsPerDevice: {
     group: 'channel',
     doc: 'Channels that one device takes part in.',

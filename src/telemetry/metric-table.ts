@@ -97,6 +97,11 @@ export const METRICS = {
     labels: { worker: 'open' },
     help: 'Bytes handed to a gateway worker that it has not worked off.',
   },
+  commucat_gateway_relay_pending_bytes: {
+    type: 'gauge',
+    labels: {},
+    help: 'Bytes that gateway workers have handed to the relay and that it has not worked off, all together.',
+  },
   commucat_frames_ingress: {
     type: 'counter',
     labels: { type: FRAME_LABELS },
