@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { keyRows } from '../src/config/schema.ts';
 import { type Address, addressOf } from './load/address.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -33,16 +32,23 @@ export interface RelayServerOptions {
   readonly profile?: { readonly folder: string; readonly name: string } | undefined;
 }
 
-/** Limits that a load from one address, or the queue of one device, must not run into: out of its way. */
+/** A limit that no load here reaches. */
+const FAR = 1_000_000;
+/** Where 0 means: no limit. */
+const NONE = 0;
+/** What one address and one session may do is far less than what a load does that is all users at once. */
 const RAISED: Readonly<Record<string, number>> = {
-  'security.rate_limit.connect_burst': 1_000_000,
-  'security.rate_limit.http_burst': 1_000_000,
+  'limits.connections': FAR,
+  'limits.connections_per_address': FAR,
+  'limits.half_open': FAR,
+  'limits.half_open_per_address': FAR,
+  'limits.handshakes': FAR,
+  'limits.handshakes_per_address': FAR,
+  'limits.session_frames_per_second': NONE,
+  'limits.session_bytes_per_second': NONE,
+  'security.rate_limit.connect_burst': FAR,
+  'security.rate_limit.http_burst': FAR,
 };
-
-/** Whether the server has a configuration key of this name. */
-export function isConfigurable(name: string): boolean {
-  return keyRows().some(({ fullName }) => fullName === name);
-}
 
 /** The server as users run it: the built one, `commucat dev`. */
 export async function startRelayServer(options: RelayServerOptions): Promise<RelayServer> {
@@ -52,9 +58,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     profile === undefined
       ? []
       : ['--cpu-prof', `--cpu-prof-dir=${profile.folder}`, `--cpu-prof-name=${profile.name}.cpuprofile`];
-  const raised = Object.entries(RAISED)
-    .filter(([name]) => isConfigurable(name))
-    .map(([name, value]) => `${name}=${value}`);
+  const raised = Object.entries(RAISED).map(([name, value]) => `${name}=${value}`);
   const set = [...raised, ...options.set].flatMap((override) => ['--set', override]);
   const child = await startChild((folder) => [
     ...profiling,

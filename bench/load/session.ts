@@ -67,6 +67,7 @@ export class LoadSession {
     this.#sealer = new RecordSealer(noise.send);
     this.#rest = rest;
     stream.onData = (chunk) => this.#read(chunk);
+    stream.onLost = (error) => this.#lost(error);
   }
 
   /** Connects and shakes hands by Noise XK. @throws DoorClosedError when the server does not offer this door */
@@ -135,6 +136,16 @@ export class LoadSession {
     this.#stream.destroy();
   }
 
+  /** Nothing here may end by itself: a load that goes on with fewer sessions measures something else. */
+  #lost(error: Error): void {
+    if (this.#onFrame === undefined) {
+      this.onFrame = (frame) => {
+        if (frame.type === FRAME.ERROR) throw unexpectedFrame(this.device.deviceId, frame);
+      };
+    }
+    throw error;
+  }
+
   #read(chunk: Uint8Array): void {
     const onFrame = this.#onFrame;
     if (onFrame === undefined) {
@@ -161,7 +172,6 @@ export function unexpectedFrame(who: string, frame: Frame): Error {
 function shakeHands(stream: ByteStream, handshake: ClientHandshake): Promise<Established> {
   return new Promise((resolve, reject) => {
     const decoder = new FrameDecoder();
-    const lost = stream.onLost;
     stream.onLost = reject;
     stream.onData = (chunk) => {
       try {
@@ -172,7 +182,6 @@ function shakeHands(stream: ByteStream, handshake: ClientHandshake): Promise<Est
             stream.write(step.bytes);
             continue;
           }
-          stream.onLost = lost;
           const rest = chunk.subarray(chunk.length - decoder.buffered);
           resolve({ facts: step.facts, noise: step.noise, rest });
           return;

@@ -7,13 +7,10 @@ import { eventStreams, ownConnections, plaintextConnections, webSockets } from '
 import { LoadSession } from '../load/session.ts';
 import { MESSAGE_BYTES } from '../load/writes.ts';
 import type { Row, Table } from '../report.ts';
-import { isConfigurable, type RelayServer } from '../servers.ts';
+import type { RelayServer } from '../servers.ts';
 import { type Interval, untilQuiet } from '../timing.ts';
 import { measureRelay } from './relay.ts';
 import { relayServer, type ScenarioOptions, WITHOUT_POSTGRES } from './scenario.ts';
-
-/** The listener for connections whose TLS a load balancer has ended. */
-const PLAIN_BIND = 'server.plain_bind';
 
 interface Door {
   readonly name: string;
@@ -23,18 +20,18 @@ interface Door {
 /** The relay through each door, against binary mode over HTTP/2 and TLS. */
 export async function doorsScenario(options: ScenarioOptions): Promise<Table> {
   const shape = options.sizes.shapes[0] ?? { pairs: 1, window: 1 };
-  const plainPort = isConfigurable(PLAIN_BIND) ? await freePort() : undefined;
-  const plain = plainPort === undefined ? [] : [`${PLAIN_BIND}=127.0.0.1:${plainPort}`];
-  await using server = await relayServer(options, 'doors', [WITHOUT_POSTGRES, ...plain]);
+  const plainPort = await freePort();
+  await using server = await relayServer(options, 'doors', [
+    WITHOUT_POSTGRES,
+    `server.plain_bind=127.0.0.1:${plainPort}`,
+  ]);
   const binary: Door = { name: 'binary, h2', dial: ownConnections(server.address) };
   const others: readonly Door[] = [
-    ...(plainPort === undefined
-      ? []
-      : [{ name: 'binary, h2c', dial: plaintextConnections('127.0.0.1', plainPort) }]),
+    { name: 'binary, h2c', dial: plaintextConnections('127.0.0.1', plainPort) },
     { name: 'WebSocket', dial: webSockets(server.address) },
     { name: 'SSE, h2', dial: eventStreams(server.address) },
   ];
-  const notes = plainPort === undefined ? [`binary, h2c: skipped, the server has no ${PLAIN_BIND}`] : [];
+  const notes: string[] = [];
   const doors: Door[] = [binary];
   for (const door of others) {
     const closed = await reasonWhyClosed(server, door);
