@@ -15,7 +15,7 @@ import type { GatewayContext } from './context.ts';
 import type { Doorman } from './doorman.ts';
 import { startHandshake } from './handshake-driver.ts';
 import type { HttpRoutes } from './http-routes.ts';
-import { Http2Guard } from './http2-guard.ts';
+import { type Http2Guard, Http2Guards } from './http2-guard.ts';
 import { Http2Transport } from './http2-transport.ts';
 import type { HttpAnswer } from './problem.ts';
 import { textModeOf } from './text-mode.ts';
@@ -49,6 +49,7 @@ export class Http2Door {
   readonly #routes: HttpRoutes;
   readonly #server: Http2Server;
   readonly #connections = new Map<ServerHttp2Session, Connection>();
+  readonly #guards: Http2Guards;
   /** Address of the connection that is being accepted: 'session' is emitted within `accept`. */
   #arriving = '';
   #cancelSweep: CancelTimer;
@@ -57,6 +58,11 @@ export class Http2Door {
     this.#context = context;
     this.#doorman = doorman;
     this.#routes = routes;
+    this.#guards = new Http2Guards({
+      clock: context.clock,
+      limits: context.bounds,
+      reached: (limit) => context.counters.limitReached(limit),
+    });
     this.#server = createServer({
       maxHeaderListPairs: LIMIT_TABLE.requestHeaders.value,
       settings: {
@@ -85,6 +91,7 @@ export class Http2Door {
   /** Announces the end on every connection; each closes with its last stream. */
   stop(): void {
     this.#cancelSweep();
+    this.#guards.stop();
     for (const { session } of this.#connections.values()) session.close();
   }
 
@@ -92,11 +99,7 @@ export class Http2Door {
     this.#connections.set(session, {
       session,
       address: this.#arriving,
-      guard: new Http2Guard(session, {
-        clock: this.#context.clock,
-        limits: this.#context.bounds,
-        reached: (limit) => this.#context.counters.limitReached(limit),
-      }),
+      guard: this.#guards.guard(session),
       awaitsPong: false,
       widened: false,
     });
@@ -145,6 +148,7 @@ export class Http2Door {
       case 'session': {
         const { mode } = admission;
         stream.respond({ ':status': 200, ...CONNECT_HEADS[mode] });
+        connection.guard.reading(stream);
         this.#context.counters.connect(mode, '2');
         const caller = { address, userAgent: headers['user-agent'] ?? '', mode };
         startHandshake(this.#context, this.#transport(stream, mode), caller);
