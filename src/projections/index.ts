@@ -1,6 +1,7 @@
 import { callsProjection } from './calls.ts';
 import { channelsProjection } from './channels.ts';
 import { devicesProjection } from './devices.ts';
+import { groupsProjection } from './groups.ts';
 import { mailProjection } from './mail.ts';
 import type { Projection } from './projection.ts';
 import { sessionsProjection } from './sessions.ts';
@@ -29,6 +30,7 @@ export const READ_MODELS: readonly Projection[] = [
   devicesProjection,
   sessionsProjection,
   channelsProjection,
+  groupsProjection,
   callsProjection,
   mailProjection,
 ];

@@ -67,6 +67,24 @@ export interface ChannelMemberRow {
   readonly listed_by: string | null;
   readonly updated_at: Date;
 }
+export interface GroupRow {
+  readonly group_id: string;
+  readonly channel_key: string;
+  readonly number: number;
+  readonly owner: string;
+  readonly relay: boolean;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+  readonly ended_at: Date | null;
+}
+export interface GroupMemberRow {
+  readonly group_id: string;
+  readonly device_id: string;
+  readonly role: 'owner' | 'admin' | 'member';
+  readonly standing: 'invited' | 'joined' | 'paused';
+  readonly invited_by: string | null;
+  readonly updated_at: Date;
+}
 export interface CallRow {
   readonly call_key: string;
   readonly call_id: string;
@@ -115,6 +133,8 @@ export interface ReadModels {
   sessions: SessionRow;
   channels: ChannelRow;
   channel_members: ChannelMemberRow;
+  groups: GroupRow;
+  group_members: GroupMemberRow;
   calls: CallRow;
   relay_queue: RelayQueueRow;
   inbox_offset: InboxOffsetRow;
@@ -196,6 +216,24 @@ export const COLUMN_TYPES: { readonly [T in TableName]: { readonly [C in keyof R
     device_id: 'text',
     state: 'text',
     listed_by: 'text',
+    updated_at: 'timestamptz',
+  },
+  groups: {
+    group_id: 'text',
+    channel_key: 'text',
+    number: 'bigint',
+    owner: 'text',
+    relay: 'boolean',
+    created_at: 'timestamptz',
+    updated_at: 'timestamptz',
+    ended_at: 'timestamptz',
+  },
+  group_members: {
+    group_id: 'text',
+    device_id: 'text',
+    role: 'text',
+    standing: 'text',
+    invited_by: 'text',
     updated_at: 'timestamptz',
   },
   calls: {

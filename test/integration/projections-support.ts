@@ -43,6 +43,8 @@ export async function dump(pool: pg.Pool): Promise<Record<string, readonly strin
     'sessions',
     'channels',
     'channel_members',
+    'groups',
+    'group_members',
     'calls',
     'relay_queue',
     'inbox_offset',

@@ -56,7 +56,7 @@ beforeEach(async () => {
   now = START;
   log = new MemoryLog(clock);
   await pool.query(`truncate users, devices, device_certificates, device_key_events, sessions, channels,
-    channel_members, calls, relay_queue, inbox_offset, projection_checkpoint`);
+    channel_members, groups, group_members, calls, relay_queue, inbox_offset, projection_checkpoint`);
 });
 
 after(async () => {
@@ -139,11 +139,11 @@ test('given a database, when it is migrated twice, then the second time does not
 }, async () => {
   const logger = recordingLogger();
   assert.deepEqual(await migrate(server.dsn, logger), []);
-  assert.equal((await migrate(server.dsn, logger, 'down')).length, 4);
+  assert.equal((await migrate(server.dsn, logger, 'down')).length, 5);
   const left = await rows(`select tablename from pg_tables where schemaname = 'public'`);
   assert.deepEqual(left, [{ tablename: 'schema_migrations' }]);
   const both = await Promise.all([migrate(server.dsn, logger), migrate(server.dsn, logger)]);
-  assert.deepEqual(both.map((ran) => ran.length).sort(), [0, 4]);
+  assert.deepEqual(both.map((ran) => ran.length).sort(), [0, 5]);
 });
 
 test('given facts of every kind, when they are projected, then the rows say what they say', {
@@ -237,6 +237,52 @@ test('given a channel, when devices come and go, then its members follow, and it
   assert.deepEqual(await members(), []);
 });
 
+test('given a group, when its members come, change and go, then its rows say what holds', {
+  skip,
+}, async () => {
+  await using runner = runProjections(options());
+  const members = () =>
+    rows('select device_id, role, standing, invited_by from group_members order by device_id');
+  const invited = [
+    { device: 'b', role: 'admin' },
+    { device: 'c', role: 'member' },
+  ] as const;
+  await facts('group-g-1', {
+    type: 'group.created',
+    channel: 'k',
+    number: 4_294_967_295,
+    owner: 'a',
+    relay: true,
+    invited,
+  });
+  await facts('group-g-1', { type: 'group.member_joined', device: 'b' });
+  await caughtUp(runner);
+  now += 1000;
+  await facts(
+    'group-g-1',
+    { type: 'group.member_invited', device: 'd', role: 'member', by: 'b' },
+    { type: 'group.member_paused', device: 'b' },
+    { type: 'group.member_removed', device: 'c', by: 'a' },
+    { type: 'group.role_changed', device: 'b', role: 'owner', by: 'a' },
+    { type: 'group.role_changed', device: 'a', role: 'admin', by: 'a' },
+  );
+  await caughtUp(runner);
+  assert.deepEqual(await rows('select group_id, number, owner, ended_at from groups'), [
+    { group_id: 'g-1', number: 4_294_967_295, owner: 'b', ended_at: null },
+  ]);
+  assert.deepEqual(await members(), [
+    { device_id: 'a', role: 'admin', standing: 'joined', invited_by: null },
+    { device_id: 'b', role: 'owner', standing: 'paused', invited_by: 'a' },
+    { device_id: 'd', role: 'member', standing: 'invited', invited_by: 'b' },
+  ]);
+  await facts('group-g-1', { type: 'group.member_left', device: 'a' }, { type: 'group.ended' });
+  await caughtUp(runner);
+  assert.deepEqual(await rows('select owner, ended_at from groups'), [
+    { owner: 'b', ended_at: new Date(now) },
+  ]);
+  assert.deepEqual(await members(), []);
+});
+
 test('given mail, when a mailbox advances past the turn of its numbers, then exactly what is confirmed leaves', {
   skip,
 }, async () => {
@@ -311,6 +357,28 @@ test('given mail and sessions past their time, when later events come, then thei
   assert.deepEqual(await rows('select session_hash from sessions'), [{ session_hash: 'new' }]);
 });
 
+/** A channel and a group whose members come and go. */
+async function channelTraffic(round: number): Promise<void> {
+  const device = `m${round % 7}`;
+  const other = `m${(round + 3) % 7}`;
+  const channel = `channel-c${Math.floor(round / 20)}`;
+  const group = `group-g${Math.floor(round / 20)}`;
+  if (round % 20 === 0 || round === 1) {
+    const common = { number: 7, relay: true };
+    const lists = { creator: 'm0', open: false, listed: [device, other], admitted: [] };
+    await facts(channel, { type: 'channel.opened', ...common, ...lists });
+    const invited = [{ device: other, role: 'member' as const }];
+    await facts(group, { type: 'group.created', ...common, channel: `k${round}`, owner: 'm0', invited });
+  }
+  await facts(channel, { type: 'channel.joined', device });
+  await facts(group, { type: 'group.member_invited', device, role: 'member', by: 'm0' });
+  await facts(group, { type: 'group.member_joined', device: other });
+  if (round % 4 === 0) {
+    await facts(channel, { type: 'channel.left', device: other });
+    await facts(group, { type: 'group.member_removed', device: other, by: 'm0' });
+  }
+}
+
 /** Traffic with everything that leaves the log later: delivered, expired and superseded. */
 async function traffic(first: number, last: number): Promise<void> {
   for (let round = first; round <= last; round += 1) {
@@ -318,6 +386,7 @@ async function traffic(first: number, last: number): Promise<void> {
     const devices = [`d${round % 5}`, `d${(round + 1) % 5}`];
     await facts(`device-x${round}`, registered(`x${round}`));
     await facts(`session-${round}`, opened(`d${round % 5}`));
+    await channelTraffic(round);
     if (round % 3 === 0)
       await facts(`session-${round - 1}`, { type: 'session.closed', device: 'd', reason: 'bye' });
     await post(
@@ -377,7 +446,10 @@ test('given room for three entries only, when the log is read in many small batc
   }
   await rebuildProjections({ ...options(), maxHeld: 3 });
   const inSmallBatches = await dump(pool);
-  assert.equal(inSmallBatches.channels?.length, 3);
+  // Three of their own, four of the traffic.
+  assert.equal(inSmallBatches.channels?.length, 7);
+  assert.equal(inSmallBatches.groups?.length, 4);
+  assert.ok((inSmallBatches.group_members?.length ?? 0) > 4);
   await rebuildProjections(options());
   assert.deepEqual(await dump(pool), inSmallBatches);
 });
