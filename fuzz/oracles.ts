@@ -9,10 +9,18 @@ export type Outcome<T> =
 
 /** Runs a reader. Only errors of ours may come out of it: anything else, a TypeError say, is a finding. */
 export function attempt<T>(read: () => T): Outcome<T> {
+  return attemptWith(CommuCatError, read);
+}
+
+/** As `attempt`, for a reader with an error class of its own. */
+export function attemptWith<T, E extends Error>(
+  known: abstract new (...args: never[]) => E,
+  read: () => T,
+): { readonly value: T; readonly error?: undefined } | { readonly value?: undefined; readonly error: E } {
   try {
     return { value: read() };
   } catch (error) {
-    if (error instanceof CommuCatError && error.code !== '') return { error };
+    if (error instanceof known) return { error };
     throw error;
   }
 }

@@ -8,7 +8,7 @@ export interface Finding {
 
 /** What may not be exceeded by one input. Generous: a busy machine must not look like a bug. */
 export const BOUNDS = {
-  /** An input that needs more than this three times in a row is slow. */
+  /** An input that needs more than this of processor time, three times in a row, is slow. */
   SLOW_MS: 400,
   /** An input that needs more than this is a hang. */
   HANG_MS: 20_000,

@@ -76,11 +76,22 @@ export class Fuzzer {
   }
 
   #confirmSlow(data: Uint8Array): void {
-    const times = [this.#execute(data), this.#execute(data)].map(({ milliseconds }) => milliseconds);
-    const fastest = Math.min(...times);
+    const fastest = Math.min(...Array.from({ length: 3 }, () => this.#processorTime(data)));
     if (fastest <= BOUNDS.SLOW_MS || this.#messages.has('slow')) return;
     this.#messages.add('slow');
-    this.#found({ kind: 'slow', message: `${Math.round(fastest)} ms for ${data.length} bytes`, input: data });
+    this.#found({
+      kind: 'slow',
+      message: `${Math.round(fastest)} ms of processor time for ${data.length} bytes`,
+      input: data,
+    });
+  }
+
+  /** Milliseconds of processor time: on a busy machine the clock on the wall tells nothing. */
+  #processorTime(data: Uint8Array): number {
+    const before = process.cpuUsage();
+    this.#execute(data);
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000;
   }
 
   #fail(data: Uint8Array, message: string): void {

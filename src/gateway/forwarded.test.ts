@@ -77,3 +77,9 @@ test('given the same header twice, when it is read, then the lines are one chain
   const headers = { 'x-forwarded-for': ['127.0.0.1', '198.51.100.7'] } as unknown as Record<string, string>;
   assert.equal(forwardedAddress(PEER, headers, PROXIES, 'x-forwarded-for'), '198.51.100.7');
 });
+
+test('given a client that opens a quote and never closes it, when our proxy appends its entry, then that entry counts', () => {
+  assert.equal(byForwarded('for=1.2.3.4;x=", for=198.51.100.7'), '198.51.100.7');
+  assert.equal(byForwarded('for=", for="[2001:db8::7]:47";proto=https'), '2001:db8::7');
+  assert.equal(byForwarded('for=1.2.3.4;x="\\, for=198.51.100.7;host="a,b", for=10.3.3.3'), '198.51.100.7');
+});

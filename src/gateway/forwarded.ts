@@ -25,9 +25,9 @@ export function forwardedAddress(
   if (!proxies.has(peer)) return peer;
   const value = headers[name];
   if (value === undefined) return peer;
-  const entries = splitOutsideQuotes(Array.isArray(value) ? value.join(',') : value, ',');
+  const text = Array.isArray(value) ? value.join(',') : value;
   let address = peer;
-  for (const entry of entries.slice(-MOST_ENTRIES).reverse()) {
+  for (const entry of lastEntries(text)) {
     const named = name === 'forwarded' ? forParameter(entry) : entry;
     const next = nodeAddress(named.trim());
     // Obfuscated or damaged: nothing beyond the last proxy is known.
@@ -40,7 +40,7 @@ export function forwardedAddress(
 
 /** The value of `for` in one element of `Forwarded`, without its quotes; empty when there is none. RFC 7239, 4. */
 function forParameter(element: string): string {
-  for (const pair of splitOutsideQuotes(element, ';')) {
+  for (const pair of pairsOf(element)) {
     const equals = pair.indexOf('=');
     if (pair.slice(0, equals).trim().toLowerCase() !== 'for') continue;
     const value = pair.slice(equals + 1).trim();
@@ -60,19 +60,46 @@ function nodeAddress(node: string): string | undefined {
   return address;
 }
 
-function splitOutsideQuotes(text: string, separator: ',' | ';'): readonly string[] {
-  const parts: string[] = [];
+/**
+ * The entries, the last one first. Quotes are matched from the right as well: what a proxy appended is well formed, while
+ * a quote that a client opens, and never closes, would swallow the entry of the proxy behind it.
+ */
+function* lastEntries(text: string): Generator<string> {
+  let quoted = false;
+  let end = text.length;
+  let found = 0;
+  for (let at = text.length - 1; at >= 0; at -= 1) {
+    if (text[at] === '"' && !isEscaped(text, at)) quoted = !quoted;
+    if (text[at] !== ',' || quoted) continue;
+    yield text.slice(at + 1, end);
+    end = at;
+    found += 1;
+    if (found === MOST_ENTRIES) return;
+  }
+  yield text.slice(0, end);
+}
+
+/** Whether an odd number of backslashes stands before it. */
+function isEscaped(text: string, at: number): boolean {
+  let backslashes = 0;
+  while (text[at - 1 - backslashes] === '\\') backslashes += 1;
+  return backslashes % 2 === 1;
+}
+
+/** The parameters of one element. */
+function pairsOf(element: string): readonly string[] {
+  const pairs: string[] = [];
   let quoted = false;
   let start = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text[at];
+  for (let at = 0; at < element.length; at += 1) {
+    const character = element[at];
     if (quoted && character === '\\') at += 1;
     else if (character === '"') quoted = !quoted;
-    else if (character === separator && !quoted) {
-      parts.push(text.slice(start, at));
+    else if (character === ';' && !quoted) {
+      pairs.push(element.slice(start, at));
       start = at + 1;
     }
   }
-  parts.push(text.slice(start));
-  return parts;
+  pairs.push(element.slice(start));
+  return pairs;
 }
