@@ -210,6 +210,7 @@ function startRelay(
     },
     limits: {
       outbox: { window: limits.mailboxWindow, page: PAGE, backlogBytes: fullLink(config) },
+      mailbox: { frames: limits.mailboxFrames, bytes: limits.mailboxBytes },
       relayTtl: limits.relayTtl,
       presenceTtl: limits.presenceTtl,
       presenceFanout: { members: limits.presenceMembers, interval: limits.presenceIntervalMs },

@@ -1,4 +1,5 @@
 import { CursorKeeper } from '../delivery/cursor-keeper.ts';
+import type { MailboxCapacity } from '../delivery/mailbox.ts';
 import { Mailboxes } from '../delivery/mailboxes.ts';
 import type { OutboxLimits } from '../delivery/outbox.ts';
 import { PostOffice } from '../delivery/post-office.ts';
@@ -28,6 +29,7 @@ import type { Session } from './session.ts';
 
 export interface RelayLimits {
   readonly outbox: OutboxLimits;
+  readonly mailbox: MailboxCapacity;
   /** Seconds that an undelivered letter is kept. */
   readonly relayTtl: number;
   /** Seconds that presence outlives its last refresh. */
@@ -118,7 +120,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
   });
   const numbers = new SerialQueue<number>();
   const userOf = (device: string): Promise<string | undefined> => accounts.userOf(device);
-  const desk = new Desk(links, office, events);
+  const desk = new Desk({ links, office, events, capacity: limits.mailbox });
   const common = { log, clock, random, routes, numbers, policy: options.channels, userOf };
   const groups = new Groups({ ...common, directory: groupDirectory, settled: () => desk.settled() });
   const channels = new Channels({

@@ -1,4 +1,4 @@
-import { Mailbox } from '../delivery/mailbox.ts';
+import { Mailbox, type MailboxCapacity } from '../delivery/mailbox.ts';
 import type { Poster } from '../delivery/post.ts';
 import type { PostOffice } from '../delivery/post-office.ts';
 import { type CountedLimit, limitLabel } from '../limits/index.ts';
@@ -28,17 +28,27 @@ export interface AbsentPoster extends Poster {
   readonly settled?: () => void;
 }
 
+export interface DeskParts {
+  readonly links: LinkPort;
+  readonly office: PostOffice<Session | AbsentPoster>;
+  readonly events: RelayEvents;
+  /** Of each mailbox. */
+  readonly capacity: MailboxCapacity;
+}
+
 /** What frame handlers answer and pass on with. */
 export class Desk {
   readonly #links: LinkPort;
   readonly #office: PostOffice<Session | AbsentPoster>;
   readonly #events: RelayEvents;
+  readonly #capacity: MailboxCapacity;
   readonly #ack = new AckWriter();
 
-  constructor(links: LinkPort, office: PostOffice<Session | AbsentPoster>, events: RelayEvents) {
+  constructor({ links, office, events, capacity }: DeskParts) {
     this.#links = links;
     this.#office = office;
     this.#events = events;
+    this.#capacity = capacity;
   }
 
   acknowledge(session: Session, channel: number, payload: Uint8Array): void {
@@ -87,14 +97,74 @@ export class Desk {
 
   /** A frame sent again: acknowledged once the first one is durable, posted never. */
   repeat(session: Session, frame: WaitingFrame): void {
+    if (session.mailbox.wasRefused(frame.sequence)) {
+      this.#refuseFull(session, frame);
+      return;
+    }
     this.#office.post({ ...frame, poster: session, mail: undefined, members: [], reply: undefined });
   }
 
-  /** Posts a durable frame to everybody else on the route; its ACK follows when it is on disk. */
+  /**
+   * Whether anybody on the route has room for a durable frame; it has been refused otherwise. One full mailbox does not
+   * stop a channel. PROTOCOL.md 7.5.
+   */
+  mayPost(session: Session, route: Route, frame: WaitingFrame): boolean {
+    const { members } = route;
+    let others = 0;
+    for (const mailbox of members) {
+      if (mailbox !== session.mailbox) {
+        if (mailbox.hasRoom(this.#capacity)) {
+          return true;
+        }
+        others += 1;
+      }
+    }
+    if (others === 0) {
+      return true;
+    }
+    for (const mailbox of members) {
+      if (mailbox !== session.mailbox) {
+        this.#passOver(mailbox);
+      }
+    }
+    if (session.resumes) {
+      session.mailbox.noteRefused(frame.sequence);
+    }
+    this.#refuseFull(session, frame);
+    return false;
+  }
+
+  #refuseFull(session: Session, frame: WaitingFrame): void {
+    this.refuse(session, frame, 'mailbox_full', 'limits.mailbox_frames or mailbox_bytes is reached');
+  }
+
+  /** Those who have room, and the sender. The same array when all have, so that posts of a channel stay one run. */
+  #withRoom(members: readonly Mailbox[], sender: Mailbox): readonly Mailbox[] {
+    for (const mailbox of members) {
+      if (mailbox !== sender && !mailbox.hasRoom(this.#capacity)) {
+        return members.filter((other) => other === sender || other.hasRoom(this.#capacity) || this.#passOver(other));
+      }
+    }
+    return members;
+  }
+
+  #passOver(mailbox: Mailbox): false {
+    const byFrames = mailbox.stored >= this.#capacity.frames;
+    this.#events.limitReached(byFrames ? 'mailboxFrames' : 'mailboxBytes');
+    mailbox.missed += 1;
+    return false;
+  }
+
+  /**
+   * Posts a durable frame to everybody else on the route who has room for it; its ACK follows when it is on disk, and says
+   * for how many it was not stored, if any.
+   */
   post(session: Session, route: Route, frame: WaitingFrame, reply?: Uint8Array): void {
     if (session.resumes) {
       session.mailbox.accepted = frame.sequence;
     }
+    const members = this.#withRoom(route.members, session.mailbox);
+    const missing = route.members.length - members.length;
     this.#office.post({
       poster: session,
       mail: route.mail,
@@ -102,8 +172,8 @@ export class Desk {
       channel: frame.channel,
       sequence: frame.sequence,
       payload: frame.payload,
-      members: route.members,
-      reply,
+      members,
+      reply: reply ?? (missing === 0 ? undefined : acknowledgement(frame.sequence, { not_stored: missing })),
     });
   }
 
@@ -116,7 +186,7 @@ export class Desk {
       channel: route.number,
       sequence: 0,
       payload,
-      members: route.members,
+      members: this.#withRoom(route.members, mailbox),
       reply: undefined,
     });
   }

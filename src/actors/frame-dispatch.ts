@@ -119,7 +119,7 @@ export class FrameDispatch {
       return;
     }
     const route = this.#route(session, frame);
-    if (route !== undefined) {
+    if (route !== undefined && desk.mayPost(session, route, frame)) {
       desk.post(session, route, frame);
     }
   }
@@ -251,7 +251,8 @@ export class FrameDispatch {
     }
     const step = calls.read(session, frame, value);
     const route = this.#route(session, frame);
-    if (route !== undefined) {
+    const offers = frame.type === FRAME.CALL_OFFER;
+    if (route !== undefined && (!offers || desk.mayPost(session, route, frame))) {
       await step(route);
     }
   }

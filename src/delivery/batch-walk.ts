@@ -100,7 +100,13 @@ export class BatchWalk<P extends Poster> {
   #letter(post: Post<P>, mail: MailStream): Letter {
     const revision = this.#revisions[this.#revision] ?? 0;
     this.#revision += 1;
-    const letter: Letter = { mail, revision, expiresAt: this.#expiresAt, waiting: recipientsOf(post) };
+    const letter: Letter = {
+      mail,
+      revision,
+      bytes: post.payload.length,
+      expiresAt: this.#expiresAt,
+      waiting: recipientsOf(post),
+    };
     mail.letters.push(letter);
     this.#served += letter.waiting;
     if (letter.waiting === 0) {

@@ -25,6 +25,8 @@ export class MailStream {
 export interface Letter {
   readonly mail: MailStream;
   readonly revision: number;
+  /** Of its payload. */
+  readonly bytes: number;
   /** Unix milliseconds. */
   readonly expiresAt: number;
   /** Devices that have neither confirmed it nor lost it to its expiry. */

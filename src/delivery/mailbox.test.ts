@@ -8,6 +8,7 @@ const letter = (revision: number, expiresAt = Number.POSITIVE_INFINITY): Letter 
   mail,
   revision,
   expiresAt,
+  bytes: 10,
   waiting: 1,
 });
 

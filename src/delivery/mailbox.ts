@@ -3,10 +3,20 @@ import { Deque } from './deque.ts';
 import type { Letter } from './letter.ts';
 import type { LiveOutbox } from './live-outbox.ts';
 
+/** Refused sequences that a mailbox remembers. */
+const REFUSED_MAX = 256;
+
 /** What `Mailbox.confirm` found: how many letters are done, or that the number was never sent. */
 export type Confirmation =
   | { readonly ok: true; readonly letters: readonly Letter[] }
   | { readonly ok: false };
+
+/** How much one mailbox may hold. What is on its way to the disk is not counted yet. */
+export interface MailboxCapacity {
+  readonly frames: number;
+  /** Of payloads. */
+  readonly bytes: number;
+}
 
 /**
  * The inbox of one device: its counters and the letters that it has not confirmed. Letters are numbered without gaps
@@ -21,8 +31,14 @@ export class Mailbox {
   /** Inbox number of the first letter of the queue, or of the next one to come. */
   #base = 1;
   readonly #letters = new Deque<Letter | undefined>();
+  /** Of the payloads of the letters. */
+  #bytes = 0;
+  /** Frames that were not stored because the mailbox was full, and of which the device has not been told. */
+  missed = 0;
   /** Numbers given to letters that are not durable yet. */
   #reserved = 0;
+  /** Upstream sequences that were refused for want of room; the newest ones. */
+  #refused: Set<number> | undefined;
   /** Highest number that any session of this device was sent. */
   #highestSent = 0;
   /**
@@ -57,6 +73,14 @@ export class Mailbox {
     return this.#letters.length;
   }
 
+  get storedBytes(): number {
+    return this.#bytes;
+  }
+
+  hasRoom(capacity: MailboxCapacity): boolean {
+    return this.#letters.length < capacity.frames && this.#bytes < capacity.bytes;
+  }
+
   /** Numbers a letter on its way into the log. */
   reserve(): number {
     const number = (this.next + this.#reserved) >>> 0;
@@ -74,7 +98,22 @@ export class Mailbox {
     const number = this.next;
     this.#reserved -= 1;
     this.#letters.push(letter);
+    this.#bytes += letter.bytes;
     return number;
+  }
+
+  /** A durable frame of this device was refused although it was in order: sent again, it is refused again. */
+  noteRefused(sequence: number): void {
+    this.#refused ??= new Set();
+    if (this.#refused.size >= REFUSED_MAX) {
+      const [oldest] = this.#refused;
+      this.#refused.delete(oldest ?? sequence);
+    }
+    this.#refused.add(sequence);
+  }
+
+  wasRefused(sequence: number): boolean {
+    return this.#refused?.has(sequence) === true;
   }
 
   /** The letter with this inbox number; `undefined` for a hole and outside the queue. */
@@ -105,6 +144,7 @@ export class Mailbox {
     while (this.#letters.length > 0 && !serialAfter(this.#base, number)) {
       const letter = this.#letters.shift();
       if (letter !== undefined) {
+        this.#bytes -= letter.bytes;
         done.push(letter);
       }
       this.#base = (this.#base + 1) >>> 0;
@@ -125,6 +165,7 @@ export class Mailbox {
       this.#letters.shift();
       this.#base = (this.#base + 1) >>> 0;
       if (letter !== undefined) {
+        this.#bytes -= letter.bytes;
         expired.push(letter);
       }
     }
@@ -149,6 +190,7 @@ export class Mailbox {
       this.#letters.push(undefined);
     }
     this.#letters.push(letter);
+    this.#bytes += letter.bytes;
     this.#highestSent = number;
     return true;
   }

@@ -97,6 +97,7 @@ export class Mailboxes {
     const letter: Letter = {
       mail: this.mail(stream.slice(MAIL_PREFIX.length)),
       revision,
+      bytes: mail.payload.length,
       expiresAt: mail.expiresAt * 1000,
       waiting: 0,
     };

@@ -88,6 +88,7 @@ export class Outbox implements LiveOutbox {
   begin(): void {
     if (this.#phase === 'held') {
       this.#phase = 'behind';
+      this.#announceMissed();
       this.pump();
     }
   }
@@ -226,6 +227,20 @@ export class Outbox implements LiveOutbox {
     if (number !== first) {
       this.#announceGap(first, (number - 1) >>> 0);
     }
+  }
+
+  /** Tells a device that was away that its mailbox was full, and how many frames never got in. */
+  #announceMissed(): void {
+    const { missed } = this.#mailbox;
+    if (missed === 0 || this.#recipient.mode !== 'confirmed') {
+      return;
+    }
+    this.#mailbox.missed = 0;
+    const detail = `${missed} frames were not stored for this device: its mailbox was full`;
+    const sequence = this.#recipient.nextControlSequence();
+    const payload = errorPayload('mailbox_full', detail, { missed });
+    this.#link.send(this.#recipient.session, FRAME.ERROR, 0, sequence, payload);
+    this.#recipient.markDirty();
   }
 
   #announceGap(from: number, to: number): void {

@@ -53,6 +53,11 @@ export const WIRE_ERRORS = {
     closes: false,
     doc: 'A limit is reached; `detail` names it and its value.',
   },
+  mailbox_full: {
+    title: 'Mailbox full',
+    closes: false,
+    doc: 'Nobody on the channel has room for one more stored frame, or, with `missed`, the device that is told this had none for so many while it was away.',
+  },
   rate_limited: {
     title: 'Too many requests',
     closes: false,

@@ -121,6 +121,7 @@ async function startParts(
     },
     limits: {
       outbox: { window: 256, page: 128, backlogBytes: config.limits.sessionBacklogBytes + 1 },
+      mailbox: { frames: 10_000, bytes: 67_108_864 },
       relayTtl: 3600,
       presenceTtl: 60,
       presenceFanout: { members: 256, interval: 500 },

@@ -36,6 +36,7 @@ export interface WorldOptions {
   readonly random?: Random;
   readonly membersPerChannel?: number;
   readonly listingsPerDevice?: number;
+  readonly mailbox?: { readonly frames: number; readonly bytes: number };
   readonly collectedBytes?: number;
 }
 
@@ -76,6 +77,7 @@ export class RelayWorld implements AsyncDisposable {
       },
       limits: {
         outbox: { window: options.window ?? 256, page: options.page ?? 64, backlogBytes: BACKLOG },
+        mailbox: options.mailbox ?? { frames: 10_000, bytes: 67_108_864 },
         relayTtl: 3600,
         presenceTtl: 30,
         presenceFanout: { members: 256, interval: 500 },
