@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Answer, dial, get1, get2, type Headers, secure, session2 } from '../listeners/raw-client.ts';
+import { DOORS } from '../support/doors.ts';
 import { WireClient } from '../support/wire-client.ts';
 import { HaproxyProcess, haproxyMissing } from './haproxy-process.ts';
 import { type LoggedServer, startLoggedServer } from './logged-server.ts';
