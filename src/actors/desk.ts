@@ -13,10 +13,7 @@ import type { Route } from './route.ts';
 import type { Session, WaitingFrame } from './session.ts';
 
 /** Limits that a frame can reach. */
-type ConfiguredLimit = Extract<
-  CountedLimit,
-  'channelsPerDevice' | 'membersPerChannel' | 'listingsPerDevice'
->;
+type ConfiguredLimit = Extract<CountedLimit, 'channelsPerDevice' | 'membersPerChannel' | 'listingsPerDevice'>;
 
 const NOBODY = new Mailbox('');
 const NO_BYTES = new Uint8Array(0);
@@ -142,7 +139,9 @@ export class Desk {
   #withRoom(members: readonly Mailbox[], sender: Mailbox): readonly Mailbox[] {
     for (const mailbox of members) {
       if (mailbox !== sender && !mailbox.hasRoom(this.#capacity)) {
-        return members.filter((other) => other === sender || other.hasRoom(this.#capacity) || this.#passOver(other));
+        return members.filter(
+          (other) => other === sender || other.hasRoom(this.#capacity) || this.#passOver(other),
+        );
       }
     }
     return members;
