@@ -1,10 +1,11 @@
 import { callMachine } from '../src/actors/call-machine.ts';
 import { channelMachine } from '../src/actors/channel-machine.ts';
+import { groupMachine } from '../src/actors/group-machine.ts';
 import { sessionMachine } from '../src/actors/session-machine.ts';
 import { type MachineDefinition, mermaidOf } from './state-diagram.ts';
 
 export interface ActorDiagram {
-  readonly name: 'session' | 'channel' | 'call';
+  readonly name: 'session' | 'channel' | 'group' | 'call';
   /** What one state of it means. */
   readonly about: string;
   readonly states: readonly string[];
@@ -27,6 +28,12 @@ export function actorDiagrams(): readonly ActorDiagram[] {
       ...drawn(channelMachine.config),
     },
     {
+      name: 'group',
+      about:
+        'Who belongs to a group, and with which role. Events and states as for a channel; the id of a group that has ended stays taken.',
+      ...drawn(groupMachine.config),
+    },
+    {
       name: 'call',
       about: 'The signalling of one call: offered, answered, ended. Events and states as for a channel.',
       ...drawn(callMachine.config),
@@ -47,7 +54,7 @@ export function renderActorsPage(): string {
 
 # Actors
 
-One actor runs for each session, channel and call that is in use. Their states are those of the protocol (PROTOCOL.md);
+One actor runs for each session, channel, group and call that is in use. Their states are those of the protocol (PROTOCOL.md);
 \`commucat actors --mermaid\` prints these diagrams. A transition is named by its event, a condition stands in brackets.
 
 ${sections.join('\n')}`;

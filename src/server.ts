@@ -269,6 +269,9 @@ function meterServer(metrics: Metrics, log: EventLog, relay: RunningRelay): void
   metrics.gaugeFrom('commucat_log_head_position', () => log.headPosition);
   metrics.gaugeFrom('commucat_actors_active', () => relay.figures().sessions, { kind: 'session' });
   metrics.gaugeFrom('commucat_actors_active', () => relay.figures().channelActors, { kind: 'channel' });
+  metrics.gaugeFrom('commucat_actors_active', () => relay.figures().groupActors, { kind: 'group' });
   metrics.gaugeFrom('commucat_actors_active', () => relay.figures().callActors, { kind: 'call' });
+  metrics.gaugeFrom('commucat_channels_open', () => relay.figures().channels, { kind: 'ad_hoc' });
+  metrics.gaugeFrom('commucat_channels_open', () => relay.figures().groups, { kind: 'group' });
   metrics.gaugeFrom('commucat_calls_active', () => relay.figures().runningCalls);
 }

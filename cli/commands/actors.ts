@@ -15,7 +15,7 @@ export default class Actors extends BaseCommand {
     '<%= config.bin %> <%= command.id %> session --mermaid > session.mmd',
   ];
   static override args = {
-    actor: Args.string({ description: 'Only this one.', options: ['session', 'channel', 'call'] }),
+    actor: Args.string({ description: 'Only this one.', options: ['session', 'channel', 'group', 'call'] }),
   };
   static override flags = {
     mermaid: Flags.boolean({ description: 'Print Mermaid stateDiagram-v2 text.' }),

@@ -150,8 +150,13 @@ export const METRICS = {
   },
   commucat_actors_active: {
     type: 'gauge',
-    labels: { kind: ['session', 'channel', 'call'] },
+    labels: { kind: ['session', 'channel', 'group', 'call'] },
     help: 'Actors in memory.',
+  },
+  commucat_channels_open: {
+    type: 'gauge',
+    labels: { kind: ['ad_hoc', 'group'] },
+    help: 'Channels in which somebody takes part, and groups that have not ended.',
   },
   commucat_calls_active: {
     type: 'gauge',

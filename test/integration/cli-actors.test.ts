@@ -26,13 +26,13 @@ test('given a machine, when its diagram is drawn, then every kind of transition 
   assert.deepEqual(drawn.split('\n'), ['stateDiagram-v2', ...expected.map((line) => `  ${line}`)]);
 });
 
-test('given the actors, when the command draws them, then all three are there with the states of the running machines', async () => {
+test('given the actors, when the command draws them, then all are there with the states of the running machines', async () => {
   const { code, stdout } = await commucat(['actors', '--json']);
   assert.equal(code, 0);
   const diagrams = JSON.parse(stdout) as readonly { name: string; states: string[] }[];
   assert.deepEqual(
     diagrams.map(({ name }) => name),
-    ['session', 'channel', 'call'],
+    ['session', 'channel', 'group', 'call'],
   );
   assert.deepEqual(diagrams[0]?.states, Object.keys(sessionMachine.config.states ?? {}));
   const { stdout: mermaid } = await commucat(['actors', 'call', '--mermaid']);
