@@ -17,6 +17,7 @@ export class Heartbeat {
   readonly #silence: Silence;
   readonly #events: HeartbeatEvents;
   #heardAt: number;
+  #asking = false;
   #cancel: CancelTimer;
 
   constructor(clock: Clock, silence: Silence, events: HeartbeatEvents) {
@@ -30,27 +31,28 @@ export class Heartbeat {
   /** Something has arrived. */
   heard(): void {
     this.#heardAt = this.#clock.monotonic();
+    if (!this.#asking) return;
+    this.#asking = false;
+    this.#cancel();
+    this.#cancel = this.#listen(this.#silence.afterMs);
   }
 
   stop(): void {
     this.#cancel();
   }
 
+  /** One timer for any number of arrivals: it looks, when it fires, how long ago the last one was. */
   #listen(delayMs: number): CancelTimer {
     return this.#clock.after(delayMs, () => {
       const left = this.#silence.afterMs - (this.#clock.monotonic() - this.#heardAt);
-      this.#cancel = left > 0 ? this.#listen(left) : this.#ask();
+      if (left > 0) this.#cancel = this.#listen(left);
+      else this.#ask();
     });
   }
 
-  #ask(): CancelTimer {
-    const { afterMs, timeoutMs } = this.#silence;
-    const askedAfter = this.#heardAt;
-    const cancel = this.#clock.after(timeoutMs, () => {
-      if (this.#heardAt === askedAfter) this.#events.dead();
-      else this.#cancel = this.#listen(afterMs);
-    });
+  #ask(): void {
+    this.#asking = true;
+    this.#cancel = this.#clock.after(this.#silence.timeoutMs, () => this.#events.dead());
     this.#events.silent();
-    return cancel;
   }
 }

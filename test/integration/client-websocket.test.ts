@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import {
   ClientError,
+  connect,
   nodeClock,
   type TransportConnection,
   WebSocketTransport,
@@ -16,6 +17,7 @@ import {
 } from '../../src/client/index.ts';
 import { ensureDevIdentity } from '../../src/config/dev-identity.ts';
 import { systemClock, systemRandom } from '../../src/system/index.ts';
+import { startTestServer } from './client-support.ts';
 
 const limits = { timeout: 20_000 };
 let directory: string;
@@ -201,3 +203,91 @@ test('given URLs of other schemes, when a transport is made of them, then they a
     assert.throws(() => new WebSocketTransport({ url }, nodeClock), { code: 'CLIENT_OPTIONS' });
   }
 });
+
+test(
+  'given a client over WebSocket, when it and one over HTTP/2 talk, and then nobody, then all arrives and its questions are answered',
+  limits,
+  async () => {
+    const relay = await startTestServer(['server.auto_approve_devices=true']);
+    try {
+      let sent = 0;
+      const createWebSocket = (url: string) => {
+        const socket = new WebSocket(url, { ca: relay.ca });
+        const send = socket.send.bind(socket);
+        socket.send = (bytes: Uint8Array) => {
+          sent += 1;
+          send(bytes);
+        };
+        return socket;
+      };
+      const { url } = relay;
+      const transport = new WebSocketTransport({ url, createWebSocket, heartbeatMs: 20 }, nodeClock);
+      await using one = await connect({ ...relay.newDevice('one'), transport });
+      await using other = await connect(relay.newDevice('other'));
+      one.on('disconnected', ({ reason }) => assert.equal(one.state, 'closing', reason.message));
+      const errors: string[] = [];
+      one.on('error', ({ message }) => errors.push(message));
+      await one.join(1, { members: ['other'] });
+      await other.join(1, { members: ['one'] });
+      await Promise.all([one.send(1, 'over HTTP/2'), other.send(1, 'over WebSocket')]);
+      const heard = [];
+      for (const client of [one, other]) {
+        for await (const message of client.messages()) {
+          heard.push(message.text);
+          message.ack();
+          break;
+        }
+      }
+      assert.deepEqual(heard, ['over WebSocket', 'over HTTP/2']);
+      const before = sent;
+      while (sent < before + 10) await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.deepEqual(errors, []);
+      assert.equal(one.state, 'connected');
+    } finally {
+      await relay.close();
+    }
+  },
+);
+
+test(
+  'given channel 0, when a client wants to join it, then it is refused: the heartbeat leaves it',
+  limits,
+  async () => {
+    const relay = await startTestServer(['server.auto_approve_devices=true']);
+    try {
+      await using client = await connect(relay.newDevice('zero'));
+      await assert.rejects(client.join(0), { code: 'CLIENT_OPTIONS' });
+    } finally {
+      await relay.close();
+    }
+  },
+);
+
+test(
+  'given an attempt that is due much later, when the program knows that the network is back, then it is made at once',
+  limits,
+  async () => {
+    const relay = await startTestServer(['server.auto_approve_devices=true']);
+    try {
+      const never = { initialDelay: 1e9, maxDelay: 1e9 };
+      const highest = {
+        bytes: (length: number) => (length === 4 ? new Uint8Array(4).fill(0xff) : systemRandom.bytes(length)),
+      };
+      await using client = await connect({
+        ...relay.newDevice('hurried'),
+        reconnect: never,
+        random: highest,
+      });
+      const away = new Promise((resolve) => client.on('disconnected', resolve));
+      await relay.stop();
+      await away;
+      await relay.start();
+      const back = new Promise((resolve) => client.on('connected', resolve));
+      client.retryNow();
+      client.retryNow();
+      await back;
+    } finally {
+      await relay.close();
+    }
+  },
+);
