@@ -70,6 +70,25 @@ async function chat(server: LoggedServer, port: number): Promise<void> {
   bob.close();
 }
 
+/** A session through each door; what is said through it arrives. */
+async function everyDoor(server: LoggedServer, port: number): Promise<void> {
+  const through = { ...server, port };
+  const listener = await WireClient.connect(server, 'listener', { from: '127.0.0.23' });
+  await listener.join(6, ['listener', ...DOORS.map((_, index) => `door-${index}`)]);
+  for (const [index, door] of DOORS.entries()) {
+    const client = await WireClient.connect(through, `door-${index}`, { door }).catch((error: unknown) => {
+      throw new Error(`${door.name}: ${String(error)}`);
+    });
+    await client.join(6, ['listener', `door-${index}`]);
+    await client.say(6, door.name);
+    assert.equal(await listener.hear(), door.name);
+    await listener.say(6, `to ${door.name}`);
+    assert.equal(await client.hear(), `to ${door.name}`);
+    client.close();
+  }
+  listener.close();
+}
+
 test(
   'given TLS passed through HAProxy with PROXY v2, when two devices talk, then messages arrive and the server sees their own addresses',
   options,
@@ -84,6 +103,7 @@ test(
     await untilUp(proxy, http1);
     assert.equal((await http2('127.0.0.9', '/api/server-info')).status, 200);
     await chat(server, proxy.port);
+    await everyDoor(server, proxy.port);
   },
 );
 
@@ -114,6 +134,7 @@ for (const { name, replace, trust } of TERMINATION) {
       assert.equal((await http1('127.0.0.9', '/api/server-info')).status, 200);
       assert.equal((await http2('127.0.0.9', '/metrics')).status, 403);
       await chat(server, proxy.port);
+      await everyDoor(server, proxy.port);
     },
   );
 }
