@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MemoryLog } from '../../src/log/memory-log.ts';
+import { FRAME } from '../../src/protocol/frame-types.ts';
+import { SimulatedClock, settle } from './clock.ts';
+import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
+
+const CHANNEL = 7;
+
+function world(options: Partial<WorldOptions>): Promise<RelayWorld> {
+  const clock = new SimulatedClock();
+  return RelayWorld.start({ log: new MemoryLog(clock), clock, ...options });
+}
+
+async function channelOf(server: RelayWorld, ...devices: readonly string[]): Promise<TestClient[]> {
+  const clients: TestClient[] = [];
+  for (const device of devices) {
+    const client = await server.connect(device);
+    await client.join(CHANNEL, devices);
+    clients.push(client);
+  }
+  return clients;
+}
+
+/** Says so many things, each after the answer to the one before; returns the answers. */
+async function sayAll(client: TestClient, count: number): Promise<readonly string[]> {
+  const answers: string[] = [];
+  for (let number = 1; number <= count; number += 1) {
+    const { type, json } = await client.say(CHANNEL, `${number}`);
+    answers.push(type === FRAME.ACK ? 'ACK' : json.error);
+  }
+  return answers;
+}
+
+for (const [what, mailbox] of [
+  ['frames', { frames: 3, bytes: 1_000_000 }],
+  ['bytes', { frames: 1000, bytes: 3 }],
+] as const) {
+  test(`given an absent device whose mailbox is full by ${what}, when somebody writes to it, then the writer is told, and what was stored arrives`, async () => {
+    await using server = await world({ mailbox });
+    const [alice, bob] = await channelOf(server, 'alice', 'bob');
+    await bob?.leave();
+    assert.deepEqual(await sayAll(alice as TestClient, 5), [
+      'ACK',
+      'ACK',
+      'ACK',
+      'mailbox_full',
+      'mailbox_full',
+    ]);
+    const back = await server.connect('bob');
+    await settle(20);
+    assert.deepEqual(back.heard(), ['1', '2', '3']);
+    const [notice] = back.of(FRAME.ERROR);
+    assert.equal(notice?.json.error, 'mailbox_full');
+    assert.equal(notice?.json.missed, 2);
+    back.confirm(3);
+    await settle(20);
+    assert.deepEqual(await sayAll(alice as TestClient, 1), ['ACK']);
+  });
+}
+
+test('given a frame that was refused for want of room, when its sender reconnects and repeats it, then it is refused again and not taken for stored', async () => {
+  await using server = await world({ mailbox: { frames: 1, bytes: 1_000_000 } });
+  const [alice, bob] = await channelOf(server, 'alice', 'bob');
+  await bob?.leave();
+  await sayAll(alice as TestClient, 1);
+  const refused = await (alice as TestClient).say(CHANNEL, 'refused');
+  assert.equal(refused.json.error, 'mailbox_full');
+  const other = await server.connect('carol');
+  await other.join(8, ['alice', 'carol']);
+  await (alice as TestClient).join(8, ['alice', 'carol']);
+  // A later durable frame moves what the server counts as received beyond the refused one.
+  assert.equal((await (alice as TestClient).ask(FRAME.MSG, 8, 'later')).type, FRAME.ACK);
+  await alice?.leave('connection_lost');
+  const again = await server.connect('alice');
+  const answer = await again.ask(FRAME.MSG, CHANNEL, 'refused', refused.json.ack);
+  assert.equal(answer.json.error, 'mailbox_full');
+});
+
+test('given a channel of three with one full mailbox, when somebody writes, then the others hear it and the ACK says who does not', async () => {
+  await using server = await world({ mailbox: { frames: 2, bytes: 1_000_000 } });
+  const [alice, bob, carol] = await channelOf(server, 'alice', 'bob', 'carol');
+  await carol?.leave();
+  const answers = [];
+  for (let number = 1; number <= 4; number += 1) {
+    const { type, json } = await (alice as TestClient).say(CHANNEL, `${number}`);
+    answers.push([type === FRAME.ACK, json.not_stored]);
+    bob?.confirm(number);
+  }
+  assert.deepEqual(answers, [
+    [true, undefined],
+    [true, undefined],
+    [true, 1],
+    [true, 1],
+  ]);
+  assert.deepEqual(bob?.heard(), ['1', '2', '3', '4']);
+  const back = await server.connect('carol');
+  await settle(20);
+  assert.deepEqual(back.heard(), ['1', '2']);
+});
+
+test('given a restart, when the mailbox was full before, then it is full after', async () => {
+  const clock = new SimulatedClock();
+  const log = new MemoryLog(clock);
+  const options = { clock, log, mailbox: { frames: 2, bytes: 1_000_000 } };
+  const first = await RelayWorld.start(options);
+  const [alice, bob] = await channelOf(first, 'alice', 'bob');
+  await bob?.leave();
+  await sayAll(alice as TestClient, 2);
+  await first[Symbol.asyncDispose]();
+  await using second = await RelayWorld.start(options);
+  const again = await second.connect('alice');
+  await again.join(CHANNEL, ['alice', 'bob']);
+  assert.deepEqual(await sayAll(again, 1), ['mailbox_full']);
+});
+
+test('given a device that names others who never join, when it has named as many as allowed, then it may name no more until some join', async () => {
+  await using server = await world({ listingsPerDevice: 4 });
+  const alice = await server.connect('alice');
+  assert.equal((await alice.join(1, ['a', 'b'])).type, FRAME.ACK);
+  assert.equal((await alice.join(2, ['c', 'd'])).type, FRAME.ACK);
+  const refused = await alice.join(3, ['e']);
+  assert.equal(refused.json.error, 'limit');
+  assert.match(refused.json.detail, /limits\.listings_per_device/);
+  assert.equal((await alice.join(2, ['c', 'd'])).type, FRAME.ACK);
+  const named = await server.connect('a');
+  assert.equal((await named.join(1, ['alice'])).type, FRAME.ACK);
+  assert.equal((await alice.join(3, ['e'])).type, FRAME.ACK);
+  assert.equal((await alice.ask(FRAME.LEAVE, 2, {})).type, FRAME.ACK);
+  assert.equal((await alice.join(4, ['f', 'g'])).type, FRAME.ACK);
+});
