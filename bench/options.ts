@@ -25,6 +25,8 @@ export interface BenchOptions {
   /** Length of one measurement, without its warm-up. */
   readonly seconds: number;
   readonly sizes: Sizes;
+  /** Tiny sizes, to see that everything works. */
+  readonly quick: boolean;
   /** File for the results. */
   readonly json: string | undefined;
   /** Folder for CPU profiles of the server. */
@@ -44,6 +46,7 @@ export function benchOptions(args: readonly string[]): BenchOptions {
     rounds: positiveInteger('--rounds', values.rounds ?? (quick ? '1' : '3')),
     seconds: positive('--seconds', values.seconds ?? (quick ? String(QUICK_SECONDS) : '3')),
     sizes: quick ? QUICK : FULL,
+    quick,
     json: values.json === undefined ? undefined : resolve(values.json),
     profile: values.profile === undefined ? undefined : resolve(values.profile),
   };

@@ -8,12 +8,20 @@ export function cpuSeconds(pid: number): number {
   return cpuSecondsIn(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 }
 
-/** CPU time of each thread of a process by the number of the thread, in seconds. Linux only. */
-export function threadCpuSeconds(pid: number): ReadonlyMap<number, number> {
-  const threads = new Map<number, number>();
-  for (const name of readdirSync(`/proc/${pid}/task`)) {
+export interface ThreadCpu {
+  /** As the kernel has it: its first 15 characters. */
+  readonly name: string;
+  readonly seconds: number;
+}
+
+/** CPU time of each thread of a process by the number of the thread; the main one has that of the process. Linux only. */
+export function threadCpu(pid: number): ReadonlyMap<number, ThreadCpu> {
+  const threads = new Map<number, ThreadCpu>();
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
     try {
-      threads.set(Number(name), cpuSecondsIn(readFileSync(`/proc/${pid}/task/${name}/stat`, 'utf8')));
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+      const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+      threads.set(Number(thread), { name, seconds: cpuSecondsIn(stat) });
     } catch (error) {
       if (!outOfReach(error)) throw error;
     }

@@ -43,6 +43,11 @@ export function tableText({ title, rows, notes = [] }: Table): string {
   return [title, ...lines, ...notes.map((note) => `  ! ${note}`), ''].join('\n');
 }
 
+/** The table of a run whose figures mean nothing. */
+export function withoutTargets(table: Table): Table {
+  return { ...table, rows: table.rows.map((row) => ({ ...row, targets: [] })) };
+}
+
 export function holds(row: Row, target: Target): boolean {
   const value = median(target.of === 'value' ? row.rounds : (row.compared?.ratios ?? []));
   return target.bound === 'at least' ? value >= target.value : value <= target.value;

@@ -24,6 +24,8 @@ export interface Sizes {
   /** For the allocator and the collector, before memory is read. */
   readonly settleMs: number;
   readonly shapes: readonly Shape[];
+  /** Whether read models in Postgres are among the features that are measured. */
+  readonly readModels: boolean;
   readonly fanOut: readonly FanOutSize[];
   /** Messages that wait for a device. */
   readonly backlog: number;
@@ -48,6 +50,7 @@ export const FULL: Sizes = {
     { pairs: 32, window: 64 },
     { pairs: 200, window: 2 },
   ],
+  readModels: true,
   fanOut: [
     { members: 200, connections: 'own' },
     { members: 1_000, connections: 'own' },
@@ -67,10 +70,8 @@ export const QUICK: Sizes = {
   warmUpMs: 50,
   handshakeWarmUpMs: 50,
   settleMs: 10,
-  shapes: [
-    { pairs: 2, window: 4 },
-    { pairs: 3, window: 1 },
-  ],
+  shapes: [{ pairs: 2, window: 4 }],
+  readModels: false,
   fanOut: [
     { members: 3, connections: 'own' },
     { members: 4, connections: 'shared' },

@@ -1,3 +1,4 @@
+import type { ThreadCpu } from './process-figures.ts';
 import type { Interval } from './timing.ts';
 
 /** CPU time of one message, in microseconds. */
@@ -11,23 +12,18 @@ export interface Halves {
 }
 
 const MICROSECONDS = 1_000_000;
+/** How the server names the threads of its gateway: src/gateway-workers/worker-pool.ts. */
+const GATEWAY = /^gateway/;
 
-/**
- * Splits what a message costs by threads. Node.js does not name its threads: the main thread has the lowest number, the
- * one of the process, and the workers are the busiest of the others.
- */
-export function halves({ threadCpu, operations }: Interval, workers: number): Halves {
-  const main = Math.min(...threadCpu.keys());
-  const rest = [...threadCpu]
-    .filter(([thread]) => thread !== main)
-    .map(([, seconds]) => seconds)
-    .sort((a, b) => b - a);
-  const cost = (seconds: readonly number[]): number =>
-    (seconds.reduce((sum, each) => sum + each, 0) / operations) * MICROSECONDS;
+/** Splits what a message costs by threads. */
+export function halves({ threads, operations }: Pick<Interval, 'threads' | 'operations'>): Halves {
+  const [main, ...rest] = threads;
+  const cost = (counted: readonly ThreadCpu[]): number =>
+    (counted.reduce((sum, { seconds }) => sum + seconds, 0) / operations) * MICROSECONDS;
   return {
-    relay: cost([threadCpu.get(main) ?? 0]),
-    gateway: cost(rest.slice(0, workers)),
-    others: cost(rest.slice(workers)),
+    relay: main === undefined ? 0 : cost([main]),
+    gateway: cost(rest.filter(({ name }) => GATEWAY.test(name))),
+    others: cost(rest.filter(({ name }) => !GATEWAY.test(name))),
   };
 }
 

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuSeconds, cpuSecondsWithin, threadCpuSeconds } from './process-figures.ts';
+import { cpuSeconds, cpuSecondsWithin, type ThreadCpu, threadCpu } from './process-figures.ts';
 import type { ServerChild } from './servers.ts';
 
 const QUIET_STEP_MS = 250;
@@ -19,8 +19,8 @@ export interface Interval {
   readonly serverCpu: number;
   readonly postgresCpu: number;
   readonly clientCpu: number;
-  /** Core-seconds of each thread of the server, by its number; the main thread has the number of the process. */
-  readonly threadCpu: ReadonlyMap<number, number>;
+  /** Core-seconds of each thread of the server, the main one first. */
+  readonly threads: readonly ThreadCpu[];
 }
 
 export interface Timing {
@@ -45,9 +45,12 @@ export function stopwatch(server: ServerChild, operations: () => number): () => 
   const before = sample(server, operations);
   return () => {
     const after = sample(server, operations);
-    const threadCpu = [...after.threadCpu].map(
-      ([thread, seconds]) => [thread, seconds - (before.threadCpu.get(thread) ?? 0)] as const,
-    );
+    const threads = [...after.threads]
+      .sort(([a], [b]) => Number(b === server.pid) - Number(a === server.pid))
+      .map(([thread, { name, seconds }]) => ({
+        name,
+        seconds: seconds - (before.threads.get(thread)?.seconds ?? 0),
+      }));
     return {
       begin: before.at,
       end: after.at,
@@ -56,7 +59,7 @@ export function stopwatch(server: ServerChild, operations: () => number): () => 
       serverCpu: after.serverCpu - before.serverCpu,
       postgresCpu: after.postgresCpu - before.postgresCpu,
       clientCpu: after.clientCpu - before.clientCpu,
-      threadCpu: new Map(threadCpu),
+      threads,
     };
   };
 }
@@ -69,7 +72,7 @@ function sample({ pid, folder }: ServerChild, operations: () => number) {
     serverCpu: cpuSeconds(pid),
     postgresCpu: cpuSecondsWithin(folder),
     clientCpu: (user + system) / 1_000_000,
-    threadCpu: threadCpuSeconds(pid),
+    threads: threadCpu(pid),
   };
 }
 

@@ -20,8 +20,9 @@ const VARIANTS = [
 export async function featuresScenario(options: ScenarioOptions): Promise<Table> {
   const shape = options.sizes.shapes[0] ?? { pairs: 1, window: 1 };
   const rows: Row[] = [];
+  const variants = VARIANTS.filter(({ set }) => options.sizes.readModels || set.length > 0);
   await using bare = await startBareServer();
-  for (const { name, profile, set, capabilities } of VARIANTS) {
+  for (const { name, profile, set, capabilities } of variants) {
     await using server = await relayServer(options, profile, set);
     const limits: Interval[] = [];
     const ours: Interval[] = [];

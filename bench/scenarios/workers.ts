@@ -39,7 +39,7 @@ export async function workersScenario(options: ScenarioOptions): Promise<Table> 
         ? {}
         : { peer: { name: `that with ${first[0]}`, intervals: first[1] } }),
     }),
-    ...(workers === 0 ? [] : halfRows(workers, intervals)),
+    ...(workers === 0 ? [] : halfRows(intervals)),
   ]);
   return {
     scenario: 'workers',
@@ -49,8 +49,8 @@ export async function workersScenario(options: ScenarioOptions): Promise<Table> 
   };
 }
 
-function halfRows(workers: number, intervals: readonly Interval[]): readonly Row[] {
-  const costs = intervals.map((interval) => halves(interval, workers));
+function halfRows(intervals: readonly Interval[]): readonly Row[] {
+  const costs = intervals.map(halves);
   return [
     figureRow(
       '  relay thread',
