@@ -30,12 +30,12 @@ export function writeHeader(view: DataView, used: number, consumed: number): voi
   view.setFloat64(CONSUMED_AT, consumed, true);
 }
 
-export function usedBytes(batch: ArrayBuffer): number {
-  return new DataView(batch).getUint32(0, true);
+export function usedBytes(batch: DataView): number {
+  return batch.getUint32(0, true);
 }
 
-export function consumedBytes(batch: ArrayBuffer): number {
-  return new DataView(batch).getFloat64(CONSUMED_AT, true);
+export function consumedBytes(batch: DataView): number {
+  return batch.getFloat64(CONSUMED_AT, true);
 }
 
 /** @param value a whole number from 0 to 2^48 - 1 */

@@ -7,12 +7,16 @@ const SMALLEST = 4_096;
 const LARGEST = 262_144;
 /** After so many bytes the other side hears what was worked off, also when there is nothing else to say. */
 const REPORT_EVERY = 1_048_576;
+/** A buffer that is so many times too large is not used again: what it says may keep all of it in memory. */
+const MOST_ROOM = 4;
 const NOTHING = new ArrayBuffer(0);
 
 export interface BatchPortParts {
   readonly clock: Pick<Clock, 'soon'>;
   /** Hands the batch to the other thread; it is the other's from then on. */
   readonly transfer: (batch: ArrayBuffer) => void;
+  /** Batches of the other side are free as soon as they are read: nothing that they said refers to them. */
+  readonly reuse?: boolean;
 }
 
 /**
@@ -22,6 +26,7 @@ export interface BatchPortParts {
 export class BatchPort implements LinkCallSpace {
   readonly #parts: BatchPortParts;
   #buffer = NOTHING;
+  #spare = NOTHING;
   #view = new DataView(NOTHING);
   #bytes = new Uint8Array(NOTHING);
   /** 0: no batch is open. */
@@ -83,12 +88,21 @@ export class BatchPort implements LinkCallSpace {
   }
 
   /** A batch from the other side: makes its calls by `read`, and notes what it says about ours. */
-  receive(batch: ArrayBuffer, read: (batch: ArrayBuffer) => void): void {
-    this.#workedOffByPeer = consumedBytes(batch);
-    const used = usedBytes(batch);
-    read(batch);
-    this.#workedOff += used;
+  receive(batch: ArrayBuffer, read: (batch: DataView) => void): void {
+    const view = new DataView(batch);
+    this.#workedOffByPeer = consumedBytes(view);
+    read(view);
+    this.#workedOff += usedBytes(view);
+    if (this.#parts.reuse === true) this.#spare = batch;
     if (this.#workedOff - this.#reported >= REPORT_EVERY && this.#used === 0) this.#open(0);
+  }
+
+  #take(size: number): ArrayBuffer {
+    const spare = this.#spare;
+    this.#spare = NOTHING;
+    const fits = spare.byteLength >= size && spare.byteLength <= MOST_ROOM * size;
+    // Not zeroed: nobody reads behind what is used.
+    return fits ? spare : Buffer.allocUnsafeSlow(size).buffer;
   }
 
   #open(length: number): void {
@@ -96,9 +110,7 @@ export class BatchPort implements LinkCallSpace {
       this.post();
       this.#size = Math.min(LARGEST, 2 * this.#size);
     }
-    const size = Math.max(this.#size, BATCH_HEADER_BYTES + length);
-    // Not zeroed: nobody reads behind what is used.
-    this.#buffer = Buffer.allocUnsafeSlow(size).buffer;
+    this.#buffer = this.#take(Math.max(this.#size, BATCH_HEADER_BYTES + length));
     this.#bytes = new Uint8Array(this.#buffer);
     this.#view = new DataView(this.#buffer);
     this.#used = BATCH_HEADER_BYTES;

@@ -131,7 +131,7 @@ export class GatewayWorker {
     }
   }
 
-  readonly #read = (batch: ArrayBuffer): void => readRelayCalls(batch, this.#calls);
+  readonly #read = (batch: DataView): void => readRelayCalls(batch, this.#calls);
 
   readonly #calls: RelayCalls = {
     frame: (session, type, channel, sequence, payload) =>

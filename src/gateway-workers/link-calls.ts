@@ -91,9 +91,8 @@ export class LinkCallWriter implements LinkCalls {
 }
 
 /** Makes the calls of a batch, in order. Payloads are views of it. */
-export function readLinkCalls(batch: ArrayBuffer, calls: LinkCalls): void {
-  const view = new DataView(batch);
-  const end = usedBytes(batch);
+export function readLinkCalls(view: DataView, calls: LinkCalls): void {
+  const end = usedBytes(view);
   for (let at = BATCH_HEADER_BYTES; at < end; ) {
     const op = view.getUint8(at);
     const session = readNumber(view, at + 1);

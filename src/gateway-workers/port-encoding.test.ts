@@ -10,10 +10,11 @@ import { type RelayCalls, RelayCallWriter, readRelayCalls } from './relay-calls.
 type Call = readonly [name: string, ...values: (number | boolean | string | Uint8Array)[]];
 
 /** A port whose turns the test ends by hand. */
-function portWithTurns(): { port: BatchPort; batches: ArrayBuffer[]; endTurn: () => void } {
+function portWithTurns(reuse = false): { port: BatchPort; batches: ArrayBuffer[]; endTurn: () => void } {
   const batches: ArrayBuffer[] = [];
   const soon: (() => void)[] = [];
   const port = new BatchPort({
+    reuse,
     clock: { soon: (callback) => void soon.push(callback) },
     // As a transfer does: the sender's buffer is gone.
     transfer: (batch) => void batches.push(structuredClone(batch, { transfer: [batch] })),
@@ -78,7 +79,7 @@ test('given calls to the relay over any number of turns, when the batches are re
       const { port, batches, endTurn } = portWithTurns();
       make(new RelayCallWriter(port), calls, ends, endTurn);
       const seen: Call[] = [];
-      for (const batch of batches) readRelayCalls(batch, recorder<RelayCalls>(seen));
+      for (const batch of batches) readRelayCalls(new DataView(batch), recorder<RelayCalls>(seen));
       assert.deepEqual(seen.map(copied), calls);
     }),
   );
@@ -90,7 +91,7 @@ test('given calls to links over any number of turns, when the batches are read, 
       const { port, batches, endTurn } = portWithTurns();
       make(new LinkCallWriter(port), calls, ends, endTurn);
       const seen: Call[] = [];
-      for (const batch of batches) readLinkCalls(batch, recorder<LinkCalls>(seen));
+      for (const batch of batches) readLinkCalls(new DataView(batch), recorder<LinkCalls>(seen));
       assert.deepEqual(seen.map(copied), calls);
     }),
   );
@@ -120,7 +121,7 @@ test('given payloads that many sessions get and ACKs from one reused buffer, whe
       }
       endTurn();
       const seen: Call[] = [];
-      for (const batch of batches) readLinkCalls(batch, recorder<LinkCalls>(seen));
+      for (const batch of batches) readLinkCalls(new DataView(batch), recorder<LinkCalls>(seen));
       assert.deepEqual(seen.map(copied), expected);
     }),
     { numRuns: 30 },
@@ -134,7 +135,7 @@ test('given a message for a thousand sessions, when the batch is written, then i
   for (let number = 1; number <= 1000; number += 1) writer.send(number, FRAME.MSG, 1, number, bytes);
   endTurn();
   assert.ok(batches.length < 5, `${batches.length} batches`);
-  const total = batches.reduce((sum, batch) => sum + usedBytes(batch), 0);
+  const total = batches.reduce((sum, batch) => sum + usedBytes(new DataView(batch)), 0);
   assert.ok(total < batches.length * bytes.length + 1000 * 32, `${total} bytes`);
 });
 
@@ -147,7 +148,7 @@ test('given more calls in a turn than a batch holds, when they are made, then fu
   endTurn();
   const sequences: number[] = [];
   for (const batch of batches) {
-    readRelayCalls(batch, {
+    readRelayCalls(new DataView(batch), {
       ...recorder<RelayCalls>([]),
       frame: (...values) => void sequences.push(values[3]),
     });
@@ -165,7 +166,7 @@ test('given a frame larger than any batch, when it is written, then it travels i
   const [batch] = batches;
   assert.ok(batch !== undefined);
   const seen: Call[] = [];
-  readRelayCalls(batch, recorder<RelayCalls>(seen));
+  readRelayCalls(new DataView(batch), recorder<RelayCalls>(seen));
   assert.deepEqual(seen.map(copied), [['frame', 1, FRAME.MSG, 1, 1, new Uint8Array(1_048_576).fill(9)]]);
 });
 
@@ -184,4 +185,31 @@ test('given nothing to say, when the other side has sent a megabyte, then it hea
   for (const batch of ours.batches)
     theirs.port.receive(batch, (bytes) => assert.equal(usedBytes(bytes), BATCH_HEADER_BYTES));
   assert.equal(theirs.port.pending, 0);
+});
+
+test('given batches that may be used again, when both sides talk, then each call still has its own bytes', () => {
+  const ours = portWithTurns(true);
+  const theirs = portWithTurns();
+  const up = new RelayCallWriter(ours.port);
+  const down = new LinkCallWriter(theirs.port);
+  const seen: Call[] = [];
+  const expected: Call[] = [];
+  for (let turn = 0; turn < 50; turn += 1) {
+    for (let call = 0; call <= turn; call += 1) {
+      const bytes = new Uint8Array(300).fill(turn + call);
+      down.send(turn, FRAME.MSG, call, turn, bytes);
+      up.frame(turn, FRAME.MSG, call, turn, bytes);
+      expected.push(['frame', turn, FRAME.MSG, call, turn, bytes]);
+    }
+    ours.endTurn();
+    theirs.endTurn();
+    for (const batch of theirs.batches.splice(0)) {
+      ours.port.receive(batch, (view) => readLinkCalls(view, recorder<LinkCalls>([])));
+    }
+    for (const batch of ours.batches.splice(0)) {
+      theirs.port.receive(batch, (view) => readRelayCalls(view, recorder<RelayCalls>(seen)));
+    }
+  }
+  // Read only now: the relay may keep payloads for as long as it wants.
+  assert.deepEqual(seen.map(copied), expected);
 });

@@ -64,9 +64,8 @@ export class RelayCallWriter implements RelayCalls {
 }
 
 /** Makes the calls of a batch, in order. Payloads are views of it. */
-export function readRelayCalls(batch: ArrayBuffer, calls: RelayCalls): void {
-  const view = new DataView(batch);
-  const end = usedBytes(batch);
+export function readRelayCalls(view: DataView, calls: RelayCalls): void {
+  const end = usedBytes(view);
   for (let at = BATCH_HEADER_BYTES; at < end; ) {
     const op = view.getUint8(at);
     const session = readNumber(view, at + 1);

@@ -19,6 +19,8 @@ function start(parent: NonNullable<typeof parentPort>, setup: WorkerSetup): void
   const port = new BatchPort({
     clock: systemClock,
     transfer: (batch) => parent.postMessage(batch, [batch]),
+    // What the relay sends is encrypted or dropped while it is read.
+    reuse: true,
   });
   const send = (message: FromWorker): void => {
     port.post();
@@ -50,7 +52,7 @@ function start(parent: NonNullable<typeof parentPort>, setup: WorkerSetup): void
     version: setup.version,
     pages: setup.pages,
   });
-  const read = (batch: ArrayBuffer): void => readLinkCalls(batch, flows);
+  const read = (batch: DataView): void => readLinkCalls(batch, flows);
 
   parent.on('message', (message: ArrayBuffer | ToWorker) => {
     if (message instanceof ArrayBuffer) {
