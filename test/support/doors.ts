@@ -86,9 +86,9 @@ export class DoorStream extends Duplex {
 }
 
 /** Turns a response body into the bytes that it stands for. @throws Error when it is not what the mode writes */
-type Decoder = (stream: DoorStream) => (chunk: Uint8Array) => void;
+export type Decoder = (stream: DoorStream) => (chunk: Uint8Array) => void;
 
-const bytes: Decoder = (stream) => (chunk) => stream.receive(chunk);
+export const bytes: Decoder = (stream) => (chunk) => stream.receive(chunk);
 
 function blocks(separator: string, read: (stream: DoorStream, block: string) => void): Decoder {
   return (stream) => {
@@ -104,7 +104,7 @@ function blocks(separator: string, read: (stream: DoorStream, block: string) => 
   };
 }
 
-const sse = blocks('\n\n', (stream, block) => {
+export const sse = blocks('\n\n', (stream, block) => {
   if (block === ':ready') return;
   if (block === ':keepalive') {
     stream.lines.push({ keepalive: true });
@@ -116,7 +116,7 @@ const sse = blocks('\n\n', (stream, block) => {
   stream.receive(Buffer.from(match[2] ?? '', 'base64'));
 });
 
-const ndjson = blocks('\n', (stream, line) => {
+export const ndjson = blocks('\n', (stream, line) => {
   if (line === '{"keepalive":true}') {
     stream.lines.push({ keepalive: true });
     return;
