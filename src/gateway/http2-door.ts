@@ -32,6 +32,11 @@ const REQUEST_END_MS = 500;
 /** How often connections are asked for a sign of life; one that has not answered the last question is closed. */
 const SWEEP_MS = 30_000;
 
+/** Above every stream: none is refused yet. */
+const LAST_STREAM = 2 ** 31 - 1;
+/** Debug data for whoever looks. */
+const STOPPING = Buffer.from('shutting_down');
+
 interface Connection {
   readonly session: ServerHttp2Session;
   /** Of the peer; requests that a proxy forwards may name another. */
@@ -92,7 +97,12 @@ export class Http2Door {
   stop(): void {
     this.#cancelSweep();
     this.#guards.stop();
-    for (const { session } of this.#connections.values()) session.close();
+    for (const { session } of this.#connections.values()) {
+      if (session.closed || session.destroyed) continue;
+      // The first GOAWAY says why; the one of `close` says where the line is. RFC 9113, 6.8.
+      session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM, STOPPING);
+      session.close();
+    }
   }
 
   #onSession(session: ServerHttp2Session): void {

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { verifyLog } from '../../src/log/inspect.ts';
+import { systemClock } from '../../src/system/index.ts';
+import { ServerProcess } from '../support/server-process.ts';
+import { Load } from './load.ts';
+
+const STOPS = 2;
+const LIFE_MS = 600;
+
+test(`given a server under load, when it is told to stop ${STOPS} times, then it ends in order each time, and each acknowledged message arrives, exactly once with the extensions`, {
+  timeout: 120_000,
+}, async (t) => {
+  await using server = await ServerProcess.start();
+  await using load = await Load.start(server);
+  for (let stop = 0; stop < STOPS; stop += 1) {
+    await delay(LIFE_MS);
+    assert.equal(await server.stop(), 0);
+    await server.start();
+  }
+  const figures = await load.finish();
+  t.diagnostic(JSON.stringify(figures));
+  assert.ok(figures.acknowledged > 0);
+  assert.equal(await server.stop(), 0);
+  const report = await verifyLog(server.logDirectory, { clock: systemClock });
+  assert.deepEqual(report.damage, []);
+});
