@@ -63,8 +63,18 @@ function curlDoor(name: string, mode: Door['mode'], version: string, query: stri
   const door = (caFile: string): Door =>
     processDoor(name, mode, decoder, (port) => [
       'curl',
-      ...['--silent', '--no-buffer', version, '--cacert', caFile, '--request', 'POST'],
-      ...['--header', 'Expect:', '--upload-file', '.', `https://localhost:${port}/connect${query}`],
+      '--silent',
+      '--no-buffer',
+      version,
+      '--cacert',
+      caFile,
+      '--request',
+      'POST',
+      '--header',
+      'Expect:',
+      '--upload-file',
+      '.',
+      `https://localhost:${port}/connect${query}`,
     ]);
   return { name, mode, open: (server) => door((server as OutsideServer).caFile).open(server) };
 }
@@ -74,7 +84,10 @@ function pythonDoor(kind: 'binary' | 'text'): Door {
   const door = (caFile: string): Door =>
     processDoor(name, 'websocket', bytes, (port) => [
       PYTHON,
-      ...[BRIDGE, `wss://localhost:${port}/connect`, caFile, kind],
+      BRIDGE,
+      `wss://localhost:${port}/connect`,
+      caFile,
+      kind,
     ]);
   return { name, mode: 'websocket', open: (server) => door((server as OutsideServer).caFile).open(server) };
 }
