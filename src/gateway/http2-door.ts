@@ -15,6 +15,7 @@ import type { GatewayContext } from './context.ts';
 import type { Doorman } from './doorman.ts';
 import { startHandshake } from './handshake-driver.ts';
 import type { HttpRoutes } from './http-routes.ts';
+import { nameErrorsOf } from './http2-error-code.ts';
 import { type Http2Guard, Http2Guards } from './http2-guard.ts';
 import { Http2Transport } from './http2-transport.ts';
 import type { HttpAnswer } from './problem.ts';
@@ -47,6 +48,12 @@ interface Connection {
   widened: boolean;
 }
 
+/**
+ * The reference takes header values with white space around them, which RFC 9113, 8.2.1, forbids; older versions of Node.js, 20
+ * among them, cannot do without the check and leave such a header out. PROTOCOL.md 2.2.
+ */
+const FIELDS = { strictFieldWhitespaceValidation: false };
+
 /** HTTP/2: sessions and plain requests over connections whose TLS handshake is done. */
 export class Http2Door {
   readonly #context: GatewayContext;
@@ -69,6 +76,7 @@ export class Http2Door {
       reached: (limit) => context.counters.limitReached(limit),
     });
     this.#server = createServer({
+      ...FIELDS,
       maxHeaderListPairs: LIMIT_TABLE.requestHeaders.value,
       settings: {
         initialWindowSize: STREAM_WINDOW,
@@ -106,6 +114,7 @@ export class Http2Door {
   }
 
   #onSession(session: ServerHttp2Session): void {
+    nameErrorsOf(session);
     this.#connections.set(session, {
       session,
       address: this.#arriving,
