@@ -11,7 +11,7 @@ import { startHandshake } from './handshake-driver.ts';
 import type { HttpRoutes } from './http-routes.ts';
 import { Http1Transport } from './http1-transport.ts';
 import { requestText, switchingProtocols } from './http1-upgrade.ts';
-import type { HttpAnswer } from './problem.ts';
+import { type HttpAnswer, PROBLEMS } from './problem.ts';
 import { textModeOf } from './text-mode.ts';
 import { TextTransport } from './text-transport.ts';
 import type { Transport } from './transport.ts';
@@ -64,7 +64,8 @@ export class Http1Door {
 
   #createServer(): Server {
     const server = createServer({ maxHeaderSize: LIMIT_TABLE.requestHeadBytes.value, requestTimeout: 0 });
-    server.maxHeadersCount = LIMIT_TABLE.requestHeaders.value;
+    // Node.js leaves out what is beyond: one more shows that there is more.
+    server.maxHeadersCount = LIMIT_TABLE.requestHeaders.value + 1;
     server.on('clientError', (error, socket) => this.#onClientError(error, socket));
     return server.on('request', (request, response) => this.#onRequest(request, response));
   }
@@ -74,7 +75,12 @@ export class Http1Door {
   }
 
   #admit(request: IncomingMessage): Admission {
-    const { method = '', url: target = '', headers } = request;
+    const { method = '', url: target = '', headers, rawHeaders } = request;
+    if (rawHeaders.length > 2 * LIMIT_TABLE.requestHeaders.value) {
+      // Among those that are left out could be the one in which a proxy names the client.
+      this.#context.counters.httpViolated('TOO_MANY_HEADERS');
+      return { kind: 'refused', answer: PROBLEMS.tooManyHeaders };
+    }
     const httpVersion = request.httpVersion === '1.1' ? '1.1' : '1.0';
     return this.#doorman.admit({ method, target, headers, httpVersion, address: this.#addressOf(request) });
   }

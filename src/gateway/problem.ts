@@ -12,6 +12,7 @@ export interface HttpAnswer {
 export const PROBLEMS = {
   notFound: problem(404, 'Not Found'),
   forbidden: problem(403, 'Forbidden', 'access denied'),
+  tooManyHeaders: problem(431, 'Request Header Fields Too Large'),
   internal: problem(500, 'InternalError', 'internal server error'),
   busy: later(problem(503, 'Service Unavailable', 'too many handshakes at once')),
   stopping: problem(503, 'Service Unavailable', 'the server is stopping'),

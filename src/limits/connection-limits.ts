@@ -140,7 +140,7 @@ export const CONNECTION_LIMITS = {
     group: 'connection',
     doc: 'Headers of a request.',
     value: 64,
-    atLimit: 'HTTP/1.1: the rest is ignored; HTTP/2: the stream is refused',
+    atLimit: 'HTTP/1.1: 431; HTTP/2: the stream is refused',
     metric: 'commucat_http_violations_total',
   },
   httpBurst: {

@@ -124,3 +124,13 @@ test('given a proxy on this machine, when it forwards a request for /metrics fro
     assert.deepEqual([await ask(), await ask('127.0.0.1'), await ask('198.51.100.1')], [200, 200, 403]);
   });
 });
+
+test("given a client that sends so many headers that the proxy's would fall off the end, when the request arrives, then it is refused", async () => {
+  await withPlain(['server.forwarded_from=127.0.0.1'], async (port) => {
+    const many = Object.fromEntries(Array.from({ length: 70 }, (_, index) => [`x-${index}`, '1']));
+    const headers = { 'x-forwarded-for': '127.0.0.1', ...many, 'X-Forwarded-For': '127.0.0.1, 198.51.100.1' };
+    assert.equal((await get1(await dial(port), '/metrics', headers)).status, 431);
+    const upgrade = { connection: 'upgrade', upgrade: 'websocket', ...headers };
+    assert.equal((await get1(await dial(port), '/connect', upgrade)).status, 431);
+  });
+});
