@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { LIMIT_TABLE } from '../limits/index.ts';
 import type { CancelTimer, Clock } from '../protocol/ports.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 import { closeOf } from './websocket-close.ts';
@@ -6,10 +7,7 @@ import { closePayload, controlFrame, headerLength, OPCODE, writeWebSocketFrame }
 import { WebSocketError, type WebSocketEvents, WebSocketReader } from './websocket-reader.ts';
 import { decodeText } from './websocket-text.ts';
 
-/** Longest binary message in bytes: above every frame that `limits.max_frame` allows, records around it included. */
-const MAX_BINARY = 2_097_152;
-/** Longest text message in bytes: above every handshake frame and every record. It is buffered, also before the handshake. */
-const MAX_TEXT = 524_288;
+const LIMITS = { maxBinary: LIMIT_TABLE.websocketMessage.value, maxText: LIMIT_TABLE.websocketText.value };
 /** Time for the peer to answer our close frame and to close the connection, in milliseconds. */
 const LINGER_MS = 10_000;
 /** How often the peer is pinged; one that has not answered by the next ping is gone. In milliseconds. */
@@ -29,7 +27,7 @@ export interface WebSocketParts {
 export class WebSocketTransport implements Transport, WebSocketEvents {
   readonly framing = 'messages';
   readonly #parts: WebSocketParts;
-  readonly #reader = new WebSocketReader(this, { maxBinary: MAX_BINARY, maxText: MAX_TEXT });
+  readonly #reader = new WebSocketReader(this, LIMITS);
   #handler: TransportHandler | undefined;
   /** The handler knows that it is over, or has ended it itself: what arrives is not its business any more. */
   #over = false;

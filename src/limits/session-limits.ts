@@ -33,6 +33,20 @@ export const SESSION_LIMITS = {
     atLimit: 'ERROR `idle_timeout`, the stream ends',
     metric: 'reached',
   },
+  websocketMessage: {
+    group: 'session',
+    doc: 'Bytes of a binary WebSocket message, all fragments together; it is never buffered.',
+    value: 2 * MIB,
+    atLimit: 'WebSocket close code 1009',
+    metric: 'commucat_sessions_closed_total',
+  },
+  websocketText: {
+    group: 'session',
+    doc: 'Bytes of a WebSocket text message, all fragments together; above every handshake frame and every record.',
+    value: 524_288,
+    atLimit: 'WebSocket close code 1009',
+    metric: 'commucat_sessions_closed_total',
+  },
   writeStallMs: {
     group: 'session',
     doc: 'Time that the connection of a session may take nothing of what is written to it, in milliseconds.',
