@@ -7,6 +7,7 @@ import { ClientError } from './client-error.ts';
 import type { ClientEvents } from './client-events.ts';
 import { type ClientOptions, DEFAULTS, handshakeSettings } from './client-options.ts';
 import { Emitter } from './emitter.ts';
+import { ClientGroups, type GroupLink } from './groups.ts';
 import type { HandshakeSettings, SessionFacts } from './handshake.ts';
 import { Inbox, type Message, type MessagesOptions } from './inbox.ts';
 import { emitDurable } from './incoming.ts';
@@ -46,6 +47,7 @@ export interface CloseOptions {
  * message once and in order (PROTOCOL.md 11). `docs/client.md` tells what is promised and what it takes.
  */
 export class Client {
+  readonly groups: ClientGroups;
   readonly #options: ClientOptions;
   readonly #settings: HandshakeSettings;
   readonly #arena: ByteArena;
@@ -70,6 +72,8 @@ export class Client {
       progress: (number) => this.#core?.confirmer.progress(number),
       crowded: (crowded) => this.#core?.setCrowded(crowded),
     });
+    this.groups = new ClientGroups(this.#groupLink(), options.random);
+    this.on('groupEvent', ({ channel, value }) => this.groups.observe(channel, value));
   }
 
   get state(): ClientState {
@@ -136,10 +140,6 @@ export class Client {
    * @throws ClientError code `CLIENT_REFUSED` when the server does not allow it
    */
   join(channel: number, options: JoinOptions = {}): Promise<Receipt> {
-    if (channel === 0) {
-      const text = 'channel 0 belongs to the connection (PROTOCOL.md 5.5)';
-      return Promise.reject(new ClientError('CLIENT_OPTIONS', text));
-    }
     const { members = [], relay = false, groupId } = options;
     const payload = encodeJson({ members, relay, ...(groupId === undefined ? {} : { group_id: groupId }) });
     return this.#post('membership', FRAME.JOIN, channel, payload);
@@ -282,7 +282,21 @@ export class Client {
   ): Promise<Receipt> {
     const outbound = this.#core?.outbound;
     if (outbound === undefined) return Promise.reject(this.#ending ?? notConnected());
+    if (channel === 0) {
+      const text = 'channel 0 belongs to the connection (PROTOCOL.md 5.5)';
+      return Promise.reject(new ClientError('CLIENT_OPTIONS', text));
+    }
     return outbound.post(kind, type, channel, payload, signal);
+  }
+
+  #groupLink(): GroupLink {
+    return {
+      post: (type, channel, payload) => this.#post('durable', type, channel, payload),
+      join: (channel, payload) => this.#post('membership', FRAME.JOIN, channel, payload),
+      remember: (channel, payload) => this.#core?.outbound.remember(channel, payload),
+      forget: (channel) => this.#core?.outbound.forget(channel),
+      deviceId: () => this.deviceId,
+    };
   }
 
   #request(type: number, channel: number, value: JsonInput): Promise<Receipt> {

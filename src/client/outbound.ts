@@ -175,6 +175,16 @@ export class Outbound {
     return true;
   }
 
+  /** Joins a channel again after every reconnect. */
+  remember(channel: number, payload: Uint8Array): void {
+    this.#joined.set(channel, payload);
+  }
+
+  /** Joins it no more. */
+  forget(channel: number): void {
+    this.#joined.delete(channel);
+  }
+
   /** Confirms inbox numbers up to this one (PROTOCOL.md 11.2). */
   confirm(number: number): void {
     this.#link?.send(FRAME.ACK, 0, this.#sequence.next(), utf8(`{"ack":${number}}`));

@@ -7,6 +7,13 @@ export type { ClientOptions, Platform, SessionOptions } from './client-options.t
 export { type DeviceIdentity, deviceFromJson, deviceToJson } from './device.ts';
 export { type DeviceState, type DeviceStore, MemoryDeviceStore, newDeviceState } from './device-store.ts';
 export type { NewDeviceOptions } from './entry-points.ts';
+export {
+  type ClientGroups,
+  type GroupChange,
+  type GroupRole,
+  groupChangeOf,
+  type NewGroup,
+} from './groups.ts';
 export type { SessionFacts } from './handshake.ts';
 export type { Message, MessagesOptions } from './inbox.ts';
 export type { Receipt } from './outbound.ts';

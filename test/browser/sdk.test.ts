@@ -6,7 +6,7 @@ import { frameLength } from '../../src/protocol/frame.ts';
 import { LIMITS } from '../../src/protocol/limits.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { bundleForPage, findChromium, launchChromium, loadPage, openPage } from './chromium.ts';
-import type { Harness } from './page/harness.ts';
+import type { Harness } from './harness.ts';
 
 const executable = findChromium();
 const options = {

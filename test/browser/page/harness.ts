@@ -8,17 +8,7 @@ import {
   IndexedDbDeviceStore,
   openDevice,
 } from 'commucat/client';
-
-interface OpenOptions {
-  /** Of the device in the store, and its id. */
-  readonly name: string;
-  /** @default the page's own origin */
-  readonly url?: string;
-  readonly heartbeatMs?: number;
-  readonly heartbeatTimeoutMs?: number;
-  /** Whether messages are read at once. @default true */
-  readonly reads?: boolean;
-}
+import type { Harness, OpenOptions } from '../harness.ts';
 
 const DATABASE = 'test';
 let client: Client | undefined;
@@ -49,8 +39,7 @@ async function reach(list: readonly string[], isThere: () => boolean): Promise<s
   return [...list];
 }
 
-const harness = {
-  /** Opens a session and begins to read. Returns the hex of the device's public key. */
+const harness: Harness = {
   async open({ name, url = location.origin, reads = true, ...heartbeat }: OpenOptions): Promise<string> {
     const store = new IndexedDbDeviceStore({ database: DATABASE, name });
     const device = await openDevice(store, { deviceId: name });
@@ -78,7 +67,6 @@ const harness = {
     await current().join(channel, { members: [peer] });
   },
 
-  /** Resolves when the server has all of them. */
   async send(channel: number, ...lines: string[]): Promise<void> {
     await Promise.all(lines.map((line) => current().send(channel, line)));
   },
@@ -91,17 +79,13 @@ const harness = {
 
   close: () => current().close(),
 
-  /** What was received, once it is so many. */
   texts: (count: number) => reach(texts, () => texts.length >= count),
 
-  /** What was received, once this text is among it. */
   textsUntil: (awaited: string) => reach(texts, () => texts.includes(awaited)),
 
-  /** What happened, once this event is among it. */
   events: (awaited: string) => reach(events, () => events.includes(awaited)),
 
-  /** How a device lies in IndexedDB. */
-  async stored(name: string): Promise<{ text: string; extractable: boolean; exported: string }> {
+  async stored(name) {
     const database = await new Promise<IDBDatabase>((resolve, reject) => {
       const request = indexedDB.open(DATABASE);
       request.addEventListener('success', () => resolve(request.result));
@@ -123,7 +107,5 @@ const harness = {
     };
   },
 };
-
-export type Harness = typeof harness;
 
 Object.assign(globalThis, { harness });
