@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { RelayPort, SessionNumber } from '../actors/relay-port.ts';
 import type { ListenerAddress } from '../gateway/index.ts';
 import type { Clock } from '../protocol/ports.ts';
-import type { Logger, MetricsSnapshot } from '../telemetry/index.ts';
+import { type Logger, type MetricsSnapshot, writeForwarded } from '../telemetry/index.ts';
 import { BatchPort } from './batch-port.ts';
 import { Inquiries } from './inquiries.ts';
 import { Later } from './later.ts';
@@ -124,7 +124,7 @@ export class GatewayWorker {
         this.#snapshots.answer(message.id, message.snapshot);
         return;
       case 'log':
-        this.#parts.logger[message.line.level](message.line.fields, message.line.message);
+        writeForwarded(this.#parts.logger, message.line);
         return;
       case 'closed':
         this.#closed.resolve(undefined);

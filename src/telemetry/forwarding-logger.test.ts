@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createForwardingLogger, type LogLine } from './forwarding-logger.ts';
+import { createForwardingLogger, type LogLine, writeForwarded } from './forwarding-logger.ts';
+import { createLogger } from './logger.ts';
 
 function recorded(level: 'debug' | 'warn' | 'silent') {
   const lines: LogLine[] = [];
@@ -37,4 +38,21 @@ test('given an error with a code and a cause, when it is forwarded to another th
   assert.equal(err.code, 'EADDRINUSE');
   assert.match(String(err.message), /outer/);
   assert.match(String(err.stack), /inner/);
+});
+
+test('given a forwarded error, when the other thread writes it, then the line is as if it had happened there, without secrets', () => {
+  const { lines, logger } = recorded('debug');
+  const error = Object.assign(new RangeError('too far'), { code: 'FAR', token: 'hidden' });
+  logger.error({ err: error, step: 3 }, 'failed');
+  const written: string[] = [];
+  const writer = createLogger({ level: 'info', destination: { write: (line) => void written.push(line) } });
+  for (const line of lines) writeForwarded(writer.child({ worker: 1 }), line);
+  writer.error({ err: error, step: 3 }, 'failed');
+  const [forwarded, direct] = written.map((line) => JSON.parse(line));
+  assert.equal(forwarded.worker, 1);
+  assert.equal(forwarded.err.type, 'RangeError');
+  assert.equal(forwarded.err.token, '[secret]');
+  for (const key of ['type', 'message', 'stack', 'code', 'token'])
+    assert.equal(forwarded.err[key], direct.err[key]);
+  assert.equal(forwarded.step, direct.step);
 });

@@ -42,9 +42,19 @@ function loggerWith(
 /** Errors lose their codes, and sometimes themselves, between threads. */
 function withoutErrors(fields: object): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [
-      name,
-      value instanceof Error ? { ...stdSerializers.err(value), raw: undefined } : value,
-    ]),
+    Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? plainError(value) : value]),
   );
+}
+
+function plainError(error: Error): object {
+  const { raw: _, ...plain } = stdSerializers.err(error);
+  return { ...plain, name: plain.type };
+}
+
+/** Writes a line that another thread has forwarded. */
+export function writeForwarded(logger: Logger, { level, fields, message }: LogLine): void {
+  const { err } = fields;
+  // A serialiser takes the name of the class for the type of an error, unless there is no class.
+  if (typeof err === 'object' && err !== null) Object.setPrototypeOf(err, null);
+  logger[level](fields, message);
 }

@@ -1,4 +1,4 @@
-export { createForwardingLogger, type LogLine } from './forwarding-logger.ts';
+export { createForwardingLogger, type LogLine, writeForwarded } from './forwarding-logger.ts';
 export { frameCounters } from './frame-counters.ts';
 export { createLogger, type Logger, type LoggerOptions, type LogLevel, sessionTag } from './logger.ts';
 export {
