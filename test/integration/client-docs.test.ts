@@ -68,6 +68,14 @@ test('given the events example, when it runs, then it tells its story', limits, 
   assert.deepEqual(lines.slice(-1), ['closed']);
 });
 
+test(
+  'given the groups example, when it runs, then it tells who was welcomed and removed',
+  limits,
+  async () => {
+    assert.deepEqual(await run('groups'), ['welcome', 'removed']);
+  },
+);
+
 test('given the table of errors, when the page is read, then it lists every code as the code does', () => {
   const rows = Object.entries(CLIENT_ERRORS).map(
     ([code, { retryable, doc }]) => `| \`${code}\` | ${retryable ? 'yes' : 'no'} | ${doc} |`,

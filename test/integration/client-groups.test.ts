@@ -86,6 +86,34 @@ test(
   },
 );
 
+test(
+  'given devices that share a channel, when both publish a presence, then each is told of the other',
+  limits,
+  async (context) => {
+    const [hana, ivan] = await members(context, 'hana', 'ivan');
+    assert.ok(hana && ivan);
+    await hana.join(5, { members: ['ivan'] });
+    await ivan.join(5, { members: ['hana'] });
+    const seen: unknown[] = [];
+    const told = new Promise<void>((resolve) => {
+      hana.on('presence', ({ value }) => {
+        seen.push(value);
+        if (seen.length === 2) resolve();
+      });
+    });
+    hana.presence('online');
+    ivan.presence('at lunch');
+    await new Promise<void>((resolve) => ivan.on('presence', () => resolve()));
+    ivan.presence('back');
+    await told;
+    const about = { entity: 'ivan', peer: 'ivan' };
+    assert.deepEqual(seen, [
+      { ...about, state: 'at lunch' },
+      { ...about, state: 'back' },
+    ]);
+  },
+);
+
 test('given documents of other people, when they are read, then only complete changes of groups are taken for such', () => {
   const groupId = 'g';
   assert.deepEqual(groupChangeOf({ type: 'group-member-left', group_id: 'g' }), { type: 'left', groupId });
