@@ -16,7 +16,6 @@ export class H2Stream implements ByteStream {
   unreported = 0;
   /** Units that wait for a window. */
   readonly waiting: Uint8Array[] = [];
-  onData: (chunk: Uint8Array) => void = () => undefined;
   onLost: (error: Error) => void = (error) => {
     throw error;
   };
@@ -28,7 +27,9 @@ export class H2Stream implements ByteStream {
   #refuse: (error: Error) => void = () => undefined;
   #finish: () => void = () => undefined;
   #state: 'opening' | 'refused' | 'open' | 'closing' | 'closed' = 'opening';
-  #refusal: Uint8Array[] = [];
+  #onData: ((chunk: Uint8Array) => void) | undefined;
+  /** What arrived before anybody listened, or the text of a refusal. */
+  #kept: Uint8Array[] = [];
 
   constructor(id: number, sendWindow: number, owner: H2StreamOwner) {
     this.id = id;
@@ -43,6 +44,15 @@ export class H2Stream implements ByteStream {
     this.#closed = new Promise((resolve) => {
       this.#finish = resolve;
     });
+  }
+
+  get onData(): (chunk: Uint8Array) => void {
+    return this.#onData ?? ((chunk) => this.#kept.push(chunk));
+  }
+
+  set onData(listener: (chunk: Uint8Array) => void) {
+    this.#onData = listener;
+    for (const chunk of this.#kept.splice(0)) listener(chunk);
   }
 
   write(unit: Uint8Array): void {
@@ -69,8 +79,8 @@ export class H2Stream implements ByteStream {
   }
 
   received(chunk: Uint8Array): void {
-    if (this.#state === 'refused') this.#refusal.push(chunk);
-    else this.onData(chunk);
+    if (this.#onData === undefined) this.#kept.push(chunk);
+    else this.#onData(chunk);
   }
 
   /** The other side has ended its direction, or the stream is gone with an error. */
@@ -80,7 +90,7 @@ export class H2Stream implements ByteStream {
     this.#state = 'closed';
     const gone = error ?? new Error('the server has ended the stream');
     if (state === 'opening') this.#refuse(gone);
-    if (state === 'refused') this.#refuse(new DoorClosedError(Buffer.concat(this.#refusal).toString()));
+    if (state === 'refused') this.#refuse(new DoorClosedError(Buffer.concat(this.#kept).toString()));
     if (state === 'open') this.onLost(gone);
     this.#finish();
   }

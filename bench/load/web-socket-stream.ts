@@ -61,9 +61,7 @@ export class WebSocketStream implements ByteStream {
     const { head, rest } = await readHead(socket);
     if (!head.startsWith('HTTP/1.1 101')) {
       socket.destroy();
-      throw new DoorClosedError(
-        `${head.slice(0, head.indexOf('\r\n'))} ${Buffer.from(rest).toString()}`.trim(),
-      );
+      throw new DoorClosedError(`${head.split('\r\n')[0]} ${Buffer.from(rest).toString()}`.trim());
     }
     return new WebSocketStream(socket, rest);
   }
