@@ -207,9 +207,15 @@ function checkNoisePair(gathering: Gathering): void {
 function checkPlainBind(gathering: Gathering, values: Values): void {
   const bind = values.get('server.plain_bind');
   const raw = gathering.raw.get('server.plain_bind');
-  if (typeof bind !== 'string' || raw === undefined || isLoopback(addressOf(bind).host)) return;
+  if (typeof bind !== 'string' || raw === undefined) return;
   const proxies = ['server.proxy_protocol_from', 'server.forwarded_from'];
   if (proxies.some((name) => [values.get(name)].flat().some((network) => network !== undefined))) return;
+  if (isLoopback(addressOf(bind).host)) {
+    const consequence =
+      'to the server, all that a proxy passes on comes from this machine and shares its limits';
+    gathering.warnings.push(`${raw.key} without ${proxies.join(' or ')}: ${consequence}`);
+    return;
+  }
   const { file, line, key } = raw;
   const allowed = `a loopback address, or the proxies in ${proxies.join(' or ')}`;
   gathering.problems.push({ file, line, key, found: JSON.stringify(bind), allowed });

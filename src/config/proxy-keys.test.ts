@@ -9,6 +9,14 @@ function server(...overrides: readonly string[]) {
   return loadConfig({ env: {}, workingDirectory: '/nowhere', overrides: [...REQUIRED, ...overrides] }).server;
 }
 
+test('given a plain listener for this machine and no proxy, when it is loaded, then a warning says what that means', () => {
+  const load = (...overrides: readonly string[]) =>
+    loadConfig({ env: {}, workingDirectory: '/nowhere', overrides: [...REQUIRED, ...overrides] }).warnings;
+  const plain = 'server.plain_bind=127.0.0.1:8080';
+  assert.match(load(plain).join(), /server\.plain_bind without .*comes from this machine/);
+  assert.deepEqual(load(plain, 'server.forwarded_from=127.0.0.1'), []);
+});
+
 function problems(...overrides: readonly string[]): readonly string[] {
   try {
     server(...overrides);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { FRAME } from '../../src/protocol/frame-types.ts';
 import { type Answer, dial, get1, get2, type Headers, secure, session2 } from '../listeners/raw-client.ts';
 import { DOORS } from '../support/doors.ts';
 import { WireClient } from '../support/wire-client.ts';
@@ -160,5 +161,34 @@ test(
     }
     assert.deepEqual([...statuses], [200, 429]);
     assert.equal((await http2('127.0.0.31', '/readyz')).status, 200);
+  },
+);
+
+test(
+  'given a server that is told to stop, when HAProxy finds it drained, then it sends nobody there any more, and sessions go on until the end',
+  options,
+  async () => {
+    const trust = `server.proxy_protocol_from=${PROXY}`;
+    const server = await startLoggedServer([
+      'server.plain_bind=127.0.0.1:0',
+      trust,
+      'server.drain_delay_ms=5000',
+    ]);
+    await using proxy = await HaproxyProcess.start('tls-termination.cfg', server.certificate, {
+      '127.0.0.1:8080': `127.0.0.1:${server.plainPort}`,
+    });
+    const { http2 } = asking(proxy.port, server.ca);
+    await untilUp(proxy, http2);
+    const client = await WireClient.connect({ ...server, port: proxy.port }, 'ada');
+    await client.join(7, ['ada']);
+    const stopped = server[Symbol.asyncDispose]();
+    // CommuCat itself still answers this with 200.
+    while ((await http2('127.0.0.9', '/api/server-info')).status !== 503) await delay(50);
+    await client.barrier();
+    const { json } = await client.until(({ type }) => type === FRAME.ERROR);
+    assert.equal(json.error, 'shutting_down');
+    await client.end();
+    client.close();
+    await stopped;
   },
 );
