@@ -72,12 +72,6 @@ export class Doorman {
   }
 }
 
-/** Whether a request is for the WebSocket mode of `/connect`, however it will be judged. */
-export function isForWebSocket({ headers, target }: Pick<RequestHead, 'headers' | 'target'>): boolean {
-  const { path, query } = targetOf(target);
-  return path === CONNECT_PATH && connectMode({ query, headers }) === 'websocket';
-}
-
 function targetOf(target: string): { readonly path: string; readonly query: string } {
   const mark = target.indexOf('?');
   if (mark < 0) return { path: target, query: '' };
