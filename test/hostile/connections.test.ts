@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { FRAME } from '../../src/protocol/frame-types.ts';
+import { stringifyJson } from '../../src/protocol/json-writer.ts';
+import { openTcp, openTls, type RawConnection } from './attacker.ts';
+import { Fortress, limitReached, pause } from './fortress.ts';
+import { PREFACE } from './http2-frames.ts';
+
+const limits = { timeout: 60_000 };
+let fortress: Fortress;
+
+before(async () => {
+  fortress = await Fortress.start();
+});
+after(() => fortress[Symbol.asyncDispose]());
+
+/** One byte at a time, for ever. */
+async function drip(connection: RawConnection, bytes: Uint8Array): Promise<void> {
+  for (const byte of bytes) {
+    if (connection.socket.destroyed) return;
+    connection.write(Uint8Array.of(byte));
+    await Promise.race([pause(40), connection.closed]);
+  }
+}
+
+test(
+  'half-open TCP: given 150 connections that say nothing, then the first are given a moment and the rest none',
+  limits,
+  () =>
+    fortress.withstand(
+      async () => {
+        const connections = Array.from({ length: 150 }, () => openTcp(fortress));
+        await Promise.all(connections.map(({ closed }) => closed));
+      },
+      { counted: [limitReached('half_open_per_address'), limitReached('tls_handshake_ms')] },
+    ),
+);
+
+for (const protocol of ['h2', 'http/1.1'] as const) {
+  test(
+    `half-open TLS: given ${protocol} connections that say nothing after TLS, then they are closed`,
+    limits,
+    () =>
+      fortress.withstand(
+        async () => {
+          const connections = await Promise.all(
+            Array.from({ length: 15 }, () => openTls(fortress, protocol)),
+          );
+          await Promise.all(connections.map(({ closed }) => closed));
+        },
+        { counted: [limitReached('first_request_ms')] },
+      ),
+  );
+}
+
+test('drip: given a TLS handshake, byte by byte, then it is over in time', limits, () =>
+  fortress.withstand(
+    async () => {
+      // The head of a ClientHello of 512 bytes that never comes.
+      const hello = Buffer.concat([Buffer.from('1603010200010001fc0303', 'hex'), Buffer.alloc(500)]);
+      const connection = openTcp(fortress);
+      await drip(connection, hello);
+      await connection.closed;
+    },
+    { counted: [limitReached('tls_handshake_ms')] },
+  ),
+);
+
+test('drip: given heads of requests, byte by byte, then they are over in time', limits, () =>
+  fortress.withstand(
+    async () => {
+      const [http1, http2] = await Promise.all([openTls(fortress, 'http/1.1'), openTls(fortress, 'h2')]);
+      const head = Buffer.from(`GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ${'x'.repeat(1000)}`);
+      await Promise.all([drip(http1, head), drip(http2, PREFACE)]);
+      await Promise.all([http1.closed, http2.closed]);
+    },
+    { counted: [limitReached('first_request_ms')] },
+  ),
+);
+
+test('drip: given a HELLO, byte by byte, then the handshake is over in time', limits, () =>
+  fortress.withstand(
+    async () => {
+      const stranger = fortress.stranger();
+      const dripping = (async () => {
+        for (let sent = 0; sent < 2000 && !stranger.stream.destroyed; sent += 1) {
+          // A frame of 256 bytes, of which none is the last.
+          stranger.write(Uint8Array.of(sent < 2 ? 0x80 : 0x02));
+          await pause(40);
+        }
+      })();
+      const answer = await stranger.next();
+      assert.deepEqual(answer?.json, { detail: 'invalid request', error: 'handshake' });
+      await stranger.end();
+      stranger.close();
+      await dripping;
+    },
+    {
+      counted: [
+        limitReached('hello_timeout_ms'),
+        'commucat_handshakes_rejected_total{reason="hello_deadline"}',
+      ],
+    },
+  ),
+);
+
+test(
+  'half a handshake: given 15 devices that never send AUTH, then each handshake is over in time',
+  limits,
+  () =>
+    fortress.withstand(
+      async () => {
+        const strangers = Array.from({ length: 15 }, () => fortress.stranger());
+        for (const stranger of strangers) stranger.plain(FRAME.HELLO, 0, 1, stringifyJson(stranger.hello));
+        for (const stranger of strangers) {
+          assert.equal((await stranger.next())?.type, FRAME.AUTH);
+          assert.deepEqual((await stranger.next())?.json, { detail: 'invalid request', error: 'handshake' });
+          await stranger.end();
+          stranger.close();
+        }
+      },
+      {
+        counted: [
+          limitReached('auth_timeout_ms'),
+          'commucat_handshakes_rejected_total{reason="auth_deadline"}',
+        ],
+      },
+    ),
+);
+
+test(
+  'flood: given 100 connections that each make a request and stay, then no more than allowed stay',
+  limits,
+  () =>
+    fortress.withstand(
+      async () => {
+        const open: RawConnection[] = [];
+        for (let round = 0; round < 10; round += 1) {
+          const opening = Array.from({ length: 10 }, () =>
+            openTls(fortress, 'http/1.1').catch(() => undefined),
+          );
+          for (const connection of await Promise.all(opening)) {
+            connection?.write(Buffer.from('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n'));
+            if (connection !== undefined) open.push(connection);
+          }
+        }
+        assert.ok(open.filter(({ socket }) => !socket.destroyed).length <= 50);
+        for (const { socket } of open) socket.destroy();
+      },
+      { counted: [limitReached('connections_per_address')] },
+    ),
+);
+
+test('flood: given more handshakes at once than allowed, then the rest is told to come later', limits, () =>
+  fortress.withstand(
+    async () => {
+      const strangers = Array.from({ length: 40 }, () => fortress.stranger());
+      const statuses = await Promise.all(
+        strangers.map(
+          ({ stream }) =>
+            new Promise((resolve) => {
+              stream.once('response', (headers) => resolve(headers[':status']));
+              stream.once('close', () => resolve(undefined));
+            }),
+        ),
+      );
+      for (const stranger of strangers) stranger.close();
+      assert.ok(statuses.filter((status) => status === 200).length <= 20);
+    },
+    { counted: [limitReached('half_open_per_address')] },
+  ),
+);
+
+test('slow reader: given answers that nobody takes, over HTTP/1.1, then the connection ends', limits, () =>
+  fortress.withstand(
+    async () => {
+      const connection = await openTls(fortress, 'http/1.1');
+      connection.socket.pause();
+      // More answers than the buffers of two operating systems hold.
+      const request = Buffer.from('GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n');
+      const flood = async (): Promise<void> => {
+        while (!connection.socket.destroyed) {
+          connection.write(Buffer.concat(Array.from({ length: 20 }, () => request)));
+          await pause(20);
+        }
+      };
+      await Promise.race([connection.closed, flood()]);
+    },
+    { counted: [] },
+  ),
+);
