@@ -79,27 +79,33 @@ export class CertificateKeeper {
 
   #schedulePoll(): void {
     const { clock, pollMs = POLL_MS } = this.#parts;
-    this.#cancelPoll = clock.after(pollMs, () => {
-      void this.#check('changed').then(() => {
-        if (!this.#stopped) this.#schedulePoll();
-      });
+    this.#cancelPoll = clock.after(pollMs, async () => {
+      await this.#check('changed');
+      if (!this.#stopped) this.#schedulePoll();
     });
   }
 
   #check(cause: 'asked' | 'changed'): Promise<void> {
-    this.#work = this.#work.then(async () => {
-      if (this.#stopped) return;
-      const signature = await this.#look();
-      if (cause === 'changed' && signature === this.#signature) return;
-      try {
-        this.#replace(await readTlsIdentity(this.#parts.files), signature);
-      } catch (error) {
-        this.#reject(error, error instanceof TlsIdentityError ? error.digest : undefined);
-      }
-      // The folders themselves may be others now.
-      this.#watch();
-    });
+    const earlier = this.#work;
+    const look = async (): Promise<void> => {
+      await earlier;
+      await this.#lookAndLoad(cause);
+    };
+    this.#work = look();
     return this.#work;
+  }
+
+  async #lookAndLoad(cause: 'asked' | 'changed'): Promise<void> {
+    if (this.#stopped) return;
+    const signature = await this.#look();
+    if (cause === 'changed' && signature === this.#signature) return;
+    try {
+      this.#replace(await readTlsIdentity(this.#parts.files), signature);
+    } catch (error) {
+      this.#reject(error, error instanceof TlsIdentityError ? error.digest : undefined);
+    }
+    // The folders themselves may be others now.
+    this.#watch();
   }
 
   #replace(next: TlsIdentity, signature: string): void {

@@ -50,7 +50,7 @@ export class TlsIdentityError extends CommuCatError {
   readonly digest: string | undefined;
 
   constructor(fault: TlsIdentityFault, message: string, digest?: string, cause?: unknown) {
-    super('CCP_TLS_IDENTITY', message, { cause });
+    super('TLS_IDENTITY_INVALID', message, { cause });
     this.fault = fault;
     this.digest = digest;
   }

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RunningCommand } from '../integration/cli-support.ts';
+import { commucat, RunningCommand } from '../integration/cli-support.ts';
 import { startGateway } from '../integration/gateway-support.ts';
 import { CertificateFolder, issuePair } from './certificates.ts';
 import { dial, fingerprintAt, get2, secure, session2 } from './raw-client.ts';
@@ -37,14 +37,7 @@ test('given a server, when it gets SIGHUP, then it reads the certificate again, 
 }, async () => {
   await using folder = await CertificateFolder.create();
   const { cert, key } = await folder.renamed(await issuePair());
-  const config = join(folder.path, 'commucat.toml');
-  const server = [
-    'bind = "127.0.0.1:0"',
-    `tls_cert = "${cert}"`,
-    `tls_key = "${key}"`,
-    'domain = "localhost"',
-  ];
-  await writeFile(config, `[server]\n${server.join('\n')}\n[storage]\npostgres_dsn = "none"\n`);
+  const config = await configure(folder.path, cert, key);
   await using running = new RunningCommand(['serve', '--config', config]);
   const has = (text: string) => running.until(() => running.lines.some((line) => line.includes(text)));
   await has('"listening"');
@@ -55,3 +48,24 @@ test('given a server, when it gets SIGHUP, then it reads the certificate again, 
   await has('TLS certificate refused');
   assert.equal(await running.end('SIGTERM'), 0);
 });
+
+test('given a key that is not that of the certificate, when a server starts, then it says so and ends with 3', async () => {
+  await using folder = await CertificateFolder.create();
+  const [mine, other] = [await issuePair(), await issuePair()];
+  const { cert, key } = await folder.renamed({ ...mine, key: other.key });
+  const { code, stderr } = await commucat(['serve', '--config', await configure(folder.path, cert, key)]);
+  assert.equal(code, 3);
+  assert.match(stderr, /^commucat serve: the key in .*key\.pem is not that of .*cert\.pem$/m);
+});
+
+async function configure(folder: string, cert: string, key: string): Promise<string> {
+  const config = join(folder, 'commucat.toml');
+  const server = [
+    'bind = "127.0.0.1:0"',
+    `tls_cert = "${cert}"`,
+    `tls_key = "${key}"`,
+    'domain = "localhost"',
+  ];
+  await writeFile(config, `[server]\n${server.join('\n')}\n[storage]\npostgres_dsn = "none"\n`);
+  return config;
+}
