@@ -72,14 +72,11 @@ export const QUICK: Sizes = {
   settleMs: 10,
   shapes: [{ pairs: 2, window: 4 }],
   readModels: false,
-  fanOut: [
-    { members: 3, connections: 'own' },
-    { members: 4, connections: 'shared' },
-  ],
+  fanOut: [{ members: 4, connections: 'shared' }],
   backlog: 300,
   storm: 6,
   idle: [2, 4],
   sessions: [4, 6],
-  stored: [10, 40],
+  stored: [40],
   workers: [0, 1],
 };

@@ -1,5 +1,5 @@
-// Runs the tests: `node --import tsx scripts/test.ts [folder or file ...]`, by default all of src and test except the
-// vectors and those in a browser. Node's own runner takes patterns only from version 21 on.
+// Runs the tests: `node --import tsx scripts/test.ts [folder or file ...]`, by default all of bench, src and test
+// except the vectors and those in a browser. Node's own runner takes patterns only from version 21 on.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const named = process.argv.slice(2);
 const files =
   named.length > 0
     ? named.flatMap(testFiles)
-    : ['src', 'test']
+    : ['bench', 'src', 'test']
         .flatMap(testFiles)
         .filter((file) => !NOT_BY_DEFAULT.some((folder) => file.startsWith(folder)));
 if (files.length === 0) {
