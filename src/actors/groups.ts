@@ -95,7 +95,7 @@ export class Groups {
   async create(request: CreateRequest, effect: Effect): Promise<GroupResult> {
     // Whoever registers an id later must not find itself invited.
     for (const { device } of request.invited) {
-      if ((await this.#options.userOf(device)) === undefined) {
+      if (!(await this.#isRegistered(device))) {
         return refuse('unknown_device');
       }
     }
@@ -204,7 +204,7 @@ export class Groups {
   ): Promise<GroupResult> {
     const decision = decideGroup(await this.#state(group), command, this.#limits);
     // Whether a device exists is only told to somebody who may invite it.
-    if (decision.ok && (await this.#options.userOf(command.invitee)) === undefined) {
+    if (decision.ok && !(await this.#isRegistered(command.invitee))) {
       return refuse('unknown_device');
     }
     const sender = { device: command.device, user, number: command.number };
@@ -270,6 +270,12 @@ export class Groups {
       }
     }
     return including(route, reached);
+  }
+
+  async #isRegistered(device: string): Promise<boolean> {
+    const { routes, userOf } = this.#options;
+    // Who takes part in some channel is; the log is only asked about the others.
+    return routes.count(device) > 0 || (await userOf(device)) !== undefined;
   }
 
   #state(group: string): Promise<GroupState> {

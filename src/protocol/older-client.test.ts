@@ -25,6 +25,8 @@ const READABLE: ReadonlyArray<readonly [FrameName, JsonInput]> = [
   ['GROUP_INVITE', { group_id: 'g', member: 'd' }],
   ['GROUP_INVITE', { group_id: 'g', device: 'd' }],
   ['GROUP_EVENT', []],
+  ['GROUP_EVENT', { type: 'group-member-left', group_id: 'g' }],
+  ['GROUP_EVENT', { type: 'group-role-changed', group_id: 'g', device: 'd', role: 'owner' }],
   ['CALL_OFFER', OFFER],
   ['CALL_OFFER', { ...OFFER, media: { audio: AUDIO, video: VIDEO, capabilities: 'a later key' } }],
   ['CALL_OFFER', { ...OFFER, transport: { candidates: 'a later key', udp_candidates: [] } }],

@@ -5,6 +5,7 @@ import { decodeMailPosted } from '../../src/log/mail-encoding.ts';
 import { MemoryLog } from '../../src/log/memory-log.ts';
 import { FRAME } from '../../src/protocol/frame-types.ts';
 import { SimulatedClock, settle } from './clock.ts';
+import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type SeenFrame, type TestClient, type WorldOptions } from './relay-world.ts';
 
 const GROUP = 'g-1';
@@ -391,4 +392,56 @@ test('given as many groups as a device may own, then it creates no more, not eve
   assert.equal(refused(await alice.ask(FRAME.GROUP_CREATE, 17, {})), 'limit');
   await alice.ask(FRAME.LEAVE, 1, {});
   assert.equal(refused(await alice.ask(FRAME.GROUP_CREATE, 17, {})), 'limit');
+});
+
+test('given a log that refuses, when a device is removed, then it stays, and hears what is said afterwards', async () => {
+  const clock = new SimulatedClock();
+  const disk = new SimulatedDisk(clock);
+  await using server = await world({ clock, log: disk.open() });
+  const [alice, bob, carol] = await trio(server);
+  disk.fail();
+  assert.equal(refused(await remove(alice, 'carol')), 'storage');
+  disk.heal();
+  server.failures.splice(0);
+  const document = { type: 'group-member-removed', group_id: GROUP, device: 'alice' };
+  assert.equal(refused(await bob.ask(FRAME.GROUP_EVENT, NUMBER, document)), 'forbidden');
+  await bob.say(NUMBER, 'still together');
+  assert.deepEqual(carol.heard(), ['still together']);
+  assert.equal(refused(await carol.say(NUMBER, 'indeed')), 'ACK');
+});
+
+test('given a crash between a removal and its document, when the resuming admin sends it again, then all are told', async () => {
+  const clock = new SimulatedClock();
+  const disk = new SimulatedDisk(clock);
+  const first = await world({ clock, log: disk.open() });
+  const [alice] = await trio(first);
+  disk.hold('mail');
+  const document = { type: 'group-member-removed', group_id: GROUP, device: 'carol' };
+  const sequence = alice.post(FRAME.GROUP_EVENT, NUMBER, document);
+  await settle(20);
+  assert.ok(disk.history.some(({ type }) => type === 'group.member_removed'));
+  first.cut();
+  disk.crash();
+  disk.release();
+  await using second = await world({ clock, log: disk.open() });
+  const again = await second.connect('alice');
+  const bob = await second.connect('bob');
+  assert.ok((again.facts.resume?.received ?? 0) < sequence);
+  assert.equal((await again.ask(FRAME.GROUP_EVENT, NUMBER, document, sequence)).type, FRAME.ACK);
+  assert.deepEqual(
+    bob.of(FRAME.GROUP_EVENT).map(({ json }) => json.device),
+    ['carol'],
+  );
+});
+
+test('given channels.reach = anyone, then invitations of strangers arrive, and still nobody is in without its own JOIN', async () => {
+  await using server = await world({ reach: 'anyone' });
+  const alice = await server.connect('alice');
+  const bob = await server.connect('bob');
+  await create(alice, { members: ['bob'] });
+  assert.equal(bob.of(FRAME.GROUP_CREATE).length, 1);
+  await alice.say(NUMBER, 'too early');
+  assert.equal(refused(await enter(bob)), 'ACK');
+  await alice.say(NUMBER, 'now');
+  assert.deepEqual(bob.heard(), ['now']);
 });

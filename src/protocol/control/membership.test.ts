@@ -4,7 +4,7 @@ import { JsonFloat, type JsonValue } from '../json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { parseAck } from './ack.ts';
 import { ControlError } from './control-error.ts';
-import { parseGroupCreate, parseGroupInvite } from './groups.ts';
+import { parseGroupCreate, parseGroupDocument, parseGroupInvite } from './groups.ts';
 import { parseJoin } from './join.ts';
 import { parsePresence } from './presence.ts';
 
@@ -74,6 +74,59 @@ describe('given group frames', () => {
       { group_id: 'g', device: 7 },
     ]) {
       assert.throws(() => parseGroupInvite(value), ControlError);
+    }
+  });
+
+  test('when an invitation offers ownership, then it is one for an admin', () => {
+    assert.equal(parseGroupInvite({ group_id: 'g', device: 'd', role: 'owner' }).role, 'admin');
+  });
+
+  test('when a GROUP_EVENT is none of ours, then it is free-form, whatever it is', () => {
+    for (const value of [
+      ...EVERYTHING_WRONG,
+      { event: 'renamed' },
+      { type: 'group-member-LEFT' },
+      { type: 7 },
+    ]) {
+      assert.equal(parseGroupDocument(value, 'd'), undefined);
+    }
+  });
+
+  test('when a GROUP_EVENT is one of ours, then it is read, with keys of its own for people', () => {
+    const more = { group_id: 'g', by: 'd', description: 'somebody did something' };
+    assert.deepEqual(parseGroupDocument({ type: 'group-member-left', ...more }, 'd'), {
+      type: 'group-member-left',
+      groupId: 'g',
+    });
+    assert.deepEqual(parseGroupDocument({ type: 'group-member-removed', device: 'x', ...more }, 'd'), {
+      type: 'group-member-removed',
+      groupId: 'g',
+      device: 'x',
+    });
+    const change = { type: 'group-role-changed', device: 'x', role: 'owner', ...more };
+    assert.deepEqual(parseGroupDocument(change, 'd'), {
+      type: 'group-role-changed',
+      groupId: 'g',
+      device: 'x',
+      role: 'owner',
+    });
+  });
+
+  test('when one of ours lacks something, or speaks for another sender, then it is refused', () => {
+    const removed = { type: 'group-member-removed', group_id: 'g', device: 'x' };
+    const changed = { ...removed, type: 'group-role-changed', role: 'admin' };
+    for (const value of [
+      { type: 'group-member-left' },
+      { type: 'group-member-left', group_id: '' },
+      { type: 'group-member-left', group_id: 'x'.repeat(LIMITS.GROUP_ID_MAX + 1) },
+      { ...removed, device: 7 },
+      { ...removed, device: 'a@b' },
+      { ...removed, by: 'x' },
+      { ...removed, by: null },
+      { ...changed, role: 'king' },
+      { ...changed, role: undefined as unknown as null },
+    ]) {
+      assert.throws(() => parseGroupDocument(value, 'd'), ControlError, JSON.stringify(value));
     }
   });
 });
