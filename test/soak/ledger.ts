@@ -22,7 +22,10 @@ export class Ledger {
     this.#acknowledged.set(lane, (this.#acknowledged.get(lane) ?? 0) + 1);
   }
 
-  /** `steady`: the receiver was a member of the channel all the time, so that it must get everything. */
+  /**
+   * `steady`: sender and receiver were members of one channel all the time, so that nothing may be missing. Whoever
+   * left and joins again may find itself in a channel of its own until somebody names it (PROTOCOL.md 6.2).
+   */
   hear(receiver: string, text: string, steady: boolean): void {
     const [lane = '', digits] = text.split('#');
     const number = Number(digits);

@@ -49,7 +49,7 @@ export class Participant {
   }
 
   get steady(): boolean {
-    return !this.#setting.wanders;
+    return isSteady(this.id);
   }
 
   get connections(): number {
@@ -93,7 +93,8 @@ export class Participant {
 
   async #listen(client: Client): Promise<void> {
     for await (const message of client.messages({ acknowledge: 'manual' })) {
-      this.#setting.ledger.hear(this.id, message.text, this.steady);
+      const { text } = message;
+      this.#setting.ledger.hear(this.id, text, this.steady && isSteady(text));
       message.ack();
       const slow = this.#slowUntil - performance.now();
       if (slow > 0) await delay(slow);
@@ -174,4 +175,9 @@ export class Participant {
       this.#setting.ledger.faults.push(`${this.id} walks: ${error.message}`);
     }
   }
+}
+
+/** Ids of wanderers, and so the lanes of what they send, begin with another word. */
+export function isSteady(name: string): boolean {
+  return name.startsWith('steady');
 }

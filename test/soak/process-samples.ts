@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ServerProcess } from '../support/server-process.ts';
 
 /** Bytes of memory that belong to no file: the heap, buffers and stacks, not pages of the index that the kernel may drop. */
 export function anonymousMemory(pid: number): number {
@@ -7,6 +9,20 @@ export function anonymousMemory(pid: number): number {
   return Number(match[1]) * 1024;
 }
 
-export function openDescriptors(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
+/** Sockets, pipes and files of the server, without the files of its log: those grow in number with what is stored. */
+export function openDescriptors(server: ServerProcess): number {
+  const folder = `/proc/${server.pid}/fd`;
+  return readdirSync(folder).filter((name) => {
+    const target = targetOf(join(folder, name));
+    return target !== undefined && !target.startsWith(server.logDirectory);
+  }).length;
+}
+
+/** Undefined: closed meanwhile. */
+function targetOf(link: string): string | undefined {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return undefined;
+  }
 }

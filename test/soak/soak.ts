@@ -3,7 +3,7 @@ import { Prng } from '../../fuzz/engine/prng.ts';
 import { DOORS, type Door } from '../support/doors.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { Ledger } from './ledger.ts';
-import { Participant } from './participant.ts';
+import { isSteady, Participant } from './participant.ts';
 import { anonymousMemory, openDescriptors } from './process-samples.ts';
 import { Strangers } from './strangers.ts';
 import type { Sample } from './trend.ts';
@@ -48,7 +48,7 @@ export async function soak(server: ServerProcess, options: SoakOptions): Promise
   const started = performance.now();
   const prng = new Prng(options.seed);
   const random = (): number => prng.next() / 2 ** 32;
-  const descriptorsBefore = openDescriptors(server.pid);
+  const descriptorsBefore = openDescriptors(server);
   const ledger = new Ledger();
   const participants = crew(server, ledger, random, options.doors ?? DOORS);
   for (const participant of participants) await participant.connect();
@@ -116,7 +116,7 @@ async function watch(server: ServerProcess, options: SoakOptions, ledger: Ledger
 async function settle(participants: readonly Participant[], ledger: Ledger): Promise<void> {
   const steady = participants.filter((participant) => participant.steady);
   const missing = (): string[] =>
-    steady.flatMap(({ id }) => ledger.missing(id, (lane) => !lane.startsWith(`${id}/`)));
+    steady.flatMap(({ id }) => ledger.missing(id, (lane) => isSteady(lane) && !lane.startsWith(`${id}/`)));
   const end = performance.now() + SETTLE_MS;
   while (missing().length > 0 && ledger.faults.length === 0 && performance.now() < end) await delay(100);
   ledger.faults.push(...missing());
@@ -125,6 +125,6 @@ async function settle(participants: readonly Participant[], ledger: Ledger): Pro
 /** Descriptors of the server when the last connection has left it. */
 async function whenGone(server: ServerProcess, before: number): Promise<number> {
   const end = performance.now() + GONE_MS;
-  while (openDescriptors(server.pid) > before && performance.now() < end) await delay(200);
-  return openDescriptors(server.pid);
+  while (openDescriptors(server) > before && performance.now() < end) await delay(200);
+  return openDescriptors(server);
 }
