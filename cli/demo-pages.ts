@@ -7,6 +7,7 @@ const FOLDERS = ['../demo/', '../dist/demo/'].map((path) => new URL(path, import
 
 const FILES = [
   { path: '/demo', file: 'index.html', type: 'text/html; charset=utf-8' },
+  { path: '/demo/', file: 'index.html', type: 'text/html; charset=utf-8' },
   { path: '/demo/chat.css', file: 'chat.css', type: 'text/css; charset=utf-8' },
   { path: '/demo/chat.js', file: 'chat.js', type: 'text/javascript; charset=utf-8' },
 ] as const;

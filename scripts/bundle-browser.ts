@@ -13,8 +13,9 @@ const PAGES = join(root, 'dist/demo');
 /** What a page may be asked to load, in bytes after gzip. */
 const MOST_BYTES = 56 * 1024;
 /** Everything that a browser bundle is made of. */
-const OURS = /^(src\/(client|protocol)|examples\/browser-chat|node_modules\/@noble)\//;
+const OURS = /^((dist\/)?src\/(client|protocol)|examples\/browser-chat|node_modules\/@noble)\//;
 
+/** `commucat/client` in an entry is found as an application finds it: by the `exports` of package.json. */
 async function bundle(entry: string, outfile: string): Promise<number> {
   const { metafile, outputFiles } = await build({
     absWorkingDir: root,
@@ -26,7 +27,6 @@ async function bundle(entry: string, outfile: string): Promise<number> {
     target: 'es2022',
     minify: true,
     legalComments: 'none',
-    alias: { 'commucat/client': SDK },
     metafile: true,
     write: false,
     logLevel: 'silent',

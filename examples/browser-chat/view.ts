@@ -34,9 +34,11 @@ export class View {
   invite(link: string): void {
     element('open', HTMLAnchorElement).href = link;
     const copy = element('copy', HTMLButtonElement);
-    copy.addEventListener('click', async () => {
-      await navigator.clipboard.writeText(link);
-      copy.textContent = 'Copied';
+    copy.addEventListener('click', () => {
+      navigator.clipboard.writeText(link).then(
+        () => (copy.textContent = 'Copied'),
+        () => (copy.textContent = 'The browser does not allow it'),
+      );
     });
     this.#invitation.hidden = false;
   }

@@ -35,4 +35,6 @@ export interface Harness {
   /** What happened, once this event is among it. */
   events(awaited: string): Promise<string[]>;
   stored(name: string): Promise<StoredFacts>;
+  /** What a device store in IndexedDB keeps, forgets and refuses, told by the outcome of each step. */
+  exerciseStore(): Promise<Record<string, string>>;
 }

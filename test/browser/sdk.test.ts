@@ -187,6 +187,23 @@ test(
 );
 
 test(
+  'given a device store, when it is used, damaged and emptied, then it keeps exactly what it was given or says what is wrong',
+  options,
+  async () => {
+    const page = await newPage();
+    assert.deepEqual(await call(page, 'exerciseStore'), {
+      empty: 'undefined',
+      kept: '{"device":"Zoë","sequence":4096,"processed":17,"authority":32}',
+      key: 'same',
+      other: 'undefined',
+      damaged: 'CLIENT_STORE',
+      foreign: 'CLIENT_STORE',
+      removed: 'undefined',
+    });
+  },
+);
+
+test(
   'given a server that stands still, when the page has asked in vain, then it gives the connection up and comes back later',
   options,
   async () => {

@@ -1,4 +1,4 @@
-import { utf8 } from '../../protocol/bytes.ts';
+import { equalBytes, toHex, utf8 } from '../../protocol/bytes.ts';
 import { isJsonObject, parseJson, stringifyJson } from '../../protocol/json.ts';
 import { ClientError } from '../client-error.ts';
 import { deviceToJson } from '../device.ts';
@@ -60,8 +60,7 @@ export class IndexedDbDeviceStore implements DeviceStore {
     }
     const privateKey = await openSeal(seal);
     this.#sealed = { privateKey, seal };
-    const hex = Array.from(privateKey, (byte) => byte.toString(16).padStart(2, '0')).join('');
-    return deviceStateFromJson({ ...value, device: { ...value.device, private_key: hex } });
+    return deviceStateFromJson({ ...value, device: { ...value.device, private_key: toHex(privateKey) } });
   }
 
   async save(state: DeviceState): Promise<void> {
@@ -93,7 +92,7 @@ export class IndexedDbDeviceStore implements DeviceStore {
 
   /** The private key of a device never changes: it is encrypted once. */
   async #seal(privateKey: Uint8Array): Promise<SealedKey> {
-    if (this.#sealed === undefined || !sameBytes(this.#sealed.privateKey, privateKey)) {
+    if (this.#sealed === undefined || !equalBytes(this.#sealed.privateKey, privateKey)) {
       this.#sealed = { privateKey, seal: await sealKey(privateKey) };
     }
     return this.#sealed.seal;
@@ -124,10 +123,6 @@ function isStoredDevice(entry: unknown): entry is StoredDevice {
   return (
     typeof entry === 'object' && entry !== null && 'version' in entry && entry.version === SCHEMA_VERSION
   );
-}
-
-function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }
 
 function answerOf<T>(request: IDBRequest<T>): Promise<T> {

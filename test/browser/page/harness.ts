@@ -4,8 +4,10 @@ import {
   ClientError,
   type ConnectOptions,
   createClient,
+  createDevice,
   fetchServerInfo,
   IndexedDbDeviceStore,
+  newDeviceState,
   openDevice,
 } from 'commucat/client';
 import type { Harness, OpenOptions } from '../harness.ts';
@@ -86,26 +88,78 @@ const harness: Harness = {
   events: (awaited: string) => reach(events, () => events.includes(awaited)),
 
   async stored(name) {
-    const database = await new Promise<IDBDatabase>((resolve, reject) => {
-      const request = indexedDB.open(DATABASE);
-      request.addEventListener('success', () => resolve(request.result));
-      request.addEventListener('error', () => reject(request.error));
-    });
-    const request = database.transaction('devices').objectStore('devices').get(name);
-    await new Promise((resolve) => request.addEventListener('success', resolve));
-    const { wrappingKey } = request.result.privateKey as { wrappingKey: CryptoKey };
+    const database = await openDatabase();
+    const entry = await answer<Entry>(database.transaction('devices').objectStore('devices').get(name));
+    const { wrappingKey } = entry.privateKey;
     const exported = crypto.subtle.exportKey('raw', wrappingKey).then(
       () => 'exported',
       (error: Error) => error.name,
     );
     return {
-      text: JSON.stringify(request.result, (_, value: unknown) =>
-        value instanceof Uint8Array ? [...value] : value,
-      ),
+      text: JSON.stringify(entry, (_, value: unknown) => (value instanceof Uint8Array ? [...value] : value)),
       extractable: wrappingKey.extractable,
       exported: await exported,
     };
   },
+
+  async exerciseStore() {
+    const [one, other] = ['store-one', 'store-other'].map((name) => {
+      return new IndexedDbDeviceStore({ database: DATABASE, name });
+    });
+    if (one === undefined || other === undefined) throw new Error('two stores');
+    const device = createDevice({ deviceId: 'store-one', handle: 'Zoë' });
+    const state = { device, sequence: 4096, processed: 17, authority: new Uint8Array(32).fill(3) };
+    const empty = String(await one.load());
+    await one.save(newDeviceState(device));
+    await one.save(state);
+    const again = new IndexedDbDeviceStore({ database: DATABASE, name: 'store-one' });
+    const kept = await again.load();
+    const privateKeys = [state, kept].map((held) => held?.device.privateKey.toString());
+    await damage('store-one', (entry) => {
+      entry.privateKey.nonce.reverse();
+    });
+    const damaged = await again.load().then(() => 'loaded', errorText);
+    await damage('store-one', (entry) => {
+      entry.version = 2;
+    });
+    const foreign = await again.load().then(() => 'loaded', errorText);
+    await one.remove();
+    return {
+      empty,
+      kept: JSON.stringify({ ...kept, device: kept?.device.handle, authority: kept?.authority?.length }),
+      key: privateKeys[0] === privateKeys[1] ? 'same' : 'another',
+      other: String(await other.load()),
+      damaged,
+      foreign,
+      removed: String(await again.load()),
+    };
+  },
 };
+
+interface Entry {
+  version: number;
+  readonly privateKey: { readonly nonce: Uint8Array; readonly wrappingKey: CryptoKey };
+}
+
+/** Changes an entry behind the store's back. */
+async function damage(name: string, change: (entry: Entry) => void): Promise<void> {
+  const database = await openDatabase();
+  const devices = database.transaction('devices', 'readwrite').objectStore('devices');
+  const entry = await answer<Entry>(devices.get(name));
+  change(entry);
+  await answer(devices.put(entry, name));
+  database.close();
+}
+
+function openDatabase(): Promise<IDBDatabase> {
+  return answer(indexedDB.open(DATABASE));
+}
+
+function answer<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.addEventListener('success', () => resolve(request.result));
+    request.addEventListener('error', () => reject(request.error));
+  });
+}
 
 Object.assign(globalThis, { harness });
