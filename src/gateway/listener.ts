@@ -25,7 +25,7 @@ export interface ListenerParts {
     Config['server'],
     'bind' | 'plainBind' | 'tlsCert' | 'tlsKey' | 'tlsMinVersion' | 'workers'
   >;
-  readonly limits: Pick<Config['limits'], 'tlsHandshakeMs'>;
+  readonly limits: Pick<Config['limits'], 'tlsHandshakeMs' | 'openingMs'>;
   readonly proxies: Proxies;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -64,9 +64,10 @@ export class Listener {
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
-    const { clock, judge, logger, metrics, proxies, server } = parts;
+    const { clock, judge, limits, logger, metrics, proxies, server } = parts;
     this.#reception = new Reception({
       clock,
+      limits,
       judge,
       proxies,
       onRefused: (listener, reason, error) => this.#refused(listener, reason, error),

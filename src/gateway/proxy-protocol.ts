@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { LIMIT_TABLE } from '../limits/index.ts';
 import { crc32c } from './crc32c.ts';
 
 /**
@@ -37,8 +38,10 @@ const V1_START = Buffer.from('PROXY ', 'latin1');
 const V1_LONGEST = 107;
 const V2_START = Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]);
 const V2_FIXED = 16;
-/** Longest address block and TLVs of version 2 that are read; senders keep the whole header below 536 bytes. */
-const V2_LONGEST_REST = 4096;
+/** Bytes that any header of either version fits in. Senders keep theirs below 536. */
+export const PROXY_HEADER_LONGEST = LIMIT_TABLE.proxyHeader.value;
+/** Longest address block and TLVs of version 2. */
+const V2_LONGEST_REST = PROXY_HEADER_LONGEST - V2_FIXED;
 
 const V2_VERSION = 0x2;
 const V2_LOCAL = 0x0;
@@ -50,9 +53,6 @@ const V2_IPV6 = 2;
 const V2_DATAGRAM = 2;
 const TLV_CRC32C = 0x03;
 const TLV_HEAD = 3;
-
-/** Bytes that any header of either version fits in. */
-export const PROXY_HEADER_LONGEST = V2_FIXED + V2_LONGEST_REST;
 
 /** Whether bytes begin like a header of either version; undefined: there are too few to tell. */
 export function beginsProxyHeader(bytes: Uint8Array): boolean | undefined {

@@ -1,13 +1,11 @@
 import type { Socket } from 'node:net';
+import type { Config } from '../config/index.ts';
 import type { Clock } from '../protocol/ports.ts';
 import { isLoopback } from './address-key.ts';
 import { type HttpVersion, httpVersionOf } from './http-preface.ts';
 import { OpeningError, readOpening } from './opening.ts';
 import type { Proxies } from './proxies.ts';
 import { beginsProxyHeader, ProxyProtocolError, parseProxyHeader } from './proxy-protocol.ts';
-
-/** Time for the PROXY header, and without TLS for the first bytes of HTTP, in milliseconds each. */
-const OPENING_MS = 5000;
 
 export type ListenerName = 'tls' | 'plain';
 
@@ -31,6 +29,7 @@ export interface ConnectionJudge {
 
 export interface ReceptionParts {
   readonly clock: Clock;
+  readonly limits: Pick<Config['limits'], 'openingMs'>;
   readonly judge: ConnectionJudge;
   readonly proxies: Proxies;
   readonly onRefused: (listener: ListenerName, reason: Refusal, error?: unknown) => void;
@@ -81,9 +80,9 @@ export class Reception {
     parse: (bytes: Uint8Array) => (T & { readonly length: number }) | undefined,
     then: (opening: T) => void,
   ): void {
-    const { clock } = this.#parts;
+    const { clock, limits } = this.#parts;
     const kind = listener === 'plain' && parse !== parseProxyHeader ? 'opening' : 'proxy';
-    readOpening({ socket, clock, deadlineMs: OPENING_MS, parse })
+    readOpening({ socket, clock, deadlineMs: limits.openingMs, parse })
       .then(then)
       .catch((error: unknown) => this.#refuse(listener, socket, reasonOf(kind, error), error));
   }

@@ -45,6 +45,22 @@ export const CONNECTION_LIMITS = {
     atLimit: CLOSED,
     metric: 'reached',
   },
+  openingMs: {
+    group: 'connection',
+    doc: 'Time for a PROXY header, and on the plain listener for the first bytes of HTTP, in milliseconds each.',
+    value: 5000,
+    range: [100, 600_000],
+    section: 'limits',
+    atLimit: CLOSED,
+    metric: 'commucat_connections_refused_total',
+  },
+  proxyHeader: {
+    group: 'connection',
+    doc: 'Bytes of a PROXY header of version 2; of version 1, 107.',
+    value: 4112,
+    atLimit: CLOSED,
+    metric: 'commucat_connections_refused_total',
+  },
   tlsHandshakeMs: {
     group: 'connection',
     doc: 'Time for the TLS handshake, in milliseconds.',

@@ -148,3 +148,15 @@ test('given two proxies in a row, when the inner one speaks PROXY and the outer 
     assert.equal(await ask('192.0.2.66', '198.51.100.4'), 429);
   }, 'server.forwarded_from=203.0.113.0/24');
 });
+
+test('given a proxy and a client that say nothing, when their time is up, then both connections end and are counted', async () => {
+  await withProxy(async (gateway) => {
+    const proxy = await dial(gateway.port, PROXY);
+    proxy.write(version1('198.51.100.1').subarray(0, 9));
+    const client = await dial(gateway.plainPort, STRANGER);
+    client.write('PRI * HTTP/2.0');
+    assert.deepEqual(await Promise.all([rest(proxy), rest(client)]), ['', '']);
+    assert.equal(await refusals(gateway, 'tls', 'proxy_timeout'), 1);
+    assert.equal(await refusals(gateway, 'plain', 'opening_timeout'), 1);
+  }, 'limits.opening_ms=100');
+});
