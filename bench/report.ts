@@ -87,7 +87,7 @@ export function writeResults(
 
 function figures(row: Row): string {
   const { unit, rounds, compared, targets = [] } = row;
-  const value = `${compact(median(rounds))} ${unit}`.padStart(20);
+  const value = `${compact(median(rounds))} ${unit}`.padStart(24);
   const ratio =
     compared === undefined
       ? ''

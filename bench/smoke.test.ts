@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { benchOptions, SCENARIOS } from './options.ts';
 import { RUN_SCENARIO } from './scenarios/index.ts';
 
@@ -23,3 +29,28 @@ for (const name of SCENARIOS) {
     );
   });
 }
+
+const RUN = fileURLToPath(new URL('./run.ts', import.meta.url));
+
+test('the command prints a table and writes the same as data', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'commucat-bench-test-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const json = join(folder, 'results.json');
+  const args = ['--import', 'tsx', RUN, '--quick', '--only', 'latency', '--json', json];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  assert.match(stdout, /Latency: .*\n +echo p50 /);
+  const { command, results } = JSON.parse(readFileSync(json, 'utf8'));
+  assert.match(command, /npm run bench -- --quick --only latency/);
+  assert.deepEqual(
+    results.map(({ scenario }: { scenario: string }) => scenario),
+    ['latency'],
+  );
+});
+
+test('a wrong option ends the command with its usage', async () => {
+  const args = ['--import', 'tsx', RUN, '--only', 'everything'];
+  await assert.rejects(
+    promisify(execFile)(process.execPath, args),
+    /no scenario is called everything\n[^]*--quick/,
+  );
+});

@@ -125,7 +125,11 @@ export class LoadSession {
       };
     });
     this.send(type, channel, payload);
-    return answer;
+    const frame = await answer;
+    this.onFrame = (unasked) => {
+      throw unexpectedFrame('after a request', unasked);
+    };
+    return frame;
   }
 
   async close(): Promise<void> {
