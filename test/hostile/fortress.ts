@@ -25,7 +25,7 @@ const CHANNEL = 1;
 const MIB = 1_048_576;
 
 export interface Expectation {
-  /** Metrics that the attack must move, as they are exposed: name and labels. */
+  /** Metrics that the attack must move: names with labels as they are exposed, or without for the sum of all. */
   readonly counted: readonly string[];
   /** By how much the server's resident memory may exceed what it was before, in MiB. @default 64 */
   readonly growth?: number;
@@ -110,7 +110,7 @@ export class Fortress implements AsyncDisposable {
     assert.ok(grown <= growth, `the server grew by ${grown} MiB; ${growth} are allowed`);
     const after = await this.metrics();
     for (const name of counted) {
-      const [was, is] = [before.get(name) ?? 0, after.get(name) ?? 0];
+      const [was, is] = [totalOf(before, name), totalOf(after, name)];
       assert.ok(is > was, `${name} did not move: ${was} before, ${is} after\n${moved(before, after)}`);
     }
   }
@@ -184,6 +184,12 @@ export class Fortress implements AsyncDisposable {
       }).on('error', reject);
     });
   }
+}
+
+/** Of one metric, or without labels of all metrics of that name. */
+function totalOf(metrics: ReadonlyMap<string, number>, name: string): number {
+  const rows = [...metrics].filter(([row]) => row === name || row.startsWith(`${name}{`));
+  return rows.reduce((sum, [, value]) => sum + value, 0);
 }
 
 function moved(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): string {
