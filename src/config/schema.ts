@@ -102,7 +102,7 @@ export const SCHEMA = {
       workers: integer(
         0,
         [0, 64],
-        'Threads that do TLS, HTTP and Noise beside the one that keeps the log; 0: one thread does everything. More needs Linux and Node.js 23.1 or later, see docs/performance.md. Limits per address and in all are shared out among them.',
+        'Threads that do TLS, HTTP and Noise beside the one that keeps the log; 0: one thread does everything. More needs Linux and Node.js 23.1 or later, and changes what limits mean: docs/workers.md.',
       ),
       ...limitKeys('server'),
       drainDelayMs: integer(
