@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startGateway, type TestGateway } from '../integration/gateway-support.ts';
@@ -133,4 +135,37 @@ test("given a client that sends so many headers that the proxy's would fall off 
     const upgrade = { connection: 'upgrade', upgrade: 'websocket', ...headers };
     assert.equal((await get1(await dial(port), '/connect', upgrade)).status, 431);
   });
+});
+
+test('given a client that asks HTTP/1.1 for h2c, when it is answered, then in HTTP/1.1, as if it had not asked', async () => {
+  await withPlain([], async (port) => {
+    const socket = await dial(port);
+    socket.write(
+      'GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n',
+    );
+    assert.match(await rest(socket), /^HTTP\/1\.1 200 /);
+  });
+});
+
+const [elsewhere] = Object.values(networkInterfaces())
+  .flatMap((addresses) => addresses ?? [])
+  .filter(({ family, internal }) => family === 'IPv4' && !internal);
+
+test('given a plain listener on every address, when somebody comes who is neither of this machine nor a proxy, then it is closed unread', {
+  skip: elsewhere === undefined ? 'this machine has no address but loopback' : false,
+}, async () => {
+  const from = elsewhere?.address ?? '';
+  const bound = ['server.plain_bind=0.0.0.0:0', 'server.proxy_protocol_from=203.0.113.1'];
+  for (const [trust, refused] of [
+    ['server.forwarded_from=203.0.113.2', 1],
+    [`server.forwarded_from=${from}`, 0],
+  ] as const) {
+    await withPlain([...bound, trust], async (port, gateway) => {
+      const socket = connect({ host: from, port, localAddress: from });
+      socket.on('error', () => undefined);
+      socket.write('GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+      assert.match(await rest(socket), refused === 1 ? /^$/ : /^HTTP\/1\.1 200 /);
+      assert.equal(await refusals(gateway, 'stranger'), refused);
+    });
+  }
 });
