@@ -85,7 +85,10 @@ export interface RelayPort {
 
 /** Relay to gateway. Unknown (already closed) session numbers are ignored. */
 export interface LinkPort {
-  /** Queues one frame; the payload is copied before the call returns. Nothing is written before `flush`. */
+  /**
+   * Queues one frame; the payload is copied before the call returns. Nothing is written before `flush`. Only the array of
+   * an ACK may be filled again afterwards: any other payload never changes, so that one copy can serve many sessions.
+   */
   send(session: SessionNumber, type: number, channel: number, sequence: number, payload: Uint8Array): void;
   /**
    * Writes what is queued: as few records as possible, one write. With `mark` > 0, `RelayPort.taken` follows once the

@@ -3,8 +3,8 @@ import { LIMIT_TABLE } from '../limits/index.ts';
 import type { BatchPort } from './batch-port.ts';
 import { LinkCallWriter } from './link-calls.ts';
 
-/** What a frame weighs beside its payload: its own head, a share of its record's. */
-const FRAME_OVERHEAD = 32;
+/** What a frame weighs beside its payload, at most: its own head, and that of a record for it alone. */
+const FRAME_OVERHEAD = 36;
 /** Bytes of calls that a worker has not worked off: above the first its links count as full, below the second no more. */
 const BEHIND_ABOVE = LIMIT_TABLE.workerPendingBytes.value;
 const CAUGHT_UP_BELOW = BEHIND_ABOVE / 2;
