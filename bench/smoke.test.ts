@@ -51,6 +51,6 @@ test('a wrong option ends the command with its usage', async () => {
   const args = ['--import', 'tsx', RUN, '--only', 'everything'];
   await assert.rejects(
     promisify(execFile)(process.execPath, args),
-    /no scenario is called everything\n[^]*--quick/,
+    /no scenario is called everything[\s\S]*--quick/,
   );
 });

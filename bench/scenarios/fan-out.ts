@@ -1,7 +1,7 @@
 import { figureRow, generatorNotes, type Peer, throughputRows } from '../figures.ts';
 import type { Dial } from '../load/byte-stream.ts';
 import { ownConnections, sharedConnections } from '../load/dial.ts';
-import { completedWithin, type FanOut, openBareFanOut, openRelayFanOut } from '../load/fan-out-load.ts';
+import { completedSince, type FanOut, openBareFanOut, openRelayFanOut } from '../load/fan-out-load.ts';
 import { MESSAGE_BYTES } from '../load/writes.ts';
 import type { Row, Table, Target } from '../report.ts';
 import { type ServerChild, startBareServer } from '../servers.ts';
@@ -78,12 +78,12 @@ async function measureFanOut(
   const deliveries = fanOut.start(WINDOW);
   const interval = await measure(server, timingOf(options), () => deliveries.count);
   await deliveries.stop();
-  return { interval, untilLast: completedWithin(deliveries.completions, interval) };
+  return { interval, untilLast: completedSince(deliveries.completions, interval.begin) };
 }
 
 function lastRows(ours: readonly Measured[], limits?: readonly Measured[]): readonly Row[] {
   const at = (measured: readonly Measured[], share: number): readonly number[] =>
-    measured.map(({ untilLast }) => (untilLast.length === 0 ? Number.NaN : percentile(untilLast, share)));
+    measured.map(({ untilLast }) => percentile(untilLast, share));
   const row = (name: string, share: number): Row =>
     figureRow(name, 'ms', at(ours, share), limits && { to: 'bare writes', rounds: at(limits, share) });
   return [row('  last member has it, p50', 0.5), row('  last member has it, p99', 0.99)];
