@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { CLOSE_CODE, MAX_CONTROL_PAYLOAD, OPCODE } from './websocket-frame.ts';
+import { unmask } from './websocket-mask.ts';
 
 /** The peer broke RFC 6455 or a limit; the connection fails with `closeCode`. `reason`: a stable word. */
 export class WebSocketError extends Error {
@@ -180,13 +181,8 @@ export class WebSocketReader {
   }
 
   #readPayload(bytes: Uint8Array): void {
-    const header = this.#header;
-    const mask = this.#headerNeeded - 4;
-    const start = this.#maskAt;
-    for (let i = 0; i < bytes.length; i += 1) {
-      bytes[i] = (bytes[i] ?? 0) ^ (header[mask + ((start + i) & 3)] ?? 0);
-    }
-    this.#maskAt = (start + bytes.length) & 3;
+    unmask(bytes, this.#header, this.#headerNeeded - 4, this.#maskAt);
+    this.#maskAt = (this.#maskAt + bytes.length) & 3;
     this.#remaining -= bytes.length;
     if (isControl(this.#opcode)) {
       this.#control.set(bytes, this.#controlBytes);
