@@ -255,14 +255,18 @@ test(
     ),
 );
 
-test('lies: given a content-length that the body does not have, then the stream is reset', limits, () =>
+test('lies: given a content-length that the body does not have, then the session ends', limits, () =>
   fortress.withstand(
     async () => {
       const http2 = await open();
       const head = requestHeaders('POST', '/connect', { 'content-length': '3' });
       http2.send(http2Frame(FRAME_TYPE.HEADERS, FLAG.END_HEADERS, 1, head));
       http2.send(http2Frame(FRAME_TYPE.DATA, 0, 1, Buffer.alloc(100)));
-      while (!http2.frames.some(({ type }) => type === FRAME_TYPE.RST_STREAM)) await pause(10);
+      // Newer versions of Node.js end the connection for it.
+      const isOver = (): boolean =>
+        http2.connection.socket.destroyed ||
+        http2.frames.some(({ type }) => type === FRAME_TYPE.RST_STREAM || type === FRAME_TYPE.GOAWAY);
+      while (!isOver()) await pause(10);
       http2.connection.socket.destroy();
     },
     { counted: ['commucat_handshakes_rejected_total{reason="connection_lost"}'] },
