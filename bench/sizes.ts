@@ -42,7 +42,7 @@ export interface Sizes {
 }
 
 export const FULL: Sizes = {
-  warmUpMs: 1_500,
+  warmUpMs: 1_000,
   handshakeWarmUpMs: 10_000,
   settleMs: 2_000,
   shapes: [

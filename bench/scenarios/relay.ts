@@ -29,6 +29,7 @@ const TARGETS: Readonly<Record<string, ShapeTargets>> = {
 export async function relayScenario(options: ScenarioOptions): Promise<Table> {
   const rows: Row[] = [];
   const notes: string[] = [];
+  const [first] = options.sizes.shapes;
   await using bare = await startBareServer();
   for (const shape of options.sizes.shapes) {
     const name = `${shape.pairs} x ${shape.window}`;
@@ -42,14 +43,16 @@ export async function relayScenario(options: ScenarioOptions): Promise<Table> {
       coalesced.push(await measureEcho(bare, shape, 'turn', options));
       limits.push(await measureEcho(bare, shape, 'message', options));
       ours.push(await measureRelay(server, shape, { writes: 'message' }, options));
-      together.push(await measureRelay(server, shape, { writes: 'turn' }, options));
+      if (shape === first) together.push(await measureRelay(server, shape, { writes: 'turn' }, options));
     }
     const peer: Peer = { name: 'echo', intervals: limits };
     rows.push(
       ...throughputRows(`${name}: echo`, limits, { unit: UNIT }),
       ...throughputRows(`${name}: echo, coalesced`, coalesced, { unit: UNIT, peer }),
       ...throughputRows(`${name}: relay`, ours, { unit: UNIT, peer, ...TARGETS[name] }),
-      ...throughputRows(`${name}: relay, senders coalesce`, together, { unit: UNIT, peer }),
+      ...(shape === first
+        ? throughputRows(`${name}: relay, senders coalesce`, together, { unit: UNIT, peer })
+        : []),
     );
     notes.push(...generatorNotes(`${name}: relay`, ours));
   }
