@@ -26,6 +26,7 @@ function read(bytes: Uint8Array, sizes: readonly number[] = [bytes.length]): rea
         binary += Buffer.from(view).toString('latin1');
       },
       onText: (message) => note(`text ${message}`),
+      onOverhead: () => undefined,
       onPing: (payload) => note(`ping ${payload}`),
       onPong: (payload) => note(`pong ${payload}`),
       onClose: (code) => note(`close ${code}`),
@@ -95,6 +96,28 @@ test('given lengths around every boundary, when they are read, then nothing is l
 test('given a control frame between fragments, when it is read, then it comes at once and the message goes on', () => {
   const bytes = frames([TEXT, 'Hel', FIRST], [PING, '!'], [CONTINUATION, 'lo', FIRST], [CONTINUATION, '']);
   assert.deepEqual(read(bytes), ['ping !', 'text Hello']);
+});
+
+test('given frames that bring nothing, when they begin, then each is counted, and others are not', () => {
+  let overhead = 0;
+  const ignore = () => undefined;
+  const reader = new WebSocketReader(
+    {
+      onBytes: ignore,
+      onText: ignore,
+      onOverhead: () => {
+        overhead += 1;
+      },
+      onPing: ignore,
+      onPong: ignore,
+      onClose: ignore,
+    },
+    LIMITS,
+  );
+  reader.push(
+    frames([BINARY, 'x', FIRST], [CONTINUATION, '', FIRST], [PING, 'x'], [CONTINUATION, 'y'], [PONG, '']),
+  );
+  assert.equal(overhead, 3);
 });
 
 test('given bytes behind a close frame, when they are read, then they mean nothing', () => {
@@ -177,6 +200,7 @@ test('given a length that grows byte by byte, when the text never comes, then no
     {
       onBytes: never,
       onText: never,
+      onOverhead: never,
       onPing: never,
       onPong: never,
       onClose: never,

@@ -9,7 +9,7 @@ export class WebSocketError extends Error {
 
   constructor(
     closeCode: number,
-    reason: 'websocket_protocol' | 'websocket_text' | 'websocket_too_big',
+    reason: 'websocket_protocol' | 'websocket_text' | 'websocket_too_big' | 'websocket_flood',
     detail: string,
   ) {
     super(detail);
@@ -26,6 +26,8 @@ export interface WebSocketEvents {
   onText(message: Buffer): void;
   onPing(payload: Buffer): void;
   onPong(payload: Buffer): void;
+  /** A frame began that brings no bytes of a message: a control frame, or an empty fragment. May throw WebSocketError. */
+  onOverhead(): void;
   /** `code`: undefined when the peer gave none. Nothing comes after it. */
   onClose(code: number | undefined): void;
 }
@@ -116,6 +118,7 @@ export class WebSocketReader {
     }
     this.#remaining = this.#payloadLength();
     this.#maskAt = 0;
+    if (this.#remaining === 0 || isControl(this.#opcode)) this.#events.onOverhead();
     if (this.#remaining === 0) this.#endFrame();
   }
 

@@ -3,7 +3,14 @@ import { LIMIT_TABLE } from '../limits/index.ts';
 import type { CancelTimer, Clock } from '../protocol/ports.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 import { closeOf } from './websocket-close.ts';
-import { closePayload, controlFrame, headerLength, OPCODE, writeWebSocketFrame } from './websocket-frame.ts';
+import {
+  CLOSE_CODE,
+  closePayload,
+  controlFrame,
+  headerLength,
+  OPCODE,
+  writeWebSocketFrame,
+} from './websocket-frame.ts';
 import { WebSocketError, type WebSocketEvents, WebSocketReader } from './websocket-reader.ts';
 import { decodeText } from './websocket-text.ts';
 
@@ -12,6 +19,8 @@ const LIMITS = { maxBinary: LIMIT_TABLE.websocketMessage.value, maxText: LIMIT_T
 const LINGER_MS = 10_000;
 /** How often the peer is pinged; one that has not answered by the next ping is gone. In milliseconds. */
 const PING_MS = 30_000;
+/** What `websocketOverhead` is measured over, in milliseconds. */
+const OVERHEAD_WINDOW_MS = 10_000;
 
 export interface WebSocketParts {
   /** The connection, or the HTTP/2 stream, behind the opening handshake. */
@@ -42,6 +51,9 @@ export class WebSocketTransport implements Transport, WebSocketEvents {
   #pings = 0;
   #answered = 0;
   #questions: { readonly ping: number; readonly done: (received: boolean) => void }[] = [];
+  /** Frames that brought nothing, and since when they are counted; monotonic milliseconds. */
+  #overhead = 0;
+  #overheadSince = Number.NEGATIVE_INFINITY;
   #cancelPing: CancelTimer;
   #cancelLinger: CancelTimer | undefined;
 
@@ -122,6 +134,19 @@ export class WebSocketTransport implements Transport, WebSocketEvents {
     const bytes = decodeText(message);
     if (bytes === undefined) this.#parts.onTextDropped();
     else if (bytes.length > 0) this.#handler?.onData(bytes);
+  }
+
+  /** Neither the meter of a session nor flow control sees such frames, and each costs us time. */
+  onOverhead(): void {
+    const now = this.#parts.clock.monotonic();
+    if (now - this.#overheadSince >= OVERHEAD_WINDOW_MS) {
+      this.#overheadSince = now;
+      this.#overhead = 0;
+    }
+    this.#overhead += 1;
+    if (this.#overhead > LIMIT_TABLE.websocketOverhead.value) {
+      throw new WebSocketError(CLOSE_CODE.POLICY, 'websocket_flood', 'too many frames that bring nothing');
+    }
   }
 
   onPing(payload: Buffer): void {

@@ -47,6 +47,13 @@ export const SESSION_LIMITS = {
     atLimit: 'WebSocket close code 1009',
     metric: 'commucat_sessions_closed_total',
   },
+  websocketOverhead: {
+    group: 'session',
+    doc: 'Control frames and empty fragments from one WebSocket within 10 seconds.',
+    value: 1_000,
+    atLimit: 'WebSocket close code 1008',
+    metric: 'commucat_sessions_closed_total',
+  },
   writeStallMs: {
     group: 'session',
     doc: 'Time that the connection of a session may take nothing of what is written to it, in milliseconds.',
