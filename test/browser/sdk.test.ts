@@ -135,6 +135,23 @@ test(
 );
 
 test(
+  'given a server that stops in order, when it tells the page so, then the page comes back with the next one',
+  options,
+  async () => {
+    const page = await newPage();
+    await call(page, 'open', { name: 'drained-page' });
+    assert.equal(await server.stop(), 0);
+    await call(page, 'events', 'CLIENT_DISCONNECTED');
+    await server.start();
+    const [first, told, reason] = await call(page, 'events', 'resumed');
+    assert.deepEqual(
+      [first, told, reason],
+      ['connected', 'error CLIENT_DISCONNECTED', 'CLIENT_DISCONNECTED'],
+    );
+  },
+);
+
+test(
   'given a page that is closed, when mail comes and the page opens again, then it is the same device and gets the mail',
   options,
   async () => {
