@@ -21,6 +21,7 @@ export interface AggregateKind<State, Event> {
   readonly start: () => FoldingActor<State, Event>;
   readonly encode: (event: Event) => NewEvent;
   readonly decode: (recorded: RecordedEvent) => Event;
+  readonly evolve: (state: State, event: Event) => State;
 }
 
 const MOST_CONFLICTS = 8;
@@ -49,17 +50,19 @@ export class Aggregate<State, Event> {
     return (await this.#loaded()).getSnapshot().context.state;
   }
 
+  /** Decides in turn, each upon what the ones before have decided, and writes all of it in one append. */
   async execute<Rejection>(
-    decide: (state: State) => Decision<Event, Rejection>,
-  ): Promise<Outcome<State, Event, Rejection>> {
+    decisions: readonly ((state: State) => Decision<Event, Rejection>)[],
+  ): Promise<readonly Outcome<State, Event, Rejection>[]> {
     for (let attempt = 0; ; attempt += 1) {
       const actor = await this.#loaded();
-      const decision = decide(actor.getSnapshot().context.state);
-      if (!decision.ok) {
-        return decision;
+      const outcomes = this.#decide(actor.getSnapshot().context.state, decisions);
+      const events = outcomes.flatMap((outcome) => (outcome.ok ? outcome.events : []));
+      if (events.length === 0) {
+        return outcomes;
       }
       try {
-        await this.#append(decision.events);
+        await this.#append(events);
       } catch (error) {
         const conflict = error instanceof LogError && error.code === 'LOG_WRONG_REVISION';
         if (!conflict || attempt >= MOST_CONFLICTS) {
@@ -68,8 +71,8 @@ export class Aggregate<State, Event> {
         this.#unload();
         continue;
       }
-      actor.send({ type: 'EVOLVED', events: decision.events });
-      return { ok: true, state: actor.getSnapshot().context.state, events: decision.events };
+      actor.send({ type: 'EVOLVED', events });
+      return outcomes;
     }
   }
 
@@ -77,10 +80,22 @@ export class Aggregate<State, Event> {
     this.#unload();
   }
 
+  #decide<Rejection>(
+    before: State,
+    decisions: readonly ((state: State) => Decision<Event, Rejection>)[],
+  ): readonly Outcome<State, Event, Rejection>[] {
+    let state = before;
+    return decisions.map((decide) => {
+      const decision = decide(state);
+      if (!decision.ok) {
+        return decision;
+      }
+      state = decision.events.reduce(this.#kind.evolve, state);
+      return { ok: true, state, events: decision.events };
+    });
+  }
+
   async #append(events: readonly Event[]): Promise<void> {
-    if (events.length === 0) {
-      return;
-    }
     const expected = this.#revision < 0 ? 'no-stream' : this.#revision;
     const appends = [{ stream: this.stream, expected, events: events.map(this.#kind.encode) }] as const;
     const [appended] = await this.#log.append(appends);

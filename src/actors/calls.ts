@@ -8,6 +8,7 @@ import {
   type CallRejection,
   type CallState,
   decideCall,
+  evolveCall,
 } from './call-decider.ts';
 import { callMachine } from './call-machine.ts';
 import { Registry } from './registry.ts';
@@ -52,6 +53,7 @@ export class Calls {
         start: () => createActor(callMachine).start(),
         encode: encodeFact,
         decode: (recorded) => decodeFact(recorded) as CallEvent,
+        evolve: evolveCall,
       },
     });
   }

@@ -6,8 +6,8 @@ import type { Random } from '../protocol/ports.ts';
 import { systemClock } from '../system/index.ts';
 import { ChannelDirectory } from './channel-directory.ts';
 import { Channels } from './channels.ts';
+import { NumberTurns } from './number-turns.ts';
 import { RouteTable } from './route-table.ts';
-import { SerialQueue } from './serial-queue.ts';
 
 const NUMBER = 7;
 
@@ -34,7 +34,7 @@ async function server(log = new MemoryLog(systemClock), random = counting()) {
     random,
     directory,
     routes,
-    numbers: new SerialQueue(),
+    numbers: new NumberTurns(false),
     policy: {
       reach: 'joined',
       openRooms: 'compat',

@@ -10,13 +10,15 @@ import {
   type ChannelRejection,
   type ChannelState,
   decideChannel,
+  evolveChannel,
   type Named,
 } from './channel-decider.ts';
 import type { ChannelDirectory } from './channel-directory.ts';
 import { channelMachine } from './channel-machine.ts';
+import type { NumberTurns } from './number-turns.ts';
 import { Registry } from './registry.ts';
 import type { RouteTable } from './route-table.ts';
-import type { SerialQueue } from './serial-queue.ts';
+import { SerialQueue } from './serial-queue.ts';
 
 /** Bytes of a channel's key. */
 const KEY_BYTES = 16;
@@ -43,8 +45,7 @@ export interface ChannelsOptions {
   readonly random: Random;
   readonly directory: ChannelDirectory;
   readonly routes: RouteTable;
-  /** What a number means for a device is decided one request at a time, by channels and groups alike. */
-  readonly numbers: SerialQueue<number>;
+  readonly numbers: NumberTurns;
   readonly policy: ChannelPolicy;
   /** The user of a registered device, `undefined` for an unknown one. */
   readonly userOf: (device: string) => Promise<string | undefined>;
@@ -68,6 +69,9 @@ export type JoinResult = { readonly ok: true } | { readonly ok: false; readonly 
 
 type Change = Outcome<ChannelState, ChannelEvent, ChannelRejection>;
 
+/** A channel that changes this often while a device is on its way into it is given up. */
+const MOST_ATTEMPTS = 4;
+
 const JOINED: JoinResult = { ok: true };
 const TOO_MANY_LISTINGS: JoinResult = { ok: false, refusal: 'too_many_listings' };
 
@@ -75,6 +79,8 @@ const TOO_MANY_LISTINGS: JoinResult = { ok: false, refusal: 'too_many_listings' 
 export class Channels {
   readonly #options: ChannelsOptions;
   readonly #actors: Registry<ChannelState, ChannelEvent>;
+  /** Who comes first on a number opens the channel, and who comes next finds it. */
+  readonly #openings = new SerialQueue<number>();
 
   constructor(options: ChannelsOptions) {
     this.#options = options;
@@ -86,6 +92,7 @@ export class Channels {
         start: () => createActor(channelMachine).start(),
         encode: encodeFact,
         decode: (recorded) => decodeFact(recorded) as ChannelEvent,
+        evolve: evolveChannel,
       },
     });
   }
@@ -104,17 +111,17 @@ export class Channels {
       return false;
     }
     return request.members.every(
-      (member) => route.has(routes.mailbox(member)) || directory.isListed(member, number, route.key),
+      (member) => routes.takesPart(member, route) || directory.isListed(member, number, route.key),
     );
   }
 
   join(request: JoinRequest): Promise<JoinResult> {
-    return this.#options.numbers.run(request.number, () => this.#join(request));
+    return this.#options.numbers.run(request.device, request.number, () => this.#join(request));
   }
 
   /** Takes the device out of its channel of this number; a device that is only listed there is not listed any more. */
   leave(device: string, number: number): Promise<void> {
-    return this.#options.numbers.run(number, async () => {
+    return this.#options.numbers.run(device, number, async () => {
       const { directory, routes, pauseGroup } = this.#options;
       const route = routes.get(device, number);
       if (route?.group !== undefined) {
@@ -132,25 +139,50 @@ export class Channels {
   }
 
   async #join(request: JoinRequest): Promise<JoinResult> {
+    const others = [...new Set(request.members)].filter((member) => member !== request.device);
+    for (let attempt = 1; ; attempt += 1) {
+      const choice = await this.#openings.run(request.number, () => this.#choose(request, others));
+      // Not in the turn of the number: devices that enter one channel at the same time share an append.
+      const result = typeof choice === 'string' ? await this.#enter(choice, request, others) : choice;
+      const hasChanged =
+        !result.ok && (result.refusal === 'channel_closed' || result.refusal === 'not_listed');
+      if (!hasChanged || attempt >= MOST_ATTEMPTS) {
+        return result;
+      }
+    }
+  }
+
+  /** The key of the channel that the device is to enter; or what has happened already, if that is none. */
+  async #choose(request: JoinRequest, others: readonly string[]): Promise<string | JoinResult> {
     const { device, number } = request;
     const { routes } = this.#options;
-    const others = [...new Set(request.members)].filter((member) => member !== device);
     const own = routes.get(device, number);
     if (own?.group !== undefined) {
-      const isKnown = others.every((other) => own.has(routes.mailbox(other)));
+      const isKnown = others.every((other) => routes.takesPart(other, own));
       return isKnown ? JOINED : { ok: false, refusal: 'channel_of_group' };
     }
     if (own !== undefined && !(await this.#supersedes(request, own.key, others))) {
-      return this.#enter(own.key, request, others);
+      return this.#keyOrEntered(own.key, request, others);
     }
     if (routes.count(device) >= this.#options.policy.channelsPerDevice) {
       return { ok: false, refusal: 'too_many_channels' };
     }
     const listing = this.#chooseListing(device, number, others);
     if (listing !== undefined) {
-      return this.#enter(listing, request, others);
+      return this.#keyOrEntered(listing, request, others);
     }
     return others.length === 0 ? this.#joinAlone(request) : this.#open(request, others, false);
+  }
+
+  /** Who names somebody new enters in the turn of the number: that device must find the listing when it comes next. */
+  #keyOrEntered(key: string, request: JoinRequest, others: readonly string[]): string | Promise<JoinResult> {
+    const isKnown = (other: string): boolean => this.#isKnown(other, request.number, key);
+    return others.every(isKnown) ? key : this.#enter(key, request, others);
+  }
+
+  #isKnown(device: string, number: number, key: string): boolean {
+    const { directory, routes } = this.#options;
+    return directory.isListed(device, number, key) || routes.get(device, number)?.key === key;
   }
 
   /**
@@ -193,15 +225,14 @@ export class Channels {
    * A JOIN that names nobody else. Where open rooms are allowed it meets everybody who did the same; elsewhere the
    * sender is alone until a later JOIN names others.
    */
-  #joinAlone(request: JoinRequest): Promise<JoinResult> {
+  async #joinAlone(request: JoinRequest): Promise<string | JoinResult> {
     const { openRooms } = this.#options.policy;
     const wanted = request.members.length > 0;
     const allowed = openRooms === 'always' || (openRooms === 'compat' && request.plaintext);
     if (!wanted || !allowed) {
       return this.#open(request, [], false);
     }
-    const room = this.#options.directory.openRoom(request.number);
-    return room === undefined ? this.#open(request, [], true) : this.#enter(room, request, []);
+    return this.#options.directory.openRoom(request.number) ?? this.#open(request, [], true);
   }
 
   async #open(request: JoinRequest, others: readonly string[], openRoom: boolean): Promise<JoinResult> {
@@ -224,14 +255,12 @@ export class Channels {
 
   /** Whether the sender may name those of the others whom the channel does not know yet. */
   #mayName({ device, number }: JoinRequest, others: readonly string[], key: string): boolean {
-    const { directory, policy, routes } = this.#options;
+    const { directory, policy } = this.#options;
     const named = directory.namedBy(device);
     if (named + others.length <= policy.listingsPerDevice) {
       return true;
     }
-    const isKnown = (other: string): boolean =>
-      directory.isListed(other, number, key) || routes.get(other, number)?.key === key;
-    const fresh = others.filter((other) => !isKnown(other)).length;
+    const fresh = others.filter((other) => !this.#isKnown(other, number, key)).length;
     return fresh === 0 || named + fresh <= policy.listingsPerDevice;
   }
 

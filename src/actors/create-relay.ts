@@ -19,12 +19,12 @@ import { FrameDispatch } from './frame-dispatch.ts';
 import { GroupDirectory } from './group-directory.ts';
 import { GroupFrames } from './group-frames.ts';
 import { Groups } from './groups.ts';
+import { NumberTurns } from './number-turns.ts';
 import { PresenceFanout, type PresenceFanoutLimits } from './presence-fanout.ts';
 import { Relay } from './relay.ts';
 import type { RelayEvents } from './relay-events.ts';
 import type { LinkPort } from './relay-port.ts';
 import { RouteTable } from './route-table.ts';
-import { SerialQueue } from './serial-queue.ts';
 import type { Session } from './session.ts';
 
 export interface RelayLimits {
@@ -118,7 +118,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     touched: (mailbox) => cursors.touched(mailbox),
     unread: (mail) => cursors.unread(mail),
   });
-  const numbers = new SerialQueue<number>();
+  const numbers = new NumberTurns(options.channels.reach !== 'joined');
   const userOf = (device: string): Promise<string | undefined> => accounts.userOf(device);
   const desk = new Desk({ links, office, events, capacity: limits.mailbox });
   const common = { log, clock, random, routes, numbers, policy: options.channels, userOf };

@@ -7,6 +7,7 @@ import type { Clock, Random } from '../protocol/ports.ts';
 import type { ChannelPolicy } from './channels.ts';
 import {
   decideGroup,
+  evolveGroup,
   type GroupCommand,
   type GroupEvent,
   type GroupRejection,
@@ -15,6 +16,7 @@ import {
 } from './group-decider.ts';
 import type { GroupDirectory } from './group-directory.ts';
 import { groupMachine } from './group-machine.ts';
+import type { NumberTurns } from './number-turns.ts';
 import { Registry } from './registry.ts';
 import type { ChannelRoute, Route } from './route.ts';
 import type { RouteTable } from './route-table.ts';
@@ -30,8 +32,7 @@ export interface GroupsOptions {
   readonly random: Random;
   readonly directory: GroupDirectory;
   readonly routes: RouteTable;
-  /** What a number means for a device is decided one request at a time, by channels and groups alike. */
-  readonly numbers: SerialQueue<number>;
+  readonly numbers: NumberTurns;
   readonly policy: ChannelPolicy;
   /** The user of a registered device, `undefined` for an unknown one. */
   readonly userOf: (device: string) => Promise<string | undefined>;
@@ -83,6 +84,7 @@ export class Groups {
         start: () => createActor(groupMachine).start(),
         encode: encodeFact,
         decode: (recorded) => decodeFact(recorded) as GroupEvent,
+        evolve: evolveGroup,
       },
     });
   }
@@ -99,13 +101,13 @@ export class Groups {
         return refuse('unknown_device');
       }
     }
-    return this.#options.numbers.run(request.number, () => this.#create(request, effect));
+    return this.#options.numbers.run(request.device, request.number, () => this.#create(request, effect));
   }
 
   /** The device's own consent: from now on it takes part. */
   join(device: string, group: string, number: number): Promise<GroupResult> {
     const { numbers } = this.#options;
-    return numbers.run(number, () => this.#turns.run(group, () => this.#join(device, group, number)));
+    return numbers.run(device, number, () => this.#turns.run(group, () => this.#join(device, group, number)));
   }
 
   /** LEAVE: the device stays a member and receives nothing until it joins again. */
@@ -259,14 +261,13 @@ export class Groups {
     const { routes, policy, userOf } = this.#options;
     const reached: Mailbox[] = [];
     for (const device of invited) {
-      const mailbox = routes.mailbox(device);
-      if (device === sender.device || route.has(mailbox)) {
+      if (device === sender.device || routes.takesPart(device, route)) {
         continue;
       }
       const known = routes.haveCommon(sender.device, device);
       const user = known || policy.reach === 'joined' ? undefined : await userOf(device);
       if (known || (user !== undefined && (policy.reach === 'anyone' || user === sender.user))) {
-        reached.push(mailbox);
+        reached.push(routes.mailbox(device));
       }
     }
     return including(route, reached);

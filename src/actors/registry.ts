@@ -11,11 +11,22 @@ export interface RegistryOptions<State, Event> {
   readonly idleAfter: number;
 }
 
-/** The root actors of one kind, by stream: built lazily, dropped when idle, one command at a time for each. */
+/** Commands of one actor that are decided together. */
+const MOST_TOGETHER = 256;
+
+interface Command<State, Event> {
+  readonly decide: (state: State) => Decision<Event, unknown>;
+  readonly done: (outcome: Outcome<State, Event, unknown> | undefined) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** The root actors of one kind, by stream: built lazily, dropped when idle, one command after the other for each. */
 export class Registry<State, Event> {
   readonly #options: RegistryOptions<State, Event>;
   readonly #aggregates = new Map<string, Aggregate<State, Event>>();
   readonly #queue = new SerialQueue<string>();
+  /** Commands that came while an earlier one was being written: the next append takes all of them. */
+  readonly #waiting = new Map<string, Command<State, Event>[]>();
   #sweep: CancelTimer | undefined;
 
   constructor(options: RegistryOptions<State, Event>) {
@@ -34,7 +45,22 @@ export class Registry<State, Event> {
     stream: string,
     decide: (state: State) => Decision<Event, Rejection>,
   ): Promise<Outcome<State, Event, Rejection>> {
-    return this.#queue.run(stream, () => this.#aggregate(stream).execute(decide));
+    return new Promise((resolve, reject) => {
+      const command: Command<State, Event> = {
+        decide,
+        // What comes back is what `decide` said.
+        done: (outcome) => resolve(outcome as Outcome<State, Event, Rejection>),
+        failed: reject,
+      };
+      const waiting = this.#waiting.get(stream);
+      if (waiting !== undefined && waiting.length < MOST_TOGETHER) {
+        waiting.push(command);
+        return;
+      }
+      const together = [command];
+      this.#waiting.set(stream, together);
+      void this.#queue.run(stream, () => this.#executeAll(stream, together));
+    });
   }
 
   stop(): void {
@@ -43,6 +69,22 @@ export class Registry<State, Event> {
       aggregate.stop();
     }
     this.#aggregates.clear();
+  }
+
+  async #executeAll(stream: string, commands: readonly Command<State, Event>[]): Promise<void> {
+    if (this.#waiting.get(stream) === commands) {
+      this.#waiting.delete(stream);
+    }
+    try {
+      const outcomes = await this.#aggregate(stream).execute(commands.map(({ decide }) => decide));
+      for (const [index, { done }] of commands.entries()) {
+        done(outcomes[index]);
+      }
+    } catch (error) {
+      for (const { failed } of commands) {
+        failed(error);
+      }
+    }
   }
 
   #aggregate(stream: string): Aggregate<State, Event> {

@@ -34,13 +34,16 @@ export class RouteTable {
   /** Whether both devices take part in some channel. */
   haveCommon(one: string, other: string): boolean {
     const [few, many] = this.count(one) <= this.count(other) ? [one, other] : [other, one];
-    const mailbox = this.#mailboxes.mailbox(many);
     for (const route of this.of(few)) {
-      if (route.has(mailbox)) {
+      if (this.takesPart(many, route)) {
         return true;
       }
     }
     return false;
+  }
+
+  takesPart(device: string, route: ChannelRoute): boolean {
+    return this.get(device, route.number) === route;
   }
 
   /** The device takes part from now on. */

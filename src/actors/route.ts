@@ -41,10 +41,6 @@ export class ChannelRoute implements Route {
     return this.#participants.size;
   }
 
-  has(mailbox: Mailbox): boolean {
-    return this.#participants.has(mailbox);
-  }
-
   add(mailbox: Mailbox): void {
     if (!this.#participants.has(mailbox)) {
       this.#participants.add(mailbox);

@@ -115,6 +115,7 @@ export class GroupRun {
       await this.#clients.get(device)?.leave();
       const client = await this.#world?.connect(device, { capabilities: [] });
       this.#clients.set(device, client ?? assert.fail('no world'));
+      await this.#settle();
       return;
     }
     const client = this.#clients.get(device) ?? assert.fail(device);
