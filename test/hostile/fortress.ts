@@ -42,7 +42,7 @@ export class Fortress implements AsyncDisposable {
   readonly #bob: WireClient;
   readonly #attackers: WireClient[] = [];
   #messages = 0;
-  #talking = true;
+  readonly #end = new AbortController();
   #talk: Promise<void> = Promise.resolve();
   #names = 0;
 
@@ -133,14 +133,14 @@ export class Fortress implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#talking = false;
+    this.#end.abort();
     await this.#talk.catch(() => undefined);
     for (const client of [this.#alice, this.#bob, ...this.#attackers]) client.close();
     await this.server[Symbol.asyncDispose]();
   }
 
   async #keepTalking(): Promise<void> {
-    for (let number = 0; this.#talking; number += 1) {
+    for (let number = 0; !this.#end.signal.aborted; number += 1) {
       const [speaker, listener] = number % 2 === 0 ? [this.#alice, this.#bob] : [this.#bob, this.#alice];
       const words = `message ${number}`;
       await speaker.say(CHANNEL, words);

@@ -120,10 +120,7 @@ test(
   () =>
     fortress.withstand(
       async () => {
-        const binary = Buffer.from(
-          '0d0a0d0a000d0a515549540a211100' + '0c' + '7f0000017f00000104d201bb',
-          'hex',
-        );
+        const binary = Buffer.from('0d0a0d0a000d0a515549540a2111000c7f0000017f00000104d201bb', 'hex');
         for (const forged of [Buffer.from('PROXY TCP4 127.0.0.1 127.0.0.1 1234 443\r\n'), binary]) {
           const connection = openTcp(fortress);
           connection.write(forged);
