@@ -78,7 +78,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   const { hostname: host, port } = new URL(url);
   return {
     ...child,
-    address: addressOf(host, Number(port), readFileSync(caFile, 'utf8')),
+    address: addressOf(host, Number(port), readFileSync(caFile, 'utf8'), child.stopping),
     domain,
     noisePublic,
   };
@@ -89,10 +89,11 @@ export async function startBareServer(): Promise<ServerChild> {
   const child = await startChild((folder) => ['--import', 'tsx', BARE, folder]);
   const { host, port, ca_file: caFile } = child.ready;
   if (host === undefined || port === undefined || caFile === undefined) throw new Error('no bare server');
-  return { ...child, address: addressOf(host, Number(port), readFileSync(caFile, 'utf8')) };
+  return { ...child, address: addressOf(host, Number(port), readFileSync(caFile, 'utf8'), child.stopping) };
 }
 
 interface StartedChild extends AsyncDisposable {
+  readonly stopping: AbortSignal;
   readonly pid: number;
   readonly folder: string;
   readonly ready: Readonly<Record<string, string | undefined>>;
@@ -110,7 +111,10 @@ async function startChild(args: (folder: string) => readonly string[]): Promise<
     rmSync(folder, { recursive: true, force: true });
   };
   process.once('exit', abandon);
+  const stopping = new AbortController();
   const dispose = async (): Promise<void> => {
+    // A load whose scenario has failed may still be there: the failure is what has to be seen, not its end.
+    stopping.abort();
     await stop(child, ended);
     process.off('exit', abandon);
     rmSync(folder, { recursive: true, force: true });
@@ -121,7 +125,13 @@ async function startChild(args: (folder: string) => readonly string[]): Promise<
     await dispose();
     throw new Error('the server process ended before it was ready');
   }
-  return { pid, folder, ready: JSON.parse(first[0]), [Symbol.asyncDispose]: dispose };
+  return {
+    pid,
+    folder,
+    stopping: stopping.signal,
+    ready: JSON.parse(first[0]),
+    [Symbol.asyncDispose]: dispose,
+  };
 }
 
 async function stop(child: ChildProcess, ended: Promise<unknown>): Promise<void> {

@@ -9,11 +9,13 @@ export interface Address {
   readonly port: number;
   /** One for all connections: reading the certificate anew would be most of what a connection costs its client. */
   readonly trust: SecureContext;
+  /** Aborted when the server is told to stop: from then on it may end what it likes. */
+  readonly stopping: AbortSignal;
 }
 
 /** @param ca certificates in PEM */
-export function addressOf(host: string, port: number, ca: string): Address {
-  return { host, port, trust: createSecureContext({ ca }) };
+export function addressOf(host: string, port: number, ca: string, stopping: AbortSignal): Address {
+  return { host, port, trust: createSecureContext({ ca }), stopping };
 }
 
 /** A new TCP and TLS connection: a full handshake, no resumption. */

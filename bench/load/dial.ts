@@ -44,9 +44,9 @@ export function eventStreams(address: Address): Dial {
 /** WebSocket over HTTP/1.1. PROTOCOL.md 2.7. */
 export function webSockets(address: Address): Dial {
   return async (path): Promise<ByteStream> =>
-    WebSocketStream.over(await connectSecure(address, 'http/1.1'), path);
+    WebSocketStream.over(await connectSecure(address, 'http/1.1'), path, address.stopping);
 }
 
 async function secure(address: Address): Promise<H2Connection> {
-  return H2Connection.over(await connectSecure(address, 'h2'), `localhost:${address.port}`);
+  return H2Connection.over(await connectSecure(address, 'h2'), `localhost:${address.port}`, address.stopping);
 }

@@ -33,6 +33,7 @@ const DEFAULT_MAX_STREAMS = 100;
 export class H2Connection implements H2StreamOwner {
   readonly #socket: Socket;
   readonly #authority: string;
+  readonly #stopping: AbortSignal | undefined;
   readonly #writer: TurnWriter;
   readonly #streams = new Map<number, H2Stream>();
   readonly #ready: Promise<void>;
@@ -46,8 +47,9 @@ export class H2Connection implements H2StreamOwner {
   #onReady: () => void = () => undefined;
   #closing = false;
 
-  private constructor(socket: Socket, authority: string) {
+  private constructor(socket: Socket, authority: string, stopping: AbortSignal | undefined) {
     this.#socket = socket;
+    this.#stopping = stopping;
     this.#authority = authority;
     this.#writer = new TurnWriter((bytes) => {
       if (socket.writable) socket.write(bytes);
@@ -78,10 +80,14 @@ export class H2Connection implements H2StreamOwner {
   }
 
   /** Takes over a socket on which nothing was sent, and resolves with the server's first SETTINGS. */
-  static async over(socket: Socket, authority: string): Promise<H2Connection> {
-    const connection = new H2Connection(socket, authority);
+  static async over(socket: Socket, authority: string, stopping?: AbortSignal): Promise<H2Connection> {
+    const connection = new H2Connection(socket, authority, stopping);
     await connection.#ready;
     return connection;
+  }
+
+  get stopping(): boolean {
+    return this.#stopping?.aborted === true;
   }
 
   /** Streams that the server allows at once. */

@@ -5,6 +5,8 @@ export interface H2StreamOwner {
   sendData(stream: H2Stream, unit: Uint8Array): void;
   endStream(stream: H2Stream): void;
   destroy(): void;
+  /** The server has been told to stop. */
+  readonly stopping: boolean;
 }
 
 /** A request whose body goes on while its response comes. */
@@ -91,7 +93,7 @@ export class H2Stream implements ByteStream {
     const gone = error ?? new Error('the server has ended the stream');
     if (state === 'opening') this.#refuse(gone);
     if (state === 'refused') this.#refuse(new DoorClosedError(Buffer.concat(this.#kept).toString()));
-    if (state === 'open') this.onLost(gone);
+    if (state === 'open' && !this.#owner.stopping) this.onLost(gone);
     this.#finish();
   }
 }

@@ -50,6 +50,7 @@ export class LoadSession {
   /** With the certificate that the server issued: with this one the device is a known one. */
   readonly device: DeviceIdentity;
   readonly #stream: ByteStream;
+  readonly #stopping: AbortSignal;
   readonly #opener: RecordOpener;
   readonly #sealer: RecordSealer;
   readonly #decoder = new FrameDecoder();
@@ -60,7 +61,13 @@ export class LoadSession {
   /** Called after the last frame of a chunk: the moment to answer with one write. */
   onChunk: () => void = () => undefined;
 
-  private constructor(stream: ByteStream, device: DeviceIdentity, { facts, noise, rest }: Established) {
+  private constructor(
+    stream: ByteStream,
+    device: DeviceIdentity,
+    stopping: AbortSignal,
+    { facts, noise, rest }: Established,
+  ) {
+    this.#stopping = stopping;
     this.device = { ...device, userId: facts.userId, certificate: facts.certificate };
     this.#stream = stream;
     this.#opener = new RecordOpener(noise.receive, arena);
@@ -90,7 +97,7 @@ export class LoadSession {
       clock: nodeClock,
     });
     const stream = await options.dial(CONNECT_PATH);
-    return new LoadSession(stream, device, await shakeHands(stream, handshake));
+    return new LoadSession(stream, device, server.address.stopping, await shakeHands(stream, handshake));
   }
 
   /** What to do with each frame. Those that came with the handshake's ACK are handed over at once. */
@@ -160,8 +167,8 @@ export class LoadSession {
     for (let plaintext = this.#opener.next(); plaintext !== undefined; plaintext = this.#opener.next()) {
       this.#decoder.push(plaintext);
       for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
-        // Who comes and goes is told unasked.
-        if (frame.type !== FRAME.PRESENCE) this.#onFrame?.(frame);
+        // Who comes and goes is told unasked; and a server that stops takes its leave.
+        if (frame.type !== FRAME.PRESENCE && !this.#stopping.aborted) this.#onFrame?.(frame);
       }
     }
     this.onChunk();

@@ -25,7 +25,7 @@ export class WebSocketStream implements ByteStream {
     throw error;
   };
 
-  private constructor(socket: Socket, rest: Uint8Array) {
+  private constructor(socket: Socket, rest: Uint8Array, stopping: AbortSignal | undefined) {
     this.#socket = socket;
     this.#writer = new TurnWriter((bytes) => {
       if (socket.writable) socket.write(bytes);
@@ -35,7 +35,8 @@ export class WebSocketStream implements ByteStream {
       failure = error;
     });
     socket.on('close', () => {
-      if (this.#open) this.onLost(failure ?? new Error('the WebSocket was closed'));
+      if (this.#open && stopping?.aborted !== true)
+        this.onLost(failure ?? new Error('the WebSocket was closed'));
       this.#open = false;
     });
     socket.on('data', (chunk: Uint8Array) => this.#read(chunk));
@@ -45,7 +46,7 @@ export class WebSocketStream implements ByteStream {
   }
 
   /** @throws DoorClosedError when the server does not switch protocols */
-  static async over(socket: Socket, path: string): Promise<WebSocketStream> {
+  static async over(socket: Socket, path: string, stopping?: AbortSignal): Promise<WebSocketStream> {
     socket.write(
       [
         `GET ${path} HTTP/1.1`,
@@ -63,7 +64,7 @@ export class WebSocketStream implements ByteStream {
       socket.destroy();
       throw new DoorClosedError(`${head.split('\r\n')[0]} ${Buffer.from(rest).toString()}`.trim());
     }
-    return new WebSocketStream(socket, rest);
+    return new WebSocketStream(socket, rest, stopping);
   }
 
   write(unit: Uint8Array): void {
