@@ -26,7 +26,7 @@ interface RunningParts {
 
 /** The real gateway and relay on a log in memory; it can stop and come back on its port with what its log holds. */
 export class TestServer {
-  readonly log = new MemoryLog(systemClock);
+  readonly log: MemoryLog;
   readonly ca: Buffer;
   readonly domain = DOMAIN;
   readonly noisePublic = NOISE_KEY.publicKey;
@@ -36,10 +36,15 @@ export class TestServer {
   #running: RunningParts | undefined;
   #port = 0;
 
-  constructor(directory: string, ca: Buffer, overrides: readonly string[]) {
+  constructor(directory: string, ca: Buffer, overrides: readonly string[], log = new MemoryLog(systemClock)) {
+    this.log = log;
     this.#directory = directory;
     this.ca = ca;
     this.#overrides = overrides;
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   get url(): string {
@@ -79,11 +84,14 @@ export class TestServer {
 }
 
 /** A server on a free port of this machine. `overrides`: `section.key=value`. */
-export async function startTestServer(overrides: readonly string[] = []): Promise<TestServer> {
+export async function startTestServer(
+  overrides: readonly string[] = [],
+  log?: MemoryLog,
+): Promise<TestServer> {
   const directory = mkdtempSync(join(tmpdir(), 'commucat-client-'));
   const identity = await ensureDevIdentity(directory, { clock: systemClock, random: systemRandom });
   const files = [`server.tls_cert=${identity.certFile}`, `server.tls_key=${identity.keyFile}`];
-  const server = new TestServer(directory, readFileSync(identity.caFile), [...files, ...overrides]);
+  const server = new TestServer(directory, readFileSync(identity.caFile), [...files, ...overrides], log);
   await server.start();
   return server;
 }

@@ -13,6 +13,8 @@ export interface ModelChannel {
 /** Channels as of a place in history. PROTOCOL.md 6, with `channels.reach = joined`. */
 export class ChannelModel {
   readonly #channels = new Map<string, ModelChannel>();
+  /** By the stream of the group: the key of its channel. */
+  readonly #groups = new Map<string, string>();
   #read = 0;
 
   /** Takes in what has become durable. */
@@ -21,6 +23,8 @@ export class ChannelModel {
       const recorded = history[this.#read];
       if (recorded?.stream.startsWith('channel-')) {
         this.#evolve(recorded.stream.slice('channel-'.length), recorded, this.#read);
+      } else if (recorded?.stream.startsWith('group-')) {
+        this.#evolveGroup(recorded);
       }
     }
   }
@@ -84,6 +88,30 @@ export class ChannelModel {
         if (channel?.participants.size === 0) {
           this.#channels.delete(key);
         }
+        break;
+    }
+  }
+
+  #evolveGroup(recorded: DurableEvent): void {
+    const fact = decodeFact(recorded as Parameters<typeof decodeFact>[0]);
+    const channel = this.#channels.get(this.#groups.get(recorded.stream) ?? '');
+    switch (fact.type) {
+      case 'group.created':
+        this.#groups.set(recorded.stream, fact.channel);
+        this.#channels.set(fact.channel, {
+          key: fact.channel,
+          number: fact.number,
+          participants: new Set([fact.owner]),
+          listed: new Map(),
+        });
+        break;
+      case 'group.member_joined':
+        channel?.participants.add(fact.device);
+        break;
+      case 'group.member_paused':
+      case 'group.member_left':
+      case 'group.member_removed':
+        channel?.participants.delete(fact.device);
         break;
     }
   }

@@ -3,6 +3,19 @@ import { FRAME } from '../../src/protocol/frame-types.ts';
 import { serialAfter, serialNext } from '../../src/protocol/serial.ts';
 import type { SeenFrame, TestClient } from '../simulation/relay-world.ts';
 
+/** What a device needs of its connection. */
+export interface ModelClient {
+  readonly facts: {
+    readonly inbox?: { readonly confirmed: number } | undefined;
+    readonly resume?: { readonly received: number } | undefined;
+  };
+  /** What has come; the device takes it out. */
+  readonly frames: SeenFrame[];
+  /** Set when the server ended the session. */
+  readonly endedBecause: string | undefined;
+  post(type: number, channel: number, body: unknown, sequence: number): void;
+}
+
 export interface Upstream {
   readonly id: string;
   readonly type: number;
@@ -19,9 +32,12 @@ export interface Arrival {
 
 /** What a run wants to know while frames come in. */
 export interface Watcher {
-  acknowledged(device: ModelDevice, upstream: Upstream): void;
-  live(device: ModelDevice, frame: SeenFrame): void;
+  acknowledged(device: AnyDevice, upstream: Upstream): void;
+  live(device: AnyDevice, frame: SeenFrame): void;
 }
+
+/** A device over whatever connection. */
+export type AnyDevice = ModelDevice<ModelClient>;
 
 const HARMLESS_ENDS = new Set(['replaced', 'storage_unavailable']);
 
@@ -29,12 +45,12 @@ const HARMLESS_ENDS = new Set(['replaced', 'storage_unavailable']);
  * A client as PROTOCOL.md wants it, and its memory, which outlives its connections: what it has processed, and what it
  * has sent without an answer. It checks everything that comes against what the server promised.
  */
-export class ModelDevice {
+export class ModelDevice<Client extends ModelClient = TestClient> {
   readonly name: string;
   readonly confirms: boolean;
   readonly resumes: boolean;
   readonly eager: boolean;
-  client: TestClient | undefined;
+  client: Client | undefined;
   connecting = false;
   /** Highest inbox number that is processed, and highest one confirmed. */
   processed: number;
@@ -71,7 +87,7 @@ export class ModelDevice {
   }
 
   /** The session begins: JOINs again, then what has no answer, with its old sequences. */
-  begin(client: TestClient, confirmAtOnce: boolean): void {
+  begin(client: Client, confirmAtOnce: boolean): void {
     this.client = client;
     const { inbox, resume } = client.facts;
     if (this.confirms) {

@@ -8,7 +8,7 @@ import { SimulatedClock, settle } from '../simulation/clock.ts';
 import { SimulatedDisk } from '../simulation/disk.ts';
 import { RelayWorld, type SeenFrame, type TestClient } from '../simulation/relay-world.ts';
 import { ChannelModel } from './channel-model.ts';
-import { type Arrival, ModelDevice, type Upstream, type Watcher } from './model-device.ts';
+import { type AnyDevice, type Arrival, ModelDevice, type Upstream, type Watcher } from './model-device.ts';
 import { type Command, DEVICES, type Plan } from './relay-commands.ts';
 
 const decoder = new TextDecoder();
@@ -112,7 +112,7 @@ export class RelayRun implements Watcher {
     return this.figures;
   }
 
-  acknowledged(device: ModelDevice, upstream: Upstream): void {
+  acknowledged(device: AnyDevice, upstream: Upstream): void {
     this.#follow();
     assert.ok(
       this.#durable.has(upstream.id),
@@ -120,7 +120,7 @@ export class RelayRun implements Watcher {
     );
   }
 
-  live(device: ModelDevice, frame: SeenFrame): void {
+  live(device: AnyDevice, frame: SeenFrame): void {
     const place = this.#disk.history.length;
     this.#liveArrivals.push({ device: device.name, id: idOf(frame.text), place });
   }

@@ -254,6 +254,15 @@ export class WireClient {
     return this.#frames;
   }
 
+  /** Takes out what came and nobody asked for. */
+  takeAll(): SeenFrame[] {
+    return this.#frames.splice(0);
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   async end(): Promise<void> {
     while (!this.#ended) {
       await this.#more();
