@@ -28,7 +28,8 @@ const MOST_CONFLICTS = 8;
 
 /**
  * One event-sourced actor: decide, append (durable), evolve. Its stream is the truth; the actor is rebuilt from it on
- * first use and whenever somebody else appended first. Calls must not overlap: the registry sees to that.
+ * first use and whenever somebody else appended first. Calls must not overlap: the registry sees to that, and hands over
+ * together what waited meanwhile.
  */
 export class Aggregate<State, Event> {
   readonly stream: string;
