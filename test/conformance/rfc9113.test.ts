@@ -159,6 +159,15 @@ type Case = readonly [section: string, what: string, expected: string, ...frames
 const POST_OPEN = h2Frame(HEADERS, END_HEADERS, 1, POST);
 const ONCE = h2Frame(HEADERS, END_HEADERS | END_STREAM, 1, BLOCK);
 
+/** A connection on which nothing is under way any more: what Node.js still had to write could keep a GOAWAY from leaving. */
+async function quiet(): Promise<RawHttp2> {
+  const client = new RawHttp2(gateway);
+  await client.until(({ flags, type }) => type === SETTINGS && (flags & ACK) !== 0);
+  client.send(h2Frame(SETTINGS, ACK, 0), h2Frame(PING, 0, 0, 'anything'));
+  await client.until(({ type }) => type === PING);
+  return client;
+}
+
 /** Errors of the connection: GOAWAY, and the end. */
 const CONNECTION: readonly Case[] = [
   ['4.2', 'a frame above SETTINGS_MAX_FRAME_SIZE', 'FRAME_SIZE_ERROR', h2Frame(DATA, 0, 1, '', 16_385)],
@@ -214,7 +223,7 @@ for (const [section, what, expected, ...frames] of CONNECTION) {
     `${section}: given ${what}, when it arrives, then ${expected} ends the connection`,
     limits,
     async () => {
-      const client = new RawHttp2(gateway).send(...frames);
+      const client = (await quiet()).send(...frames);
       assert.equal(await client.verdict(), `GOAWAY ${expected}`);
       await client.raw.rest();
       assert.ok(client.raw.ended);
