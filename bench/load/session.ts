@@ -97,7 +97,13 @@ export class LoadSession {
       clock: nodeClock,
     });
     const stream = await options.dial(CONNECT_PATH);
-    return new LoadSession(stream, device, server.address.stopping, await shakeHands(stream, handshake));
+    try {
+      const established = await shakeHands(stream, handshake);
+      return new LoadSession(stream, device, server.address.stopping, established);
+    } catch (error) {
+      stream.destroy();
+      throw error;
+    }
   }
 
   /** What to do with each frame. Those that came with the handshake's ACK are handed over at once. */
