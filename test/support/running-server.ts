@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { prepareDevServer } from '../../cli/dev-server.ts';
+import type { DevIdentity } from '../../src/config/index.ts';
 import { type Server, startServer } from '../../src/server.ts';
 import { createLogger } from '../../src/telemetry/index.ts';
 
@@ -10,6 +11,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly server: Server;
   readonly port: number;
   readonly ca: Buffer;
+  /** The files of its certificate. */
+  readonly identity: DevIdentity;
   readonly domain: string;
   readonly noisePublic: string;
 }
@@ -27,6 +30,7 @@ export async function startRunningServer(overrides: readonly string[] = []): Pro
     server,
     port: server.port,
     ca: readFileSync(identity.caFile),
+    identity,
     domain: config.server.domain,
     noisePublic: server.noisePublic,
     async [Symbol.asyncDispose]() {
