@@ -91,7 +91,7 @@ export class RawHttp2 {
       if (!socket.write(next(round)))
         await Promise.race([once(socket, 'drain').catch(() => undefined), closed]);
     }
-    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 5_000))]);
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 20_000))]);
     return socket.destroyed;
   }
 
