@@ -6,7 +6,7 @@ import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
 import { type JsonValue, parseJson } from '../protocol/json.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { CallFrames } from './call-frames.ts';
-import type { Channels, JoinRefusal } from './channels.ts';
+import type { Channels, JoinRefusal, JoinRequest } from './channels.ts';
 import type { Desk } from './desk.ts';
 import type { GroupFrames } from './group-frames.ts';
 import type { RelayEvents } from './relay-events.ts';
@@ -194,13 +194,17 @@ export class FrameDispatch {
       desk.acknowledgeFrame(session, frame.channel, frame.sequence);
       return undefined;
     }
-    return channels.join(request).then((result) => {
-      if (result.ok) {
-        desk.acknowledgeFrame(session, frame.channel, frame.sequence);
-      } else {
-        this.#refuseJoin(session, frame, result.refusal);
-      }
-    });
+    return this.#joinChannel(session, frame, request);
+  }
+
+  async #joinChannel(session: Session, frame: WaitingFrame, request: JoinRequest): Promise<void> {
+    const { desk, channels } = this.#parts;
+    const result = await channels.join(request);
+    if (result.ok) {
+      desk.acknowledgeFrame(session, frame.channel, frame.sequence);
+    } else {
+      this.#refuseJoin(session, frame, result.refusal);
+    }
   }
 
   #refuseJoin(session: Session, frame: WaitingFrame, refusal: JoinRefusal): void {
