@@ -52,6 +52,13 @@ export class Participant {
     return isSteady(this.id);
   }
 
+  /** For whoever looks why something is missing. */
+  get condition(): string {
+    const silence = Math.round((performance.now() - this.#transport.heardAt) / 1000);
+    const way = `${this.#setting.door.name}, connection ${this.#transport.opened}`;
+    return `${this.id}: ${this.#client?.state}, ${way}, last byte ${silence} s ago`;
+  }
+
   get connections(): number {
     return this.#transport.opened;
   }

@@ -115,11 +115,17 @@ async function watch(server: ServerProcess, options: SoakOptions, ledger: Ledger
 /** Waits until everybody who stayed has everything; what is missing then is a fault. */
 async function settle(participants: readonly Participant[], ledger: Ledger): Promise<void> {
   const steady = participants.filter((participant) => participant.steady);
-  const missing = (): string[] =>
-    steady.flatMap(({ id }) => ledger.missing(id, (lane) => isSteady(lane) && !lane.startsWith(`${id}/`)));
+  const missing = (): string[] => steady.flatMap((participant) => missingOf(participant, ledger));
   const end = performance.now() + SETTLE_MS;
   while (missing().length > 0 && ledger.faults.length === 0 && performance.now() < end) await delay(100);
   ledger.faults.push(...missing());
+}
+
+/** One line for its condition, and one for each lane whose end it lacks. */
+function missingOf(participant: Participant, ledger: Ledger): string[] {
+  const { id, condition } = participant;
+  const lanes = ledger.missing(id, (lane) => isSteady(lane) && !lane.startsWith(`${id}/`));
+  return lanes.length === 0 ? [] : [condition, ...lanes];
 }
 
 /** Descriptors of the server when the last connection has left it. */

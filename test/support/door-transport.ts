@@ -9,6 +9,8 @@ export class DoorTransport implements Transport {
   readonly #streams = new Set<DoorStream>();
   /** Connections so far. */
   opened = 0;
+  /** When the last byte came, by `performance.now()`. */
+  heardAt = 0;
 
   /** `door`: one for good, or asked for anew at each connection. */
   constructor(door: Door | (() => Door), server: DoorAddress) {
@@ -40,6 +42,7 @@ export class DoorTransport implements Transport {
     };
     signal.addEventListener('abort', destroy, { once: true });
     stream.on('data', (bytes: Uint8Array) => {
+      this.heardAt = performance.now();
       if (isOpen) receiver.chunk(bytes);
     });
     stream.once('end', () => {
