@@ -31,6 +31,7 @@ function ours(chunks: Iterable<Uint8Array>): Heard {
       },
       onPing: (payload) => events.push(`ping ${payload.toString('latin1')}`),
       onPong: (payload) => events.push(`pong ${payload.toString('latin1')}`),
+      onOverhead: () => undefined,
       onClose: (code) => events.push(`close ${code ?? 1005}`),
     },
     LIMITS,
