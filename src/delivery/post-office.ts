@@ -67,6 +67,7 @@ export class PostOffice<P extends Poster> {
     this.#collecting = [];
     this.#collectedBytes = 0;
     if (posts.length === 0) {
+      this.#events.endOfSlice();
       this.#next();
       return;
     }
