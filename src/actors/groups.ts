@@ -232,24 +232,21 @@ export class Groups {
     const { routes, settled } = this.#options;
     const state = await this.#state(group);
     const decision = decideGroup(state, command, this.#limits);
-    if (!decision.ok || state.members.get(target)?.standing !== 'joined') {
-      const result = await this.#execute(group, command);
-      if (result.ok) {
-        effect(group, route);
-      }
-      return result;
+    const takesPart = decision.ok && state.members.get(target)?.standing === 'joined';
+    if (takesPart) {
+      routes.leave(route, target);
     }
-    routes.leave(route, target);
     try {
+      // Also for somebody who is only invited: the invitation may be on its way to the disk.
       await settled();
       const result = await this.#execute(group, command);
       if (result.ok) {
-        effect(group, including(route, [routes.mailbox(target)]));
+        effect(group, takesPart ? including(route, [routes.mailbox(target)]) : route);
       }
       return result;
     } catch (error) {
       // The log did not take it: the device is still a member.
-      if (routes.get(target, route.number) === undefined) {
+      if (takesPart && routes.get(target, route.number) === undefined) {
         routes.enter(route, target);
       }
       throw error;
