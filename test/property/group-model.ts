@@ -87,7 +87,6 @@ export class GroupModel {
         assert.ok(RANK[by.role] > RANK[fact.role], 'nobody invites somebody of the same rank');
         assert.ok(!members.has(fact.device));
         members.set(fact.device, { role: fact.role, standing: 'invited' });
-        gone.delete(fact.device);
         break;
       }
       case 'group.member_joined':
@@ -147,13 +146,14 @@ export class GroupModel {
 
 function mayReceive(group: ModelGroup, device: string, type: number, text: string): boolean {
   const standing = group.members.get(device)?.standing;
-  if (standing === 'invited') {
-    return type === FRAME.GROUP_CREATE || type === FRAME.GROUP_INVITE;
-  }
   // A letter may have been on its way when its recipient paused; nothing may be on its way to one that was removed.
-  if (standing !== undefined) {
+  if (standing !== undefined && standing !== 'invited') {
     return true;
   }
+  if (standing === 'invited' && (type === FRAME.GROUP_CREATE || type === FRAME.GROUP_INVITE)) {
+    return true;
+  }
+  // But the letter that tells it, also when it has been invited again since.
   const document = type === FRAME.GROUP_EVENT ? (JSON.parse(text) as { type?: string; device?: string }) : {};
   return group.gone.has(device) && document.type === 'group-member-removed' && document.device === device;
 }
