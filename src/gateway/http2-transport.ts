@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Clock } from '../protocol/ports.ts';
+import { askByPing } from './http2-ping.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 
 /** Time for a peer to take the last bytes and to end its direction after we have ended ours, in milliseconds. */
@@ -55,8 +56,8 @@ export class Http2Transport implements Transport {
 
   confirm(done: (received: boolean) => void): void {
     const { session } = this.#stream;
-    if (session === undefined || session.destroyed || !session.ping((error) => done(error === null)))
-      done(false);
+    if (session === undefined) done(false);
+    else askByPing(session, done);
   }
 
   end(): void {
