@@ -55,7 +55,5 @@ export async function openPage(context: BrowserContext, origin: string, script: 
 /** Loads the page, again too. */
 export async function loadPage(page: Page, origin: string, script: string): Promise<void> {
   await page.goto(`${origin}/healthz`);
-  // A module runs some time after it was added.
-  await page.addScriptTag({ type: 'module', content: `${script}\nglobalThis.scriptHasRun = true;` });
-  await page.waitForFunction('globalThis.scriptHasRun === true');
+  await page.addScriptTag({ type: 'module', content: script });
 }

@@ -33,12 +33,13 @@ type Called<F> = F extends (...args: infer Args) => infer Result
   ? { args: Args; result: Awaited<Result> }
   : never;
 
-/** Calls the harness in a page. */
-function call<K extends keyof Harness>(
+/** Calls the harness in a page, once its script has run. */
+async function call<K extends keyof Harness>(
   page: Page,
   name: K,
   ...args: Called<Harness[K]>['args']
 ): Promise<Called<Harness[K]>['result']> {
+  await page.waitForFunction("typeof harness !== 'undefined'");
   return page.evaluate(`harness.${name}(...${JSON.stringify(args)})`);
 }
 
