@@ -35,7 +35,7 @@ export class Intake {
   }
 
   /** The disk has taken a batch. */
-  endOfBatch(): void {
+  endOfSlice(): void {
     if (this.#congested.size === 0 || this.#isCongested()) {
       return;
     }

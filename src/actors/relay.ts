@@ -12,6 +12,7 @@ import type { Clock, Random } from '../protocol/ports.ts';
 import { sessionTag } from '../telemetry/index.ts';
 import type { Accounts } from './accounts.ts';
 import type { CallFrames } from './call-frames.ts';
+import { grantedCapabilities } from './capabilities.ts';
 import type { AbsentPoster, Desk } from './desk.ts';
 import type { FrameDispatch } from './frame-dispatch.ts';
 import { Intake } from './intake.ts';
@@ -31,8 +32,6 @@ import { SessionJournal } from './session-journal.ts';
 const TOKEN_BYTES = 32;
 /** What a waiting frame costs in memory beyond its payload, roughly. */
 const WAITING_OVERHEAD = 96;
-/** What a session may be granted, sorted as the ACK lists it. PROTOCOL.md 11. */
-const CAPABILITIES = ['delivery-ack', 'resume'] as const;
 
 export interface RelayParts {
   readonly log: EventLog;
@@ -143,7 +142,7 @@ export class Relay implements RelayPort {
           pairingRequired,
           certificate,
           authority: this.#parts.accounts.authority,
-          capabilities: granted(admission.hello),
+          capabilities: grantedCapabilities(admission.hello),
           inbox:
             session.mode === 'confirmed' ? { confirmed: mailbox.confirmed, next: mailbox.next } : undefined,
           resume: session.resumes ? { received: mailbox.received ?? 0 } : undefined,
@@ -212,7 +211,7 @@ export class Relay implements RelayPort {
   /** A batch of posts, or a slice of it, is through: what it queued leaves now, and who had to wait is read again. */
   readonly endOfSlice = (): void => {
     this.#writes.flush();
-    this.#intake.endOfBatch();
+    this.#intake.endOfSlice();
   };
 
   /** A post is durable. */
@@ -302,7 +301,7 @@ export class Relay implements RelayPort {
   async #open(actor: SessionActor, hello: HelloFacts, user: Session['user']): Promise<Session | undefined> {
     const { mailboxes, presence, events } = this.#parts;
     const id = sessionTag(actor.token);
-    const capabilities = granted(hello);
+    const capabilities = grantedCapabilities(hello);
     const { session: number, generation, deviceId, pattern, noiseKeyVersion } = hello;
     await this.#journal.opened(id, {
       type: 'session.opened',
@@ -393,11 +392,4 @@ export class Relay implements RelayPort {
     this.#actors.delete(number);
     return { ok: false, refusal: refusal.refusal, reason: refusal.reason };
   }
-}
-
-/** What the session announced and this server grants. Older clients get none: they would not survive the frames. */
-function granted(hello: HelloFacts): readonly string[] {
-  return hello.generation === 'plaintext'
-    ? []
-    : CAPABILITIES.filter((capability) => hello.capabilities.includes(capability));
 }

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { verifyLog } from '../../src/log/inspect.ts';
-import { systemClock } from '../../src/system/index.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { Load } from './load.ts';
+import { finish } from './verdict.ts';
 
 const STOPS = 2;
 const LIFE_MS = 600;
@@ -19,10 +18,5 @@ test(`given a server under load, when it is told to stop ${STOPS} times, then it
     assert.equal(await server.stop(), 0);
     await server.start();
   }
-  const figures = await load.finish();
-  t.diagnostic(JSON.stringify(figures));
-  assert.ok(figures.acknowledged > 0);
-  assert.equal(await server.stop(), 0);
-  const report = await verifyLog(server.logDirectory, { clock: systemClock });
-  assert.deepEqual(report.damage, []);
+  await finish(t, server, load);
 });

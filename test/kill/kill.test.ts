@@ -1,10 +1,8 @@
-import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { verifyLog } from '../../src/log/inspect.ts';
-import { systemClock } from '../../src/system/index.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { Load } from './load.ts';
+import { finish } from './verdict.ts';
 
 /** `npm run test:kill` asks for 20. */
 const KILLS = Number(process.env.COMMUCAT_KILLS ?? 2);
@@ -23,10 +21,5 @@ test(`given a server under load, when it is killed ${KILLS} times, then what was
     await server.kill();
     await server.start();
   }
-  const figures = await load.finish();
-  t.diagnostic(`killed after ${lives.join(', ')} ms; ${JSON.stringify(figures)}`);
-  assert.ok(figures.acknowledged > 0);
-  assert.equal(await server.stop(), 0);
-  const report = await verifyLog(server.logDirectory, { clock: systemClock });
-  assert.deepEqual(report.damage, []);
+  await finish(t, server, load, { killedAfterMs: lives });
 });

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { verifyLog } from '../../src/log/inspect.ts';
-import { systemClock } from '../../src/system/index.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { SKIPPED_WITHOUT_WORKERS } from '../support/workers.ts';
 import { Load } from './load.ts';
+import { finish } from './verdict.ts';
 
 const LIFE_MS = 1_500;
 
@@ -22,10 +21,5 @@ test('given a server with two gateway workers under load, when it is killed and 
   // An orderly end, under load: the workers drain.
   assert.equal(await server.stop(), 0);
   await server.start();
-  const figures = await load.finish();
-  t.diagnostic(JSON.stringify(figures));
-  assert.ok(figures.acknowledged > 0);
-  assert.equal(await server.stop(), 0);
-  const report = await verifyLog(server.logDirectory, { clock: systemClock });
-  assert.deepEqual(report.damage, []);
+  await finish(t, server, load);
 });
