@@ -33,7 +33,10 @@ function fieldsOf(backend: CryptoBackend, changes: Partial<CertificateFields> = 
 
 function issued(backend: CryptoBackend, name: string, changes: Partial<CertificateFields>): VectorCase {
   const authority = authorityOf(backend);
-  const certificate = issueCertificate(backend, authority.privateKey, fieldsOf(backend, changes));
+  const certificate = issueCertificate(
+    backend.ed25519Signer(authority.privateKey),
+    fieldsOf(backend, changes),
+  );
   insist(verifyCertificate(backend, certificate, authority.publicKey), name);
   return {
     name,
@@ -75,12 +78,16 @@ function verdictOf(backend: CryptoBackend, text: string, authority: Uint8Array):
 /** One certificate, as it is and with one thing changed at a time. */
 function judgements(backend: CryptoBackend): VectorCase[] {
   const authority = authorityOf(backend);
-  const genuine = certificateToJson(issueCertificate(backend, authority.privateKey, fieldsOf(backend)));
+  const genuine = certificateToJson(
+    issueCertificate(backend.ed25519Signer(authority.privateKey), fieldsOf(backend)),
+  );
   const text = stringifyJson(genuine);
   const changed = (changes: Readonly<Record<string, JsonInput>>): string =>
     stringifyJson({ ...genuine, ...changes });
   const stranger = deriveAuthorityKey(backend, material('another authority'));
-  const foreign = certificateToJson(issueCertificate(backend, stranger.privateKey, fieldsOf(backend)));
+  const foreign = certificateToJson(
+    issueCertificate(backend.ed25519Signer(stranger.privateKey), fieldsOf(backend)),
+  );
   const signature = String(genuine.signature);
   const cases: ReadonlyArray<readonly [string, string, Verdict]> = [
     ['genuine', text, 'valid'],

@@ -31,7 +31,7 @@ export function sessionKeys(backend: CryptoBackend) {
 /** What the server issued on the first connection. */
 export function sessionCertificate(backend: CryptoBackend) {
   const { authority, device } = sessionKeys(backend);
-  return issueCertificate(backend, authority.privateKey, {
+  return issueCertificate(backend.ed25519Signer(authority.privateKey), {
     serial: 13_370_000_000_000_000_001n,
     userId: WORLD.user.id,
     deviceId: WORLD.deviceId,

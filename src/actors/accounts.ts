@@ -4,7 +4,7 @@ import { decodeFact, encodeFact } from '../log/fact-encoding.ts';
 import { LogError } from '../log/log-error.ts';
 import { toHex } from '../protocol/bytes.ts';
 import { type DeviceCertificate, issueCertificate, verifyCertificate } from '../protocol/certificate.ts';
-import type { CryptoBackend } from '../protocol/crypto-backend.ts';
+import type { CryptoBackend, Ed25519Signer } from '../protocol/crypto-backend.ts';
 import type { Clock, Random } from '../protocol/ports.ts';
 import {
   type AccountDecision,
@@ -68,11 +68,13 @@ interface Loaded {
 /** Users and devices: resolved from the log, committed to the log, never from a read model. */
 export class Accounts {
   readonly #options: AccountsOptions;
+  readonly #signer: Ed25519Signer;
   readonly authority: Uint8Array;
 
   constructor(options: AccountsOptions) {
     this.#options = options;
-    this.authority = options.backend.ed25519Public(options.authoritySeed);
+    this.#signer = options.backend.ed25519Signer(options.authoritySeed);
+    this.authority = this.#signer.publicKey;
   }
 
   /** Decides about a HELLO whose proof holds. Writes nothing: nobody has proved the Noise key yet. */
@@ -231,9 +233,8 @@ export class Accounts {
     const now = this.#seconds();
     // Ed25519 is deterministic: the facts of the log give the very certificate that was issued then.
     const known = decision.certificate === 'again' ? device?.certificate : undefined;
-    const { backend, authoritySeed, random } = this.#options;
-    return issueCertificate(backend, authoritySeed, {
-      serial: known?.serial ?? freshSerial(random),
+    return issueCertificate(this.#signer, {
+      serial: known?.serial ?? freshSerial(this.#options.random),
       userId: decision.user.id,
       deviceId: hello.deviceId,
       publicKey: hello.devicePublic,

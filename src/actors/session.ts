@@ -1,4 +1,4 @@
-import { createActor } from 'xstate';
+import { type Actor, createActor } from 'xstate';
 import type { Recipient } from '../delivery/downstream.ts';
 import type { Mailbox } from '../delivery/mailbox.ts';
 import type { Outbox } from '../delivery/outbox.ts';
@@ -87,9 +87,15 @@ export class Session implements Poster, Recipient {
   }
 }
 
-/** The XState actor of a session, from the HELLO on, and what it carries between the steps of the handshake. */
+/** What is left of the actor of a session that is established: its machine has no context, so all of them are alike. */
+const ESTABLISHED = sessionMachine.resolveState({ value: 'established' });
+
+/**
+ * The XState actor of a session, from the HELLO on, and what it carries between the steps of the handshake. Once the session
+ * is established the actor is dropped, to be brought back for the event that ends it: idle sessions are many.
+ */
 export class SessionActor {
-  readonly #actor = createActor(sessionMachine).start();
+  #actor: Actor<typeof sessionMachine> | undefined = createActor(sessionMachine).start();
   /** Between `resolve` and `establish`. */
   admission: Admission | undefined;
   token = '';
@@ -103,12 +109,14 @@ export class SessionActor {
   }
 
   is(state: 'resolving' | 'awaitingProof' | 'committing' | 'acknowledging' | 'established'): boolean {
-    return this.#actor.getSnapshot().matches(state);
+    return (this.#actor?.getSnapshot() ?? ESTABLISHED).matches(state);
   }
 
   send(
     type: 'RESOLVED' | 'PROVED' | 'COMMITTED' | 'BEGUN' | 'REFUSED' | 'REPLACED' | 'FAILED' | 'CLOSED',
   ): void {
-    this.#actor.send({ type });
+    const actor = this.#actor ?? createActor(sessionMachine, { snapshot: ESTABLISHED }).start();
+    actor.send({ type });
+    this.#actor = actor.getSnapshot().matches('established') ? undefined : actor;
   }
 }

@@ -17,7 +17,7 @@ after(() => rm(folder, { recursive: true }));
 
 function fullState(): DeviceState {
   const device = createDevice({ random, backend, deviceId: 'phone', handle: 'ada' });
-  const certificate = issueCertificate(backend, new Uint8Array(32).fill(3), {
+  const certificate = issueCertificate(backend.ed25519Signer(new Uint8Array(32).fill(3)), {
     serial: 0xffff_ffff_ffff_ffffn,
     userId: 'user',
     deviceId: 'phone',

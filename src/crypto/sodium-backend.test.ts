@@ -158,9 +158,9 @@ describe('given the sodium and the noble backend', () => {
     fc.assert(
       fc.property(key, bytes, fc.nat(63), (seed, message, where) => {
         const publicKey = sodiumBackend.ed25519Public(seed);
-        const signature = sodiumBackend.ed25519Sign(seed, message);
+        const signature = sodiumBackend.ed25519Signer(seed).sign(message);
         agree((backend) => backend.ed25519Public(seed));
-        agree((backend) => backend.ed25519Sign(seed, message));
+        agree((backend) => backend.ed25519Signer(seed).sign(message));
         assert.equal(
           agree((backend) => backend.ed25519Verify(publicKey, message, signature)),
           true,
@@ -187,7 +187,7 @@ describe('given the sodium and the noble backend', () => {
   test('when a signature has a key or a commitment of small order, then both refuse it', () => {
     const message = new Uint8Array(5);
     const seed = new Uint8Array(32).fill(3);
-    const honest = sodiumBackend.ed25519Sign(seed, message);
+    const honest = sodiumBackend.ed25519Signer(seed).sign(message);
     for (const point of [...SMALL_ORDER, ...NON_CANONICAL]) {
       const forged = new Uint8Array(64);
       forged.set(point);

@@ -172,7 +172,7 @@ class HandshakeDriver implements Endpoint, TransportHandler {
     );
   }
 
-  #onEstablishment(establishment: Establishment, ciphers: HandshakeResult): void {
+  #onEstablishment(establishment: Establishment, { send, receive }: HandshakeResult): void {
     if (!establishment.ok) throw new Refused(refusalPayload(establishment.refusal), establishment.reason);
     const { facts } = establishment;
     const { clock, counters, links, logger, peerTag, relay } = this.#context;
@@ -198,7 +198,7 @@ class HandshakeDriver implements Endpoint, TransportHandler {
       session: this.#session,
       tag,
       generation: this.#generation,
-      ciphers,
+      ciphers: { send, receive },
       controlSequence: ACK_SEQUENCE + 1,
     });
     links.set(this.#session, link);

@@ -4,7 +4,7 @@ import { certificateToJson } from '../protocol/certificate.ts';
 import { handshakeErrorPayload, pairingRequiredPayload } from '../protocol/errors.ts';
 import { canonicalJson, type JsonObject } from '../protocol/json.ts';
 import { PROTOCOL_VERSION, SUPPORTED_VERSIONS } from '../protocol/limits.ts';
-import { type NoiseKey, noiseKeysJson, rfc3339 } from './noise-keys.ts';
+import { type NoiseKey, noiseKeyJson } from './noise-keys.ts';
 
 /** What the server says before anything is encrypted by records; keys in ascending order, as the reference emits them. */
 
@@ -47,6 +47,7 @@ export interface AcknowledgementFacts {
 export function acknowledgementPayload(facts: AcknowledgementFacts): Uint8Array {
   const { established, usedKey } = facts;
   const { certificate, inbox, resume, user } = established;
+  const used = noiseKeyJson(usedKey);
   return encode({
     handshake: 'ok',
     session: established.sessionToken,
@@ -60,11 +61,11 @@ export function acknowledgementPayload(facts: AcknowledgementFacts): Uint8Array 
       expires_at: certificate.expiresAt,
     },
     device_certificate: certificateToJson(certificate),
-    noise_public: toHex(usedKey.keyPair.publicKey),
-    noise_keys: noiseKeysJson(facts.activeKeys),
-    noise_key_version: usedKey.version,
-    noise_rotates_at: rfc3339(usedKey.rotatesAt),
-    noise_expires_at: rfc3339(usedKey.expiresAt),
+    noise_public: used.public,
+    noise_keys: facts.activeKeys.map(noiseKeyJson),
+    noise_key_version: used.version,
+    noise_rotates_at: used.rotates_at,
+    noise_expires_at: used.expires_at,
     keepalive_interval: facts.keepaliveSeconds,
     capabilities: established.capabilities,
     ...(inbox === undefined ? {} : { inbox: { confirmed: inbox.confirmed, next: inbox.next } }),

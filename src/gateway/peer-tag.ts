@@ -1,4 +1,5 @@
-import { createHmac } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { toHex } from '../protocol/bytes.ts';
 import { addressKey } from './address-key.ts';
 
 export const PEER_SALT_BYTES = 32;
@@ -9,6 +10,6 @@ const TAG_DIGITS = 12;
  * peer can be matched while the process lives; the small space of addresses cannot be searched without the salt.
  */
 export function createPeerTag(salt: Uint8Array): (address: string) => string {
-  return (address) =>
-    createHmac('sha256', salt).update(addressKey(address)).digest('hex').slice(0, TAG_DIGITS);
+  const prefix = toHex(salt);
+  return (address) => hash('sha256', prefix + addressKey(address)).slice(0, TAG_DIGITS);
 }

@@ -3,7 +3,7 @@ import { toHex } from '../protocol/bytes.ts';
 import { HANDSHAKE_PATTERNS } from '../protocol/control/index.ts';
 import type { JsonInput } from '../protocol/json.ts';
 import { SUPPORTED_VERSIONS } from '../protocol/limits.ts';
-import { keepaliveInterval, type NoiseKeyring, noiseKeysJson } from './noise-keys.ts';
+import { keepaliveInterval, type NoiseKeyring, noiseKeyJson } from './noise-keys.ts';
 
 /** The reference's defaults of `rotation.device`; this version does not offer the rotation itself. */
 const DEVICE_ROTATION = { enabled: false, min_interval_seconds: 86_400, proof_ttl_seconds: 600 };
@@ -22,7 +22,7 @@ export function serverInfo(config: Config, keyring: NoiseKeyring, authorityPubli
     device_ca_public: toHex(authorityPublic),
     device_rotation: DEVICE_ROTATION,
     domain,
-    noise_keys: noiseKeysJson(keys),
+    noise_keys: keys.map(noiseKeyJson),
     noise_public: toHex(keys[0].keyPair.publicKey),
     pairing: {
       auto_approve: autoApproveDevices,

@@ -16,15 +16,15 @@ export interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-/** The name of an event type, encoded once. */
+/** The name of an event type. */
 export class TypeName {
-  readonly bytes: Buffer;
+  readonly name: string;
   /** Token of the batch that has this name in its table, and the number it has there. */
   batch: object | undefined;
   batchId = 0;
 
   constructor(name: string) {
-    this.bytes = Buffer.from(name, 'utf8');
+    this.name = name;
   }
 }
 
@@ -83,14 +83,14 @@ export class Batch {
     this.counts.push(count);
     if (stream.batch !== this.token) {
       stream.batch = this.token;
-      stream.batchId = this.#define(stream.nameBytes);
+      stream.batchId = this.#define(stream.name);
     }
   }
 
   add(stream: StreamEntry, type: TypeName, revision: number, position: number, event: NewEvent): void {
     if (type.batch !== this.token) {
       type.batch = this.token;
-      type.batchId = this.#define(type.bytes);
+      type.batchId = this.#define(type.name);
     }
     const { data } = event;
     const start = this.#record(RECORD_EVENT, position, revision, stream.batchId, type.batchId, data.length);
@@ -109,12 +109,12 @@ export class Batch {
     this.add(stream, type, revision, position, { type: '', data });
   }
 
-  #define(name: Buffer): number {
+  #define(name: string): number {
     const id = this.names;
     if (id >= MAX_BATCH_NAMES) throw new LogError('LOG_INVALID', 'too many names in one batch');
     this.names += 1;
-    const start = this.#record(RECORD_NAME, this.lastPosition, 0, id, 0, name.length);
-    this.#bytes.set(name, start);
+    const start = this.#record(RECORD_NAME, this.lastPosition, 0, id, 0, Buffer.byteLength(name));
+    this.#bytes.write(name, start);
     return id;
   }
 

@@ -99,7 +99,7 @@ export class Family {
     const known = this.streams.get(name);
     if (known !== undefined) return known;
     const entry = new StreamEntry(name, this.#options.metadata.get(name));
-    if (entry.nameBytes.length > MAX_NAME_BYTES) {
+    if (Buffer.byteLength(name) > MAX_NAME_BYTES) {
       throw new LogError('LOG_INVALID', `a stream name has at most ${MAX_NAME_BYTES} bytes`);
     }
     const last = this.#options.index?.lastRevision(name) ?? -1;
@@ -147,7 +147,7 @@ export class Family {
 
   /** Adds the last revision of a stream without live events to the batch that is being collected. */
   acceptHead(entry: StreamEntry): Batch {
-    const batch = this.#collecting(RECORD_HEADER + entry.nameBytes.length, 1);
+    const batch = this.#collecting(RECORD_HEADER + Buffer.byteLength(entry.name), 1);
     const before = batch.length;
     this.#options.positions.accepted += 1;
     batch.addHead(entry, this.#options.positions.accepted);
@@ -301,7 +301,7 @@ export class Family {
         const type = this.#type(event.type);
         bytes += RECORD_HEADER + event.data.length;
         // At most once for each type, counted for each event of an append with many: it is a bound.
-        if (type.bytes.length > MAX_NAME_BYTES) {
+        if (Buffer.byteLength(type.name) > MAX_NAME_BYTES) {
           throw new LogError('LOG_INVALID', `an event type has 1 to ${MAX_NAME_BYTES} bytes`);
         }
       }

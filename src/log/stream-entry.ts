@@ -6,7 +6,6 @@ import { limitsOf, type StreamLimits } from './stream-limits.ts';
 /** What the log knows of one stream while it is in memory. */
 export class StreamEntry {
   readonly name: string;
-  readonly nameBytes: Buffer;
   /** Last revision, also of what is not durable yet; -1: none. */
   accepted = -1;
   durable = -1;
@@ -24,7 +23,6 @@ export class StreamEntry {
 
   constructor(name: string, metadata: StreamMetadata | undefined) {
     this.name = name;
-    this.nameBytes = Buffer.from(name, 'utf8');
     this.limits = limitsOf(name, metadata);
     this.truncateBefore = metadata?.truncateBefore ?? 0;
     this.first = this.truncateBefore;

@@ -1,5 +1,5 @@
 import type { StreamMetadata } from './event-log.ts';
-import { categoryRetention } from './retention.ts';
+import { type CategoryRetention, categoryRetention } from './retention.ts';
 
 /** The limits in force of one stream: its own metadata over the defaults of its category. */
 export interface StreamLimits {
@@ -9,12 +9,24 @@ export interface StreamLimits {
   readonly maxCount: number;
 }
 
+/** Of streams without metadata of their own: there may be millions of them in memory. */
+const DEFAULTS = new Map<CategoryRetention, StreamLimits>();
+
 export function limitsOf(stream: string, own: StreamMetadata | undefined): StreamLimits {
   const category = categoryRetention(stream);
-  const maxAge = own?.maxAge ?? category.maxAge;
+  if (own !== undefined) return limits(own.maxAge ?? category.maxAge, own.maxCount ?? category.maxCount);
+  let shared = DEFAULTS.get(category);
+  if (shared === undefined) {
+    shared = limits(category.maxAge, category.maxCount);
+    DEFAULTS.set(category, shared);
+  }
+  return shared;
+}
+
+function limits(maxAge: number | undefined, maxCount: number | undefined): StreamLimits {
   return {
     maxAgeMs: maxAge === undefined ? Number.POSITIVE_INFINITY : maxAge * 1000,
-    maxCount: own?.maxCount ?? category.maxCount ?? Number.POSITIVE_INFINITY,
+    maxCount: maxCount ?? Number.POSITIVE_INFINITY,
   };
 }
 

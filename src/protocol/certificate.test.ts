@@ -28,7 +28,7 @@ const fields = {
   issuedAt: 1_700_000_000,
   expiresAt: 1_700_000_000 + 30 * DAY,
 };
-const certificate = issueCertificate(sodiumBackend, authority.privateKey, fields);
+const certificate = issueCertificate(sodiumBackend.ed25519Signer(authority.privateKey), fields);
 
 describe('given a certificate of the authority', () => {
   test('when it goes through JSON text, then no digit is lost and it verifies on both backends', () => {
@@ -99,7 +99,7 @@ describe('given a certificate of the authority', () => {
 
 test('given fields out of range, when a certificate is issued, then it fails', () => {
   const issue = (change: Partial<typeof fields>) =>
-    issueCertificate(sodiumBackend, authority.privateKey, { ...fields, ...change });
+    issueCertificate(sodiumBackend.ed25519Signer(authority.privateKey), { ...fields, ...change });
   assert.throws(() => issue({ serial: -1n }), /serial/);
   assert.throws(() => issue({ serial: 2n ** 64n }), /serial/);
   assert.throws(() => issue({ issuedAt: 0.5 }), /issued_at/);

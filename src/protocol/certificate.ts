@@ -1,6 +1,6 @@
 import { equalBytes, fromHex, toHex } from './bytes.ts';
 import { CommuCatError } from './commucat-error.ts';
-import { CRYPTO_LENGTHS, type CryptoBackend } from './crypto-backend.ts';
+import { CRYPTO_LENGTHS, type CryptoBackend, type Ed25519Signer } from './crypto-backend.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
 import { encodeJson } from './json-writer.ts';
 
@@ -61,25 +61,21 @@ export function certificateMessage(certificate: Omit<DeviceCertificate, 'signatu
 /**
  * Signs a certificate.
  *
- * @param authorityPrivate 32 bytes, `deriveAuthorityKey(…).privateKey`
+ * @param authority signs under `deriveAuthorityKey(…).privateKey`
  * @throws CertificateError if a field is out of its range
  */
-export function issueCertificate(
-  backend: CryptoBackend,
-  authorityPrivate: Uint8Array,
-  fields: CertificateFields,
-): DeviceCertificate {
+export function issueCertificate(authority: Ed25519Signer, fields: CertificateFields): DeviceCertificate {
   if (fields.publicKey.length !== CRYPTO_LENGTHS.KEY) throw new CertificateError('public_key has 32 bytes');
   const unsigned = {
     serial: integerIn('serial', fields.serial, 0n, MAX_U64),
     userId: fields.userId,
     deviceId: fields.deviceId,
     publicKey: fields.publicKey,
-    issuer: backend.ed25519Public(authorityPrivate),
+    issuer: authority.publicKey,
     issuedAt: timeIn('issued_at', fields.issuedAt),
     expiresAt: timeIn('expires_at', fields.expiresAt),
   };
-  return { ...unsigned, signature: backend.ed25519Sign(authorityPrivate, certificateMessage(unsigned)) };
+  return { ...unsigned, signature: authority.sign(certificateMessage(unsigned)) };
 }
 
 /**

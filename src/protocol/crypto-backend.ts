@@ -19,6 +19,14 @@ export interface KeyPair {
   readonly publicKey: Uint8Array;
 }
 
+/** Signs under one Ed25519 key (RFC 8032). */
+export interface Ed25519Signer {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** 64-byte signature of the message. */
+  sign(message: Uint8Array): Uint8Array;
+}
+
 /**
  * The primitives that the protocol is built of. Two implementations give the same answer to every input: `nobleBackend`
  * (browser, fallback) and `sodiumBackend` (server).
@@ -83,8 +91,8 @@ export interface CryptoBackend {
 
   /** Public key of a 32-byte secret seed (RFC 8032). */
   ed25519Public(seed: Uint8Array): Uint8Array;
-  /** 64-byte signature of the message under a 32-byte secret seed. */
-  ed25519Sign(seed: Uint8Array, message: Uint8Array): Uint8Array;
+  /** Signs under a 32-byte secret seed; what follows from the seed is computed once, here. */
+  ed25519Signer(seed: Uint8Array): Ed25519Signer;
   /**
    * True if the signature fits, by the equation without the cofactor. Refused, whatever the equation says: keys and
    * commitments of small order, keys that are not canonically encoded, S outside 0 … L-1, wrong lengths.

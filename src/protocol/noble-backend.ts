@@ -4,7 +4,7 @@ import { blake2s } from '@noble/hashes/blake2.js';
 import { blake3 } from '@noble/hashes/blake3.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha512 } from '@noble/hashes/sha2.js';
-import { concatBytes, equalBytes, toHex } from './bytes.ts';
+import { concatBytes, copyBytes, equalBytes, toHex } from './bytes.ts';
 import { CRYPTO_LENGTHS, type CryptoBackend, CryptoError, requireLength } from './crypto-backend.ts';
 
 const { Point } = ed25519;
@@ -128,9 +128,10 @@ export const nobleBackend: CryptoBackend = {
     requireLength(seed, KEY, 'Ed25519 seed');
     return ed25519.getPublicKey(seed);
   },
-  ed25519Sign(seed, message) {
+  ed25519Signer(seed) {
     requireLength(seed, KEY, 'Ed25519 seed');
-    return ed25519.sign(message, seed);
+    const secret = copyBytes(seed);
+    return { publicKey: ed25519.getPublicKey(secret), sign: (message) => ed25519.sign(message, secret) };
   },
   ed25519Verify,
   ed25519BaseMultiply(scalar) {

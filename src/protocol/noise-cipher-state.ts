@@ -5,6 +5,9 @@ import { NoiseError } from './noise-error.ts';
 
 const { KEY, NONCE, TAG } = CRYPTO_LENGTHS;
 const NO_AD = new Uint8Array(0);
+/** 4 zero bytes, then the counter as u64 little endian; written anew for each message. One for all: no backend keeps it. */
+const NONCE_BYTES = new Uint8Array(NONCE);
+const NONCE_VIEW = new DataView(NONCE_BYTES.buffer);
 
 /**
  * `CipherState` of the Noise specification for ChaChaPoly: a key and the nonce of the next message. A message that is
@@ -16,9 +19,6 @@ const NO_AD = new Uint8Array(0);
 export class CipherState {
   readonly #backend: CryptoBackend;
   readonly #key: Uint8Array;
-  /** 4 zero bytes, then the counter as u64 little endian; written anew for each message, allocated once. */
-  readonly #nonceBytes = new Uint8Array(NONCE);
-  readonly #nonceView = new DataView(this.#nonceBytes.buffer);
   #nonce: number;
   #destroyed = false;
 
@@ -101,9 +101,9 @@ export class CipherState {
     if (this.#destroyed) throw new NoiseError('NOISE_ORDER', 'the cipher was destroyed');
     const nonce = this.#nonce;
     if (nonce >= Number.MAX_SAFE_INTEGER) throw new NoiseError('NOISE_EXHAUSTED', 'no nonce is left');
-    this.#nonceView.setUint32(4, nonce >>> 0, true);
-    this.#nonceView.setUint32(8, Math.floor(nonce / 0x1_0000_0000), true);
-    return this.#nonceBytes;
+    NONCE_VIEW.setUint32(4, nonce >>> 0, true);
+    NONCE_VIEW.setUint32(8, Math.floor(nonce / 0x1_0000_0000), true);
+    return NONCE_BYTES;
   }
 }
 

@@ -78,7 +78,7 @@ const foreign = deriveAuthorityKey(backend, new Uint8Array(32).fill(77));
 
 /** The certificate of the ACK, signed for other facts. */
 function forged(
-  change: Partial<Parameters<typeof issueCertificate>[2]>,
+  change: Partial<Parameters<typeof issueCertificate>[1]>,
   store: MemoryDeviceStore,
   server: SimulatedServer,
 ) {
@@ -95,7 +95,7 @@ function forged(
       expiresAt: now + 60,
       ...change,
     };
-    return certificateToJson(issueCertificate(backend, server.authority.privateKey, fields));
+    return certificateToJson(issueCertificate(backend.ed25519Signer(server.authority.privateKey), fields));
   };
 }
 

@@ -429,7 +429,7 @@ class SimulatedSession {
     if (!this.#noise.finished) this.#noise.readMessage(handshake);
     const { send, receive } = this.#noise.split();
     const now = Math.floor(server.clock.now() / 1000);
-    const certificate = issueCertificate(backend, server.authority.privateKey, {
+    const certificate = issueCertificate(backend.ed25519Signer(server.authority.privateKey), {
       serial: 1n,
       userId: 'user',
       deviceId: this.#device.deviceId,

@@ -69,7 +69,7 @@ export class TestRelay implements RelayPort {
     if (this.refusal !== undefined) return this.refusal;
     const hello = this.hellos.find((known) => known.session === session);
     if (hello === undefined) throw new Error('establish before resolve');
-    const certificate = issueCertificate(backend, AUTHORITY.privateKey, {
+    const certificate = issueCertificate(backend.ed25519Signer(AUTHORITY.privateKey), {
       serial: 0xffff_ffff_ffff_ffffn,
       userId: USER.id,
       deviceId: hello.deviceId,

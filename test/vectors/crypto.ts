@@ -177,7 +177,7 @@ function checkProofJson(_backend: CryptoBackend, vector: CaseReader): Outcome {
 }
 
 function checkCertificateIssue(backend: CryptoBackend, vector: CaseReader): void {
-  const certificate = issueCertificate(backend, vector.hex('ca_private'), {
+  const certificate = issueCertificate(backend.ed25519Signer(vector.hex('ca_private')), {
     serial: BigInt(vector.text('serial')),
     userId: vector.text('user_id'),
     deviceId: vector.text('device_id'),
