@@ -4,19 +4,26 @@ import { readFileSync } from 'node:fs';
 import { createSecureServer, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { ensureDevIdentity } from '../src/config/index.ts';
+import { ByteArena } from '../src/protocol/byte-arena.ts';
+import { RecordOpener, RecordSealer } from '../src/protocol/record.ts';
 import { systemClock, systemRandom } from '../src/system/index.ts';
 import { BARE_PATHS } from './bare-paths.ts';
+import { echoCipher, sealedMessage } from './load/echo-records.ts';
 import { CONNECTION_WINDOW, STREAM_WINDOW } from './load/h2-connection.ts';
 import { MESSAGE_BYTES } from './load/writes.ts';
 
 const MAX_STREAMS = 128;
 const MESSAGE = Buffer.alloc(MESSAGE_BYTES, 0x5a);
+const arena = new ByteArena(1_048_576);
 const receivers = new Set<ServerHttp2Stream>();
 
 function serve(stream: ServerHttp2Stream, path: string | undefined): void {
   switch (path) {
     case BARE_PATHS.echo:
       stream.on('data', (chunk: Uint8Array) => stream.write(chunk));
+      return;
+    case BARE_PATHS.sealedEcho:
+      echoRecords(stream);
       return;
     case BARE_PATHS.receive:
       receivers.add(stream);
@@ -36,6 +43,17 @@ function serve(stream: ServerHttp2Stream, path: string | undefined): void {
     default:
       throw new RangeError(`nothing is served at ${path}`);
   }
+}
+
+function echoRecords(stream: ServerHttp2Stream): void {
+  const opener = new RecordOpener(echoCipher(), arena);
+  const sealer = new RecordSealer(echoCipher());
+  stream.on('data', (chunk: Uint8Array) => {
+    opener.push(chunk);
+    for (let plaintext = opener.next(); plaintext !== undefined; plaintext = opener.next()) {
+      stream.write(sealedMessage(sealer, plaintext));
+    }
+  });
 }
 
 const folder = process.argv[2];

@@ -1,6 +1,6 @@
 import { generatorNotes, type Peer, throughputRows } from '../figures.ts';
 import { ownConnections } from '../load/dial.ts';
-import { EchoLoad } from '../load/echo-load.ts';
+import { EchoLoad, type EchoWrites } from '../load/echo-load.ts';
 import { RelayLoad } from '../load/relay-load.ts';
 import { MESSAGE_BYTES, type Writes } from '../load/writes.ts';
 import type { Row, Table, Target } from '../report.ts';
@@ -36,12 +36,14 @@ export async function relayScenario(options: ScenarioOptions): Promise<Table> {
     await using server = await relayServer(options, `relay-${shape.pairs}x${shape.window}`);
     const coalesced: Interval[] = [];
     const limits: Interval[] = [];
+    const sealed: Interval[] = [];
     const ours: Interval[] = [];
     const together: Interval[] = [];
     for (let round = 0; round < options.rounds; round += 1) {
       await untilQuiet(server);
       coalesced.push(await measureEcho(bare, shape, 'turn', options));
       limits.push(await measureEcho(bare, shape, 'message', options));
+      sealed.push(await measureEcho(bare, shape, 'sealed', options));
       ours.push(await measureRelay(server, shape, { writes: 'message' }, options));
       if (shape === first) together.push(await measureRelay(server, shape, { writes: 'turn' }, options));
     }
@@ -49,6 +51,7 @@ export async function relayScenario(options: ScenarioOptions): Promise<Table> {
     rows.push(
       ...throughputRows(`${name}: echo`, limits, { unit: UNIT }),
       ...throughputRows(`${name}: echo, coalesced`, coalesced, { unit: UNIT, peer }),
+      ...throughputRows(`${name}: echo, sealed`, sealed, { unit: UNIT, peer }),
       ...throughputRows(`${name}: relay`, ours, { unit: UNIT, peer, ...TARGETS[name] }),
       ...(shape === first
         ? throughputRows(`${name}: relay, senders coalesce`, together, { unit: UNIT, peer })
@@ -57,14 +60,15 @@ export async function relayScenario(options: ScenarioOptions): Promise<Table> {
     notes.push(...generatorNotes(`${name}: relay`, ours));
   }
   const title = `Relay: pairs x window, ${MESSAGE_BYTES} bytes. Ratios are to the echo of the same shape in which each message is a write and a
-DATA frame of its own, as it is in the relay; "coalesced" joins the messages of a turn (the server echoes per chunk)`;
+DATA frame of its own, as it is in the relay; "coalesced" joins the messages of a turn (the server echoes per chunk);
+"sealed": each message is a record that the server opens and seals anew, the least that the protocol asks of a relay`;
   return { scenario: 'relay', title, rows, notes };
 }
 
 export async function measureEcho(
   bare: ServerChild,
   { pairs, window }: Shape,
-  writes: Writes,
+  writes: EchoWrites,
   options: ScenarioOptions,
 ): Promise<Interval> {
   const load = await EchoLoad.start(ownConnections(bare.address), { connections: pairs, window, writes });
