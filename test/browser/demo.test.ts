@@ -1,32 +1,16 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
-import { ServerProcess } from '../support/server-process.ts';
-import { findChromium, launchChromium } from './chromium.ts';
+import { test } from 'node:test';
+import type { Page } from 'playwright-core';
 import { inviteGuest, say, sees } from './demo-page.ts';
+import { useBrowser } from './fixture.ts';
 
-const executable = findChromium();
-const options = {
-  timeout: 120_000,
-  skip: executable === undefined ? 'this machine has no Chromium (COMMUCAT_CHROMIUM names one)' : false,
-};
-let server: ServerProcess;
-let browser: Browser;
-before(async () => {
-  if (executable === undefined) return;
-  server = await ServerProcess.start();
-  browser = await launchChromium(executable, server);
-});
-after(async () => {
-  if (executable === undefined) return;
-  await browser.close();
-  await server[Symbol.asyncDispose]();
-});
+const fixture = useBrowser();
+const { options } = fixture;
 
-const address = () => `https://localhost:${server.port}/demo`;
+const address = () => `https://localhost:${fixture.server.port}/demo`;
 
 async function newPage(): Promise<Page> {
-  const page = await (await browser.newContext()).newPage();
+  const page = await (await fixture.browser.newContext()).newPage();
   page.setDefaultTimeout(20_000);
   return page;
 }
@@ -53,9 +37,9 @@ test(
     await sees(guest, 'hello from the host');
     await say(host, 'after the reload');
     await sees(guest, 'after the reload');
-    await server.kill();
+    await fixture.server.kill();
     await say(host, 'while the server is away');
-    await server.start();
+    await fixture.server.start();
     await sees(guest, 'while the server is away');
   },
 );

@@ -1,32 +1,21 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import { type Client, connect, createDevice, MemoryDeviceStore } from '../../src/client/index.ts';
 import { frameLength } from '../../src/protocol/frame.ts';
 import { LIMITS } from '../../src/protocol/limits.ts';
-import { ServerProcess } from '../support/server-process.ts';
-import { bundleForPage, findChromium, launchChromium, loadPage, openPage } from './chromium.ts';
+import { bundleForPage, loadPage, openPage } from './chromium.ts';
+import { useBrowser } from './fixture.ts';
 import type { Harness } from './harness.ts';
 
-const executable = findChromium();
-const options = {
-  timeout: 120_000,
-  skip: executable === undefined ? 'this machine has no Chromium (COMMUCAT_CHROMIUM names one)' : false,
-};
-let server: ServerProcess;
-let browser: Browser;
+const programs: Client[] = [];
+// Before the server of the fixture ends.
+after(() => Promise.all(programs.map((program) => program.close())));
+const fixture = useBrowser();
+const { options } = fixture;
 let script: string;
 before(async () => {
-  if (executable === undefined) return;
-  server = await ServerProcess.start();
-  browser = await launchChromium(executable, server);
   script = await bundleForPage("import './test/browser/page/harness.ts';");
-});
-after(async () => {
-  if (executable === undefined) return;
-  await Promise.all(programs.map((program) => program.close()));
-  await browser.close();
-  await server[Symbol.asyncDispose]();
 });
 
 type Called<F> = F extends (...args: infer Args) => infer Result
@@ -43,20 +32,18 @@ async function call<K extends keyof Harness>(
   return page.evaluate(`harness.${name}(...${JSON.stringify(args)})`);
 }
 
-const origin = (host = 'localhost') => `https://${host}:${server.port}`;
+const origin = (host = 'localhost') => `https://${host}:${fixture.server.port}`;
 
 async function newPage(context?: BrowserContext): Promise<Page> {
-  return openPage(context ?? (await browser.newContext()), origin(), script);
+  return openPage(context ?? (await fixture.browser.newContext()), origin(), script);
 }
-
-const programs: Client[] = [];
 
 /** A device in this process, over HTTP/2. */
 async function node(deviceId: string): Promise<Client> {
-  const { url, domain, noise_public: serverStatic } = server.ready;
+  const { url, domain, noise_public: serverStatic } = fixture.server.ready;
   const store = new MemoryDeviceStore(createDevice({ deviceId }));
   const reconnect = { initialDelay: 20, maxDelay: 200 };
-  const program = await connect({ url, ca: server.ca, domain, serverStatic, store, reconnect });
+  const program = await connect({ url, ca: fixture.server.ca, domain, serverStatic, store, reconnect });
   programs.push(program);
   return program;
 }
@@ -121,13 +108,13 @@ test(
     await call(page, 'join', 5, 'crash-node');
     await program.join(5, { members: ['crash-page'] });
     await call(page, 'send', 5, 'before');
-    await server.kill();
+    await fixture.server.kill();
     await call(page, 'events', 'CLIENT_TRANSPORT');
     const written = Promise.all([
       call(page, 'send', 5, ...lines('page', 30)),
       ...lines('node', 30).map((line) => program.send(5, line)),
     ]);
-    await server.start();
+    await fixture.server.start();
     await written;
     assert.deepEqual(await take(program, 31), ['before', ...lines('page', 30)]);
     assert.deepEqual(await call(page, 'texts', 30), lines('node', 30));
@@ -141,9 +128,9 @@ test(
   async () => {
     const page = await newPage();
     await call(page, 'open', { name: 'drained-page' });
-    assert.equal(await server.stop(), 0);
+    assert.equal(await fixture.server.stop(), 0);
     await call(page, 'events', 'CLIENT_DISCONNECTED');
-    await server.start();
+    await fixture.server.start();
     const [first, told, reason] = await call(page, 'events', 'resumed');
     assert.deepEqual(
       [first, told, reason],
@@ -156,7 +143,7 @@ test(
   'given a page that is closed, when mail comes and the page opens again, then it is the same device and gets the mail',
   options,
   async () => {
-    const context = await browser.newContext();
+    const context = await fixture.browser.newContext();
     const first = await newPage(context);
     const key = await call(first, 'open', { name: 'offline-page' });
     const program = await node('offline-node');
@@ -227,11 +214,11 @@ test(
   async () => {
     const page = await newPage();
     await call(page, 'open', { name: 'heartbeat-page', heartbeatMs: 300, heartbeatTimeoutMs: 500 });
-    process.kill(server.ready.pid, 'SIGSTOP');
+    process.kill(fixture.server.ready.pid, 'SIGSTOP');
     try {
       await call(page, 'events', 'CLIENT_TIMEOUT');
     } finally {
-      process.kill(server.ready.pid, 'SIGCONT');
+      process.kill(fixture.server.ready.pid, 'SIGCONT');
     }
     await call(page, 'events', 'resumed');
     // The same with a server that answers: the connection stays.
@@ -261,7 +248,7 @@ test(
   'given a page of another origin, when it connects, then it may: what protects a device is its key',
   options,
   async () => {
-    const page = await openPage(await browser.newContext(), origin('127.0.0.1'), script);
+    const page = await openPage(await fixture.browser.newContext(), origin('127.0.0.1'), script);
     await call(page, 'open', { name: 'elsewhere-page', url: origin() });
     assert.deepEqual(await call(page, 'events', 'connected'), ['connected']);
   },
