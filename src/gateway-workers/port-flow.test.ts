@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { LinkPort } from '../actors/relay-port.ts';
 import { FRAME } from '../protocol/frame-types.ts';
 import { BatchPort } from './batch-port.ts';
