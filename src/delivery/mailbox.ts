@@ -156,8 +156,10 @@ export class Mailbox {
   /** Drops letters at the front that expired and that no session has in flight; they leave a gap in the numbers. */
   expire(now: number): Letter[] {
     const expired: Letter[] = [];
-    const unconfirmed = this.outbox?.unconfirmed ?? 0;
-    while (this.#letters.length > 0 && unconfirmed === 0) {
+    if (this.outbox !== undefined && this.outbox.unconfirmed > 0) {
+      return expired;
+    }
+    while (this.#letters.length > 0) {
       const letter = this.#letters.at(0);
       if (letter !== undefined && letter.expiresAt > now) {
         break;
