@@ -23,6 +23,8 @@ if (files.length === 0) {
   process.stderr.write('no test files\n');
   process.exit(1);
 }
-const runner = ['--import', 'tsx', '--test', '--test-concurrency=3', '--test-reporter=spec'];
+// Newer versions of Node strip types themselves, in half the time.
+const loader = Reflect.get(process.features, 'typescript') ? [] : ['--import', 'tsx'];
+const runner = [...loader, '--test', '--test-concurrency=3', '--test-reporter=spec'];
 const { status } = spawnSync(process.execPath, [...runner, ...files.sort()], { stdio: 'inherit' });
 process.exit(status ?? 1);
