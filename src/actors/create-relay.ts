@@ -20,6 +20,7 @@ import { GroupDirectory } from './group-directory.ts';
 import { GroupFrames } from './group-frames.ts';
 import { Groups } from './groups.ts';
 import { NumberTurns } from './number-turns.ts';
+import { OpenRoomNotices } from './open-room-notices.ts';
 import { PresenceFanout, type PresenceFanoutLimits } from './presence-fanout.ts';
 import { Relay } from './relay.ts';
 import type { RelayEvents } from './relay-events.ts';
@@ -136,6 +137,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
   });
   const callFrames = new CallFrames(desk, calls);
   const presence = new PresenceFanout(options.presence, routes, clock, limits.presenceFanout);
+  const notices = new OpenRoomNotices(clock, limits.presenceFanout);
   const refresher = new PresenceRefresher(presence, clock, limits.presenceTtl, (error) =>
     events.failed('presence', error),
   );
@@ -164,6 +166,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
         channels,
         groups: new GroupFrames(desk, groups),
         calls: callFrames,
+        notices,
         presence,
         events,
         decodeFailed: (session, payload) => self.decodeFailed(session, payload),
@@ -195,6 +198,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
       stopExpiry();
       refresher[Symbol.dispose]();
       presence[Symbol.dispose]();
+      notices[Symbol.dispose]();
       await office.drained();
       await cursors.flush();
       channels.stop();

@@ -9,6 +9,7 @@ import type { CallFrames } from './call-frames.ts';
 import type { Channels, JoinRefusal, JoinRequest } from './channels.ts';
 import type { Desk } from './desk.ts';
 import type { GroupFrames } from './group-frames.ts';
+import type { OpenRoomNotices } from './open-room-notices.ts';
 import type { RelayEvents } from './relay-events.ts';
 import type { Route } from './route.ts';
 import type { RouteTable } from './route-table.ts';
@@ -20,6 +21,7 @@ export interface FrameDispatchParts {
   readonly channels: Channels;
   readonly groups: GroupFrames;
   readonly calls: CallFrames;
+  readonly notices: OpenRoomNotices;
   readonly presence: Presence;
   readonly events: RelayEvents;
   /** Tells the peer that its bytes are no frame, and ends the session. */
@@ -192,6 +194,7 @@ export class FrameDispatch {
     const request = { device, user: user.id, number: frame.channel, members, relay, plaintext };
     if (channels.isMember(request)) {
       desk.acknowledgeFrame(session, frame.channel, frame.sequence);
+      this.#noticeJoin(session, frame, false);
       return undefined;
     }
     return this.#joinChannel(session, frame, request);
@@ -202,8 +205,16 @@ export class FrameDispatch {
     const result = await channels.join(request);
     if (result.ok) {
       desk.acknowledgeFrame(session, frame.channel, frame.sequence);
+      this.#noticeJoin(session, frame, true);
     } else {
       this.#refuseJoin(session, frame, result.refusal);
+    }
+  }
+
+  #noticeJoin({ device, mailbox }: Session, { channel }: WaitingFrame, changed: boolean): void {
+    const route = this.#parts.routes.get(device, channel);
+    if (route?.openRoom === true) {
+      this.#parts.notices.joined(mailbox, route, changed);
     }
   }
 
@@ -232,8 +243,13 @@ export class FrameDispatch {
   }
 
   async #leave(session: Session, frame: WaitingFrame): Promise<void> {
-    await this.#parts.channels.leave(session.device, frame.channel);
-    this.#parts.desk.acknowledgeFrame(session, frame.channel, frame.sequence);
+    const { channels, desk, notices, routes } = this.#parts;
+    const route = routes.get(session.device, frame.channel);
+    await channels.leave(session.device, frame.channel);
+    desk.acknowledgeFrame(session, frame.channel, frame.sequence);
+    if (route?.openRoom === true) {
+      notices.left(session.device, route);
+    }
   }
 
   #confirm(session: Session, frame: WaitingFrame, value: JsonValue): void {

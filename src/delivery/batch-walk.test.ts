@@ -23,6 +23,7 @@ function world(devices: number) {
     const mailbox = new Mailbox(`device-${index}`);
     mailbox.outbox = {
       unconfirmed: 0,
+      plaintext: false,
       offer: (_letter, number, _type, _channel, payload) =>
         offered.push({ device: mailbox.device, number, sequence: payload[0] ?? 0 }),
       sendLive: () => true,

@@ -10,6 +10,8 @@ export interface Recipient {
   readonly session: number;
   /** `confirmed`: the client confirms inbox numbers (`delivery-ack`); `taken`: the transport's progress counts. */
   readonly mode: 'confirmed' | 'taken';
+  /** The session is of the plaintext generation (PROTOCOL.md 10). */
+  readonly plaintext: boolean;
   /** Sequence of a relayed frame that has no inbox number. */
   nextRelaySequence(): number;
   nextControlSequence(): number;

@@ -79,6 +79,10 @@ export class Outbox implements LiveOutbox {
     return sent > 0x7fff_ffff ? 0 : sent;
   }
 
+  get plaintext(): boolean {
+    return this.#recipient.plaintext;
+  }
+
   /** Letters that fill the window: unconfirmed, or without `delivery-ack` not taken. */
   get #inFlight(): number {
     return this.#recipient.mode === 'confirmed' ? this.unconfirmed : this.#transmitted - this.#taken;

@@ -217,12 +217,19 @@ test(
     const two = await WireClient.connect(server, 'older-2', { older: true });
     assert.deepEqual(one.facts.capabilities ?? [], []);
     assert.equal((await one.join(500, ['older-1'])).type, FRAME.ACK);
+    // These clients write into a channel only once a frame of it has come.
+    assert.deepEqual((await one.until(({ type }) => type === FRAME.JOIN)).json, { members: ['older-1'] });
     assert.equal((await two.join(500, ['older-2'])).type, FRAME.ACK);
+    for (const client of [one, two]) {
+      await client.until(({ type, json }) => type === FRAME.JOIN && json.members.length === 2);
+    }
     await one.say(500, 'in clear');
     assert.equal(await two.hear(), 'in clear');
     await two.say(500, 'back');
     assert.equal(await one.hear(), 'back');
     assert.equal((await one.say(501, 'x')).json.error, 'unknown_channel');
+    await two.ask(FRAME.LEAVE, 500, {});
+    assert.deepEqual((await one.until(({ type }) => type === FRAME.LEAVE)).json, { device: 'older-2' });
     one.close();
     two.close();
   },

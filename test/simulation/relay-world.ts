@@ -36,6 +36,8 @@ export interface WorldOptions {
   readonly random?: Random;
   readonly membersPerChannel?: number;
   readonly listingsPerDevice?: number;
+  /** Largest channel whose members are told of presence, and largest open room that tells who comes. */
+  readonly presenceMembers?: number;
   readonly mailbox?: { readonly frames: number; readonly bytes: number };
   readonly collectedBytes?: number;
 }
@@ -80,7 +82,7 @@ export class RelayWorld implements AsyncDisposable {
         mailbox: options.mailbox ?? { frames: 10_000, bytes: 67_108_864 },
         relayTtl: 3600,
         presenceTtl: 30,
-        presenceFanout: { members: 256, interval: 500 },
+        presenceFanout: { members: options.presenceMembers ?? 256, interval: 500 },
         cursorInterval: 500,
         expiryInterval: 60_000,
         waitingBytes: 1_048_576,
