@@ -217,7 +217,10 @@ function startRelay(
       cursorInterval: CURSOR_INTERVAL,
       expiryInterval: EXPIRY_INTERVAL,
       waitingBytes: LIMIT_TABLE.waitingFrames.value * limits.maxFrame,
-      collectedBytes: LIMIT_TABLE.collectedBytes.value,
+      office: {
+        collected: LIMIT_TABLE.collectedBytes.value,
+        collectedPerDevice: LIMIT_TABLE.collectedBytesPerDevice.value,
+      },
     },
   });
 }

@@ -2,7 +2,7 @@ import { CursorKeeper } from '../delivery/cursor-keeper.ts';
 import type { MailboxCapacity } from '../delivery/mailbox.ts';
 import { Mailboxes } from '../delivery/mailboxes.ts';
 import type { OutboxLimits } from '../delivery/outbox.ts';
-import { PostOffice } from '../delivery/post-office.ts';
+import { PostOffice, type PostOfficeLimits } from '../delivery/post-office.ts';
 import type { EventLog } from '../log/event-log.ts';
 import type { Presence } from '../presence/presence.ts';
 import { PresenceRefresher } from '../presence/presence-refresher.ts';
@@ -42,8 +42,7 @@ export interface RelayLimits {
   readonly expiryInterval: number;
   /** Bytes of frames that may wait for an earlier one of their session. */
   readonly waitingBytes: number;
-  /** Bytes of all sessions that may wait for the disk before nothing more is read. */
-  readonly collectedBytes: number;
+  readonly office: PostOfficeLimits;
 }
 
 export interface RelayOptions {
@@ -108,11 +107,11 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
   for (const mail of mailboxes.releasable()) {
     cursors.unread(mail);
   }
-  const office = new PostOffice<Session | AbsentPoster>(log, clock, limits.relayTtl, {
+  const office = new PostOffice<Session | AbsentPoster>(log, clock, limits.relayTtl, limits.office, {
     acknowledge: (post) => relay.acknowledge(post),
-    refuse: (post, error) => {
+    refuse: (post, error, isPermanent) => {
       events.failed('post', error);
-      relay.refusePost(post);
+      relay.refusePost(post, isPermanent);
     },
     posted: (letters, recipients) => events.posted(letters, recipients),
     endOfSlice: () => relay.endOfSlice(),
@@ -157,7 +156,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
       events,
       outboxLimits: limits.outbox,
       waitingBytes: limits.waitingBytes,
-      congested: () => office.collectedBytes > limits.collectedBytes,
+      congested: ({ mailbox }) => office.isCongested(mailbox),
     },
     (self) =>
       new FrameDispatch({

@@ -135,6 +135,19 @@ export class Desk {
     this.refuse(session, frame, 'mailbox_full', 'limits.mailbox_frames or mailbox_bytes is reached');
   }
 
+  /** The log can never take the frame with all its recipients: this concerns its sender alone. */
+  refuseTooLarge(session: Session, frame: Pick<WaitingFrame, 'channel' | 'sequence'>): void {
+    if (session.resumes) {
+      session.mailbox.noteRefused(frame.sequence);
+    }
+    this.refuse(
+      session,
+      frame,
+      'too_large',
+      'the frame and the names of its recipients do not fit into the log',
+    );
+  }
+
   /** Those who have room, and the sender. The same array when all have, so that posts of a channel stay one run. */
   #withRoom(members: readonly Mailbox[], sender: Mailbox): readonly Mailbox[] {
     for (const mailbox of members) {
@@ -159,12 +172,9 @@ export class Desk {
    * for how many it was not stored, if any.
    */
   post(session: Session, route: Route, frame: WaitingFrame, reply?: Uint8Array): void {
-    if (session.resumes) {
-      session.mailbox.accepted = frame.sequence;
-    }
     const members = this.#withRoom(route.members, session.mailbox);
     const missing = route.members.length - members.length;
-    this.#office.post({
+    const post = {
       poster: session,
       mail: route.mail,
       type: frame.type,
@@ -173,7 +183,15 @@ export class Desk {
       payload: frame.payload,
       members,
       reply: reply ?? (missing === 0 ? undefined : acknowledgement(frame.sequence, { not_stored: missing })),
-    });
+    };
+    if (!this.#office.fits(post)) {
+      this.refuseTooLarge(session, frame);
+      return;
+    }
+    if (session.resumes) {
+      session.mailbox.accepted = frame.sequence;
+    }
+    this.#office.post(post);
   }
 
   /** Posts a frame in the name of a device whose session has ended. */

@@ -4,19 +4,19 @@ import type { Session } from './session.ts';
 /** Back-pressure towards senders: whose frames would only pile up in memory is not read for a while. */
 export class Intake {
   readonly #links: Pick<LinkPort, 'hold'>;
-  readonly #isCongested: () => boolean;
+  readonly #isCongested: (session: Session) => boolean;
   /** Sessions that wait for the disk. */
   readonly #congested = new Set<Session>();
 
-  /** @param isCongested whether so much waits for the disk that nothing more should be read */
-  constructor(links: Pick<LinkPort, 'hold'>, isCongested: () => boolean) {
+  /** @param isCongested whether so much waits for the disk that nothing more of a session should be read */
+  constructor(links: Pick<LinkPort, 'hold'>, isCongested: (session: Session) => boolean) {
     this.#links = links;
     this.#isCongested = isCongested;
   }
 
   /** Stops reading from the session: its frames wait for an earlier one, or for the disk. */
   hold(session: Session): void {
-    if (this.#isCongested()) {
+    if (this.#isCongested(session)) {
       this.#congested.add(session);
     }
     if (!session.held) {
@@ -36,13 +36,11 @@ export class Intake {
 
   /** The disk has taken a batch. */
   endOfSlice(): void {
-    if (this.#congested.size === 0 || this.#isCongested()) {
-      return;
-    }
-    const held = [...this.#congested];
-    this.#congested.clear();
-    for (const session of held) {
-      this.release(session);
+    for (const session of this.#congested) {
+      if (!this.#isCongested(session)) {
+        this.#congested.delete(session);
+        this.release(session);
+      }
     }
   }
 

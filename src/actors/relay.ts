@@ -49,8 +49,8 @@ export interface RelayParts {
   readonly outboxLimits: OutboxLimits;
   /** Bytes of frames that may wait for an earlier one of their session. */
   readonly waitingBytes: number;
-  /** Whether so much waits for the disk that nothing more should be read. */
-  readonly congested: () => boolean;
+  /** Whether so much waits for the disk that nothing more of this session should be read. */
+  readonly congested: (session: Session) => boolean;
 }
 
 /** Sessions: their handshake, their frames in order, their end. Implements the relay's side of the gateway's port. */
@@ -171,7 +171,7 @@ export class Relay implements RelayPort {
     const frame: WaitingFrame = { type, channel, sequence, payload };
     if (session.waiting === undefined) {
       this.#handle(session, frame);
-      if (this.#parts.congested()) {
+      if (this.#parts.congested(session)) {
         this.#intake.hold(session);
       }
       return;
@@ -228,11 +228,15 @@ export class Relay implements RelayPort {
     }
   }
 
-  /** A post did not get into the log. */
-  refusePost(post: Post<Session | AbsentPoster>): void {
+  /** A post did not get into the log; `isPermanent`: and never will. */
+  refusePost(post: Post<Session | AbsentPoster>, isPermanent: boolean): void {
     const { poster } = post;
     if (poster.session === undefined) {
       poster.settled?.();
+      return;
+    }
+    if (isPermanent) {
+      this.#parts.desk.refuseTooLarge(poster, post);
       return;
     }
     if (!poster.open) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BatchWalk, type WalkEvents } from './batch-walk.ts';
 import { MailStream } from './letter.ts';
+import type { StoredLetters } from './letter-appends.ts';
 import { Mailbox } from './mailbox.ts';
 import type { Post, Poster } from './post.ts';
 
@@ -50,6 +51,11 @@ function post(
   return { poster, mail, type: 5, channel: 7, sequence, payload, members, reply: undefined };
 }
 
+/** Letters of 60 bytes each at these revisions. */
+function at(...revisions: readonly number[]): StoredLetters {
+  return { revisions, bytes: revisions.map(() => 60) };
+}
+
 function memberAt(members: readonly Mailbox[], index: number): Mailbox {
   const member = members[index];
   assert.ok(member);
@@ -65,7 +71,7 @@ test('given letters of one channel, when they are walked, then all but the sende
     post(first, members, mail, 2),
     post(second, members, mail, 3),
   ];
-  const walk = new BatchWalk(posts, [10, 11, 12], EXPIRES, events);
+  const walk = new BatchWalk(posts, at(10, 11, 12), EXPIRES, events);
 
   assert.equal(walk.step(), true);
 
@@ -89,7 +95,7 @@ test('given more recipients than a slice has, when it is walked, then in slices,
   const mail = new MailStream('a');
   const walk = new BatchWalk(
     [post(sender, members, mail, 1), post(sender, members, mail, 2)],
-    [0, 1],
+    at(0, 1),
     EXPIRES,
     events,
   );
@@ -117,7 +123,7 @@ test('given letters of two channels in turns, when they are walked, then a membe
   const pair = [sender, other];
   const posts = [post(sender, members, a, 1), post(sender, pair, b, 2), post(sender, members, a, 3)];
 
-  new BatchWalk(posts, [0, 0, 1], EXPIRES, events).step();
+  new BatchWalk(posts, at(0, 0, 1), EXPIRES, events).step();
 
   assert.deepEqual(
     offered.map(({ device, number, sequence }) => [device, number, sequence]),
@@ -135,7 +141,7 @@ test('given a letter for nobody and a repetition, when they are walked, then bot
   const mail = new MailStream('a');
   const posts = [post(sender, [sender], mail, 4, true), post(sender, [], undefined, 4, true)];
 
-  const walk = new BatchWalk(posts, [0], EXPIRES, events);
+  const walk = new BatchWalk(posts, at(0), EXPIRES, events);
 
   assert.equal(walk.step(), true);
   assert.deepEqual(offered, []);
@@ -149,7 +155,7 @@ test('given a sender that has left the channel, when its letter is walked, then 
   const { members, events } = world(2);
   const mail = new MailStream('a');
 
-  new BatchWalk([post(new Mailbox('gone'), members, mail, 1)], [0], EXPIRES, events).step();
+  new BatchWalk([post(new Mailbox('gone'), members, mail, 1)], at(0), EXPIRES, events).step();
 
   assert.equal(mail.letters.at(0)?.waiting, 2);
 });

@@ -1,4 +1,5 @@
-import type { Letter, MailStream } from './letter.ts';
+import { type Letter, type MailStream, shareOf } from './letter.ts';
+import type { StoredLetters } from './letter-appends.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { Post, Poster } from './post.ts';
 
@@ -21,8 +22,7 @@ export interface WalkEvents<P extends Poster> {
  */
 export class BatchWalk<P extends Poster> {
   readonly #posts: readonly Post<P>[];
-  /** The revision of each letter, in the order of the posts that have one. */
-  readonly #revisions: readonly number[];
+  readonly #stored: StoredLetters;
   /** Unix milliseconds. */
   readonly #expiresAt: number;
   readonly #events: WalkEvents<P>;
@@ -32,24 +32,20 @@ export class BatchWalk<P extends Poster> {
   #end = 0;
   /** Index of the member who is next. */
   #member = 0;
-  #revision = 0;
+  /** Index of the letter that is next. */
+  #letter = 0;
   #served = 0;
 
-  constructor(
-    posts: readonly Post<P>[],
-    revisions: readonly number[],
-    expiresAt: number,
-    events: WalkEvents<P>,
-  ) {
+  constructor(posts: readonly Post<P>[], stored: StoredLetters, expiresAt: number, events: WalkEvents<P>) {
     this.#posts = posts;
-    this.#revisions = revisions;
+    this.#stored = stored;
     this.#expiresAt = expiresAt;
     this.#events = events;
   }
 
   /** Letters so far. */
   get letters(): number {
-    return this.#revision;
+    return this.#letter;
   }
 
   /** Their recipients in sum, so far. */
@@ -89,7 +85,7 @@ export class BatchWalk<P extends Poster> {
     let post: Post<P> | undefined = first;
     while (post !== undefined && post.mail === first.mail && post.members === first.members) {
       if (post.mail !== undefined) {
-        this.#letters.push(this.#letter(post, post.mail));
+        this.#letters.push(this.#letterOf(post, post.mail));
       }
       this.#end += 1;
       post = posts[this.#end];
@@ -97,15 +93,16 @@ export class BatchWalk<P extends Poster> {
     return true;
   }
 
-  #letter(post: Post<P>, mail: MailStream): Letter {
-    const revision = this.#revisions[this.#revision] ?? 0;
-    this.#revision += 1;
+  #letterOf(post: Post<P>, mail: MailStream): Letter {
+    const index = this.#letter;
+    this.#letter += 1;
+    const waiting = recipientsOf(post);
     const letter: Letter = {
       mail,
-      revision,
-      bytes: post.payload.length,
+      revision: this.#stored.revisions[index] ?? 0,
+      bytes: shareOf(this.#stored.bytes[index] ?? 0, waiting),
       expiresAt: this.#expiresAt,
-      waiting: recipientsOf(post),
+      waiting,
     };
     mail.letters.push(letter);
     this.#served += letter.waiting;

@@ -12,6 +12,9 @@ export interface CursorKeeperOptions {
   readonly failed: (error: unknown) => void;
 }
 
+/** Counters of one append: whatever number of devices is busy, none of them makes it too large for the log. */
+const MOST_TOGETHER = 4096;
+
 /**
  * Writes mailbox counters lazily: a confirmation that a crash forgets only means that letters come again under the same
  * inbox numbers. Letters are released in the log strictly after the counters that cover them are durable, so no number
@@ -90,8 +93,10 @@ export class CursorKeeper {
     }
     this.#released = new Set();
     try {
-      if (dirty.size > 0) {
-        await this.#options.log.append([...dirty].map(cursorAppend));
+      const changed = [...dirty];
+      for (let from = 0; from < changed.length; from += MOST_TOGETHER) {
+        const together = changed.slice(from, from + MOST_TOGETHER);
+        await this.#options.log.append(together.map(cursorAppend));
       }
     } catch (error) {
       for (const mailbox of dirty) {

@@ -1,3 +1,4 @@
+import { RECORD_HEADER } from '../log/format.ts';
 import { Deque } from './deque.ts';
 
 /** The mail of one channel: its stream in the log and the letters that somebody still waits for. */
@@ -21,11 +22,21 @@ export class MailStream {
   }
 }
 
+/** Bytes that a letter takes on disk, by the length of its data: alone in its batch it would be a little more. */
+export function letterBytes(dataLength: number): number {
+  return RECORD_HEADER + dataLength;
+}
+
+/** What of a letter is charged to each of its recipients: together they pay for all of it. */
+export function shareOf(bytes: number, recipients: number): number {
+  return Math.ceil(bytes / Math.max(1, recipients));
+}
+
 /** One durable frame, as little of it as memory must hold: the log has the rest. */
 export interface Letter {
   readonly mail: MailStream;
   readonly revision: number;
-  /** Of its payload. */
+  /** What of it each recipient's mailbox counts. */
   readonly bytes: number;
   /** Unix milliseconds. */
   readonly expiresAt: number;

@@ -14,7 +14,7 @@ export type Confirmation =
 /** How much one mailbox may hold. What is on its way to the disk is not counted yet. */
 export interface MailboxCapacity {
   readonly frames: number;
-  /** Of payloads. */
+  /** Of what the letters take on disk, each shared by its recipients. */
   readonly bytes: number;
 }
 
@@ -31,10 +31,12 @@ export class Mailbox {
   /** Inbox number of the first letter of the queue, or of the next one to come. */
   #base = 1;
   readonly #letters = new Deque<Letter | undefined>();
-  /** Of the payloads of the letters. */
+  /** This device's shares of what the letters take on disk. */
   #bytes = 0;
   /** Frames that were not stored because the mailbox was full, and of which the device has not been told. */
   missed = 0;
+  /** Bytes of what the device has posted and what waits for the disk. */
+  collectedBytes = 0;
   /** Numbers given to letters that are not durable yet. */
   #reserved = 0;
   /** Upstream sequences that were refused for want of room; the newest ones. */

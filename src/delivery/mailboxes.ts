@@ -1,7 +1,6 @@
 import type { EventLog } from '../log/event-log.ts';
 import { decodeInboxAdvanced, decodeMailPosted } from '../log/mail-encoding.ts';
-import type { Letter } from './letter.ts';
-import { MailStream } from './letter.ts';
+import { type Letter, letterBytes, MailStream, shareOf } from './letter.ts';
 import { Mailbox } from './mailbox.ts';
 
 const MAIL_PREFIX = 'mail-';
@@ -97,7 +96,7 @@ export class Mailboxes {
     const letter: Letter = {
       mail: this.mail(stream.slice(MAIL_PREFIX.length)),
       revision,
-      bytes: mail.payload.length,
+      bytes: shareOf(letterBytes(data.length), mail.recipients.length),
       expiresAt: mail.expiresAt * 1000,
       waiting: 0,
     };

@@ -90,9 +90,16 @@ export const SESSION_LIMITS = {
   },
   collectedBytes: {
     group: 'session',
-    doc: 'Bytes of all sessions that may wait for the disk.',
+    doc: 'Bytes of all sessions that may wait for the disk: letters with the names of their recipients.',
     value: 16 * MIB,
-    atLimit: 'nothing is read from who sends',
+    atLimit: 'nothing is read from whose frames have a part in it',
+    metric: 'commucat_log_flush_seconds',
+  },
+  collectedBytesPerDevice: {
+    group: 'session',
+    doc: 'Bytes of one device that may wait for the disk, counted in the same way.',
+    value: 4 * MIB,
+    atLimit: 'nothing is read from it',
     metric: 'commucat_log_flush_seconds',
   },
   workerPendingBytes: {
@@ -174,7 +181,7 @@ export const SESSION_LIMITS = {
   },
   mailboxBytes: {
     group: 'mail',
-    doc: 'Bytes of payload stored for one device.',
+    doc: 'Bytes stored for one device: of each letter, with the names of its recipients, its share among them.',
     value: 64 * MIB,
     range: [65_536, 1024 * 1024 * MIB],
     section: 'limits',

@@ -1,4 +1,5 @@
 import type { ExpectedRevision, StreamAppend } from './event-log.ts';
+import { RECORD_HEADER } from './format.ts';
 import { LogError } from './log-error.ts';
 import { type RetentionClass, retentionOf } from './retention.ts';
 
@@ -6,6 +7,16 @@ import { type RetentionClass, retentionOf } from './retention.ts';
 export const MAX_NAME_BYTES = 512;
 /** A letter carries at most one frame of 16 MiB. */
 export const MAX_EVENT_BYTES = 17 * 1024 * 1024;
+/** The event's own head, and those of the names of its stream and its type. */
+const EVENT_HEADS = 3 * RECORD_HEADER;
+/** UTF-8 bytes of one UTF-16 unit, at most. */
+const UTF8_UNIT = 3;
+
+/** Bytes that an event takes in an append, at most: what `EventLog.appendLimit` is compared with. */
+export function eventCost(stream: string, type: string, dataLength: number): number {
+  return EVENT_HEADS + (stream.length + type.length) * UTF8_UNIT + dataLength;
+}
+
 /** Streams with this first character are the log's own. */
 export const RESERVED = '$';
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { eventCost } from './append-check.ts';
 import type { EventLog, NewEvent, RecordedEvent, StreamAppend } from './event-log.ts';
 
 /** An adapter under test; the clock is the test's. */
@@ -142,6 +143,23 @@ export function eventLogContract(name: string, open: () => Promise<LogUnderTest>
         await assert.rejects(log.append([]), { code: 'LOG_INVALID' });
         await assert.rejects(log.append([to('$$user-a', 'x')]), { code: 'LOG_INVALID' });
         assert.equal(log.headPosition, 0);
+      },
+    );
+
+    given(
+      'given an append up to the limit, when it is counted by what its events cost, then it is taken; a larger one never',
+      async ({ log }) => {
+        const most = log.appendLimit - eventCost('mail-a', 'tested', 0);
+        const size = Math.min(16 * 1024 * 1024, Math.floor(most / 2));
+        const count = Math.floor(log.appendLimit / eventCost('mail-a', 'tested', size));
+        const events = (number: number): NewEvent[] =>
+          Array.from({ length: number }, () => ({ type: 'tested', data: new Uint8Array(size) }));
+        await assert.rejects(log.append([{ stream: 'mail-a', expected: 'any', events: events(count + 1) }]), {
+          code: 'LOG_INVALID',
+        });
+        assert.equal(log.headPosition, 0);
+        await log.append([{ stream: 'mail-a', expected: 'no-stream', events: events(count) }]);
+        assert.equal(log.headPosition, count);
       },
     );
 

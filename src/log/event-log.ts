@@ -89,6 +89,7 @@ export interface EventLog extends AsyncDisposable {
    * Appends are in the log in the order of the calls. Concurrent calls share one flush (group commit).
    *
    * @throws LogError `LOG_WRONG_REVISION` when an expected revision does not hold: nothing has changed.
+   * @throws LogError `LOG_INVALID` when it can never be taken; `appendLimit`.
    * @throws LogError `LOG_UNAVAILABLE` when the disk refused (full, failing): nothing is acknowledged; `retryable` says whether a later append may succeed.
    */
   append(appends: readonly StreamAppend[]): Promise<readonly Appended[]>;
@@ -102,6 +103,11 @@ export interface EventLog extends AsyncDisposable {
   truncate(stream: string, beforeRevision: number): Promise<void>;
   streamState(stream: string): Promise<StreamState>;
   setStreamMetadata(stream: string, metadata: StreamMetadata): Promise<void>;
+  /**
+   * What one append may hold, in bytes as `eventCost` counts them. A larger one is refused for good (`LOG_INVALID`),
+   * however empty the disk is: whoever collects the work of many cuts it before.
+   */
+  readonly appendLimit: number;
   /** Position of the newest durable event; 0 in an empty log (the first event has position 1). */
   readonly headPosition: number;
   /** False from the first failed write until a later one succeeds. */

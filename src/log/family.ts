@@ -1,4 +1,4 @@
-import { checkExpectedRevision, MAX_EVENT_BYTES, MAX_NAME_BYTES } from './append-check.ts';
+import { checkExpectedRevision, eventCost, MAX_EVENT_BYTES, MAX_NAME_BYTES } from './append-check.ts';
 import { Batch, MAX_BATCH_NAMES, TypeName } from './batch.ts';
 import type { Appended, StreamAppend, StreamMetadata } from './event-log.ts';
 import { BATCH_HEADER, RECORD_HEADER, SEGMENT_HEADER } from './format.ts';
@@ -62,6 +62,11 @@ export class Family {
 
   get writer(): SegmentWriter | undefined {
     return this.#writer;
+  }
+
+  /** Bytes that one append may hold, by `eventCost`. */
+  get appendLimit(): number {
+    return this.#options.segmentSize - SEGMENT_HEADER - BATCH_HEADER;
   }
 
   get inMemory(): boolean {
@@ -290,38 +295,28 @@ export class Family {
 
   #batchFor(appends: readonly StreamAppend[]): Batch {
     let bytes = 0;
-    let names = 0;
-    for (const { events } of appends) {
-      bytes += RECORD_HEADER + MAX_NAME_BYTES;
-      names += 1;
-      for (const event of events) {
-        if (event.data.length > MAX_EVENT_BYTES) {
+    for (const { stream, events } of appends) {
+      for (const { type, data } of events) {
+        if (data.length > MAX_EVENT_BYTES) {
           throw new LogError('LOG_INVALID', `an event has at most ${MAX_EVENT_BYTES} bytes`);
         }
-        const type = this.#type(event.type);
-        bytes += RECORD_HEADER + event.data.length;
-        // At most once for each type, counted for each event of an append with many: it is a bound.
-        if (Buffer.byteLength(type.name) > MAX_NAME_BYTES) {
-          throw new LogError('LOG_INVALID', `an event type has 1 to ${MAX_NAME_BYTES} bytes`);
-        }
+        this.#type(type);
+        bytes += eventCost(stream, type, data.length);
       }
     }
-    names += Math.min(this.#types.size, MAX_TYPES);
-    bytes += this.#types.size * RECORD_HEADER * 4;
-    return this.#collecting(bytes, names);
+    return this.#collecting(bytes, appends.length + Math.min(this.#types.size, MAX_TYPES));
   }
 
   /** The batch at the end of the queue when it has room, or a new one. */
   #collecting(bytes: number, names: number): Batch {
-    const capacity = this.#options.segmentSize - SEGMENT_HEADER - BATCH_HEADER;
-    if (bytes > capacity || names > MAX_BATCH_NAMES) {
+    if (bytes > this.appendLimit || names > MAX_BATCH_NAMES) {
       throw new LogError('LOG_INVALID', `an append of ${bytes} bytes does not fit into a segment`);
     }
     if (this.#queued + bytes > MAX_QUEUED) {
       throw new LogError('LOG_UNAVAILABLE', 'too much waits for the disk', { retryable: true });
     }
     const last = this.#queue.at(-1);
-    const full = Math.min(FULL_BATCH, capacity);
+    const full = Math.min(FULL_BATCH, this.appendLimit);
     if (last !== undefined && last.length + bytes <= full && last.names + names <= MAX_BATCH_NAMES)
       return last;
     const batch = this.#free.pop() ?? new Batch();
@@ -333,6 +328,9 @@ export class Family {
   #type(name: string): TypeName {
     const known = this.#types.get(name);
     if (known !== undefined) return known;
+    if (Buffer.byteLength(name) > MAX_NAME_BYTES) {
+      throw new LogError('LOG_INVALID', `an event type has at most ${MAX_NAME_BYTES} bytes`);
+    }
     if (this.#types.size >= MAX_TYPES) this.#types.clear();
     const type = new TypeName(name);
     this.#types.set(name, type);

@@ -41,12 +41,24 @@ const VERSION = 1;
 const RESUMABLE = 1;
 /** version, flags, frame type, channel, sequence, expiry, recipients, length of the sender's name. */
 const MAIL_FIXED = 1 + 1 + 2 + 4 + 8 + 8 + 2 + 1;
+/** Length of the name, inbox number. */
+const RECIPIENT_FIXED = 1 + 4;
 const INBOX_LENGTH = 1 + 4 + 4 + 8;
 const MAX_RECIPIENTS = 0xffff;
 const MAX_DEVICE_ID = 128;
 const TWO_32 = 0x1_0000_0000;
 /** The upper 21 bits of 2^53 - 1. */
 const MAX_HIGH = 0x1f_ffff;
+
+/** Length of an encoded letter whose recipients' names have `namesLength` characters in sum. */
+export function mailPostedBytes(
+  senderLength: number,
+  recipients: number,
+  namesLength: number,
+  payloadLength: number,
+): number {
+  return MAIL_FIXED + senderLength + recipients * RECIPIENT_FIXED + namesLength + payloadLength;
+}
 
 /**
  * Encodes a letter; one allocation, the payload is copied.
@@ -58,8 +70,9 @@ export function encodeMailPosted(mail: MailPosted): Uint8Array {
   if (recipients.length > MAX_RECIPIENTS) {
     throw new LogError('LOG_INVALID', `a letter has at most ${MAX_RECIPIENTS} recipients`);
   }
-  let length = MAIL_FIXED + sender.length + payload.length;
-  for (const recipient of recipients) length += 1 + recipient.device.length + 4;
+  let names = 0;
+  for (const { device } of recipients) names += device.length;
+  const length = mailPostedBytes(sender.length, recipients.length, names, payload.length);
   const into = Buffer.allocUnsafe(length);
   into[0] = VERSION;
   into[1] = mail.resumable ? RESUMABLE : 0;

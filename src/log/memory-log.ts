@@ -1,5 +1,5 @@
 import type { Clock } from '../protocol/ports.ts';
-import { checkExpectedRevision, retentionOfAppend } from './append-check.ts';
+import { checkExpectedRevision, eventCost, retentionOfAppend } from './append-check.ts';
 import type {
   Appended,
   EventLog,
@@ -16,6 +16,9 @@ import type {
 import { LogError } from './log-error.ts';
 import { limitsOf, replacedMetadata } from './stream-limits.ts';
 import { categoryFilter, follow } from './subscription.ts';
+
+/** As in segment files of the usual size. */
+const APPEND_LIMIT = 64 * 1024 * 1024;
 
 interface MemoryStream {
   readonly name: string;
@@ -34,6 +37,8 @@ interface Waiting {
 }
 
 export interface MemoryLogOptions {
+  /** Of `eventCost` bytes. @default 64 MiB */
+  readonly appendLimit?: number;
   /** Nothing is flushed before `flush()` is called. @default false */
   readonly manualFlush?: boolean;
 }
@@ -45,6 +50,7 @@ export interface MemoryLogOptions {
 export class MemoryLog implements EventLog {
   /** While set, each flush is refused with this. Settable by tests. */
   failing: LogError | undefined;
+  readonly appendLimit: number;
   readonly #clock: Clock;
   readonly #manual: boolean;
   readonly #streams = new Map<string, MemoryStream>();
@@ -60,6 +66,7 @@ export class MemoryLog implements EventLog {
   constructor(clock: Clock, options: MemoryLogOptions = {}) {
     this.#clock = clock;
     this.#manual = options.manualFlush ?? false;
+    this.appendLimit = options.appendLimit ?? APPEND_LIMIT;
   }
 
   get headPosition(): number {
@@ -74,6 +81,7 @@ export class MemoryLog implements EventLog {
     try {
       this.#requireOpen();
       retentionOfAppend(appends);
+      this.#checkSize(appends);
       this.#checkRevisions(appends);
     } catch (error) {
       return Promise.reject(error);
@@ -199,6 +207,16 @@ export class MemoryLog implements EventLog {
     if (this.#closed) return;
     this.flush();
     this.#closed = true;
+  }
+
+  #checkSize(appends: readonly StreamAppend[]): void {
+    let bytes = 0;
+    for (const { stream, events } of appends) {
+      for (const { type, data } of events) bytes += eventCost(stream, type, data.length);
+    }
+    if (bytes > this.appendLimit) {
+      throw new LogError('LOG_INVALID', `an append has at most ${this.appendLimit} bytes`);
+    }
   }
 
   #checkRevisions(appends: readonly StreamAppend[]): void {

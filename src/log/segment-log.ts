@@ -77,6 +77,10 @@ export class SegmentLog implements EventLog {
     return this.#head;
   }
 
+  get appendLimit(): number {
+    return this.#parts.families.mail.appendLimit;
+  }
+
   get healthy(): boolean {
     return this.#families.every((family) => family.healthy);
   }

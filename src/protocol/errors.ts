@@ -46,7 +46,7 @@ export const WIRE_ERRORS = {
   too_large: {
     title: 'Too large',
     closes: false,
-    doc: 'The frame does not fit into one record, so no recipient could receive it, or a field exceeds its length.',
+    doc: 'The frame does not fit into one record, so no recipient could receive it, or not into the log together with the names of its recipients, or a field exceeds its length.',
   },
   limit: {
     title: 'Limit reached',

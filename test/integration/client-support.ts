@@ -136,7 +136,7 @@ async function startParts(
       cursorInterval: 20,
       expiryInterval: 60_000,
       waitingBytes: 4 * config.limits.maxFrame,
-      collectedBytes: 1_048_576,
+      office: { collected: 1_048_576, collectedPerDevice: 1_048_576 },
     },
   });
   const limiter = () =>

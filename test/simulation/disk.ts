@@ -165,6 +165,10 @@ class LogOfOneLifetime implements EventLog {
     return this.#log.headPosition;
   }
 
+  get appendLimit(): number {
+    return this.#log.appendLimit;
+  }
+
   get healthy(): boolean {
     return this.#log.healthy;
   }

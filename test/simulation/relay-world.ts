@@ -4,6 +4,7 @@ import { createRelay, type RunningRelay } from '../../src/actors/create-relay.ts
 import type { RelayEvents } from '../../src/actors/relay-events.ts';
 import type { EstablishedFacts, Generation, LinkPort, SessionNumber } from '../../src/actors/relay-port.ts';
 import { sodiumBackend } from '../../src/crypto/sodium-backend.ts';
+import type { PostOfficeLimits } from '../../src/delivery/post-office.ts';
 import type { EventLog } from '../../src/log/event-log.ts';
 import { MemoryPresence } from '../../src/presence/memory-presence.ts';
 import { FRAME, frameTypeOf } from '../../src/protocol/frame-types.ts';
@@ -39,7 +40,7 @@ export interface WorldOptions {
   /** Largest channel whose members are told of presence, and largest open room that tells who comes. */
   readonly presenceMembers?: number;
   readonly mailbox?: { readonly frames: number; readonly bytes: number };
-  readonly collectedBytes?: number;
+  readonly office?: PostOfficeLimits;
 }
 
 /** The real relay over a log and a clock of the test's choice; its links end in `TestClient`s instead of sockets. */
@@ -86,7 +87,7 @@ export class RelayWorld implements AsyncDisposable {
         cursorInterval: 500,
         expiryInterval: 60_000,
         waitingBytes: 1_048_576,
-        collectedBytes: options.collectedBytes ?? 1_048_576,
+        office: options.office ?? { collected: 1_048_576, collectedPerDevice: 1_048_576 },
       },
     });
     links.running = running;

@@ -284,7 +284,11 @@ test('given a device in a call, when it connects again before the old connection
 test('given a disk that holds its writes, when much waits for it, then senders are not read until it goes on', async () => {
   const clock = new SimulatedClock();
   const disk = new SimulatedDisk(clock);
-  await using server = await world({ clock, log: disk.open(), collectedBytes: 4096 });
+  await using server = await world({
+    clock,
+    log: disk.open(),
+    office: { collected: 4096, collectedPerDevice: 4096 },
+  });
   const [alice, bob] = await pair(server);
   disk.hold('mail');
   for (let number = 0; number < 20; number += 1) {

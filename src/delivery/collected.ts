@@ -1,0 +1,152 @@
+import { eventCost } from '../log/append-check.ts';
+import { MAIL_POSTED, mailPostedBytes } from '../log/mail-encoding.ts';
+import type { Mailbox } from './mailbox.ts';
+import type { Post, Poster } from './post.ts';
+
+/** What a collected post costs in memory beyond its payload, roughly. */
+const POST_OVERHEAD = 256;
+/** The part of a batch that one device may have while others wait. */
+const SHARES = 8;
+
+/**
+ * Posts that wait for the batch in flight, each counted by what it really costs: a payload of one byte to a thousand
+ * devices is a letter of all their names. Batches are cut from them by that cost, fairly: what one device has posted in
+ * masses does not keep the others waiting. The posts of one device stay in order.
+ */
+export class Collected<P extends Poster> {
+  readonly #batchBytes: number;
+  #posts: Post<P>[] = [];
+  /** Of each post. */
+  #costs: number[] = [];
+  #bytes = 0;
+  /** The names of one channel's members: posts of a channel share the array. */
+  #members: readonly Mailbox[] = [];
+  #namesBytes = 0;
+
+  /** @param batchBytes what one batch may hold, in bytes as `eventCost` counts them */
+  constructor(batchBytes: number) {
+    this.#batchBytes = batchBytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#posts.length === 0;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** What a post takes in the log, at most, and beside it in memory; of a repetition its payload. */
+  cost({ mail, members, payload, poster }: Pick<Post<P>, 'mail' | 'members' | 'payload' | 'poster'>): number {
+    if (mail === undefined) {
+      return payload.length + POST_OVERHEAD;
+    }
+    if (members !== this.#members) {
+      this.#members = members;
+      this.#namesBytes = namesBytes(members);
+    }
+    const { length } = poster.mailbox.device;
+    const data = mailPostedBytes(length, members.length, this.#namesBytes, payload.length);
+    return eventCost(mail.name, MAIL_POSTED, data) + POST_OVERHEAD;
+  }
+
+  add(post: Post<P>): void {
+    const cost = this.cost(post);
+    this.#posts.push(post);
+    this.#costs.push(cost);
+    this.#bytes += cost;
+    post.poster.mailbox.collectedBytes += cost;
+  }
+
+  /**
+   * Takes the next batch: everything when it fits, else first each device's share, then what there is room for. A post
+   * that is larger than a batch is one of its own. What a session that ended has posted is dropped: its client sends it
+   * again.
+   */
+  takeBatch(): Post<P>[] {
+    if (this.#bytes <= this.#batchBytes) {
+      const all = this.#posts.filter(isWanted);
+      this.#keep([], []);
+      return all;
+    }
+    const batch: Post<P>[] = [];
+    const room = this.#takeInto(batch, this.#batchBytes, this.#batchBytes / SHARES);
+    this.#takeInto(batch, room, Number.POSITIVE_INFINITY);
+    return batch;
+  }
+
+  /** Takes out all posts that `isOut` names. */
+  take(isOut: (post: Post<P>) => boolean): Post<P>[] {
+    const out = this.#posts.filter(isOut);
+    if (out.length > 0) {
+      const kept: Post<P>[] = [];
+      const costs: number[] = [];
+      for (const [index, post] of this.#posts.entries()) {
+        if (!isOut(post)) {
+          kept.push(post);
+          costs.push(this.#costs[index] ?? 0);
+        }
+      }
+      this.#keep(kept, costs);
+    }
+    return out;
+  }
+
+  /** One round over all posts; returns the room that is left. */
+  #takeInto(batch: Post<P>[], most: number, share: number): number {
+    const posts: Post<P>[] = [];
+    const costs: number[] = [];
+    /** Devices that a post was left of: what they posted behind it stays, too. */
+    const passedOver = new Set<Mailbox>();
+    const taken = new Map<Mailbox, number>();
+    let room = most;
+    for (const [index, post] of this.#posts.entries()) {
+      if (!isWanted(post)) {
+        continue;
+      }
+      const { mailbox } = post.poster;
+      const cost = this.#costs[index] ?? 0;
+      const before = taken.get(mailbox) ?? 0;
+      const fits = (cost <= room || batch.length === 0) && (before === 0 || before + cost <= share);
+      // One without mail is the word that everything before it is in the log.
+      const isBehind = passedOver.has(mailbox) || (post.mail === undefined && passedOver.size > 0);
+      if (fits && !isBehind) {
+        batch.push(post);
+        taken.set(mailbox, before + cost);
+        room -= cost;
+      } else {
+        passedOver.add(mailbox);
+        posts.push(post);
+        costs.push(cost);
+      }
+    }
+    this.#keep(posts, costs);
+    return room;
+  }
+
+  #keep(posts: Post<P>[], costs: number[]): void {
+    for (const { poster } of this.#posts) {
+      poster.mailbox.collectedBytes = 0;
+    }
+    this.#posts = posts;
+    this.#costs = costs;
+    this.#bytes = 0;
+    for (const [index, { poster }] of posts.entries()) {
+      const cost = costs[index] ?? 0;
+      this.#bytes += cost;
+      poster.mailbox.collectedBytes += cost;
+    }
+  }
+}
+
+function isWanted({ poster }: { readonly poster: Poster }): boolean {
+  return !poster.ended;
+}
+
+function namesBytes(members: readonly Mailbox[]): number {
+  let bytes = 0;
+  for (const { device } of members) {
+    bytes += device.length;
+  }
+  return bytes;
+}
