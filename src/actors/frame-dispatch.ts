@@ -1,5 +1,5 @@
 import type { Presence } from '../presence/presence.ts';
-import { parseAck, parseJoin, parsePresence } from '../protocol/control/index.ts';
+import { frameShape, parseAck, parseJoin, parsePresence } from '../protocol/control/index.ts';
 import { CommuCatError, decodeErrorPayload } from '../protocol/errors.ts';
 import { frameLength } from '../protocol/frame.ts';
 import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
@@ -57,7 +57,7 @@ export class FrameDispatch {
   }
 
   #control(session: Session, frame: WaitingFrame): Promise<void> | undefined {
-    const value = parsed(frame.payload);
+    const value = parsed(frame);
     if (value === NOT_JSON) {
       this.#parts.decodeFailed(session, decodeErrorPayload());
       return undefined;
@@ -278,9 +278,9 @@ export class FrameDispatch {
   }
 }
 
-function parsed(payload: Uint8Array): JsonValue | typeof NOT_JSON {
+function parsed({ payload, type }: WaitingFrame): JsonValue | typeof NOT_JSON {
   try {
-    return parseJson(payload);
+    return parseJson(payload, frameShape(type));
   } catch (error) {
     if (error instanceof CommuCatError) {
       return NOT_JSON;

@@ -2,6 +2,7 @@ import type { EstablishedFacts, HelloFacts, Resolution, SessionNumber } from '..
 import { equalBytes } from '../protocol/bytes.ts';
 import { CertificateError, certificateFromJson, type DeviceCertificate } from '../protocol/certificate.ts';
 import {
+  frameShape,
   HandshakeMessageError,
   type HelloMessage,
   parseClientAuth,
@@ -12,6 +13,7 @@ import { decodeErrorPayload, handshakeErrorPayload } from '../protocol/errors.ts
 import type { Frame } from '../protocol/frame.ts';
 import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
 import { isJsonObject, JsonError, type JsonValue, parseJson } from '../protocol/json.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import { type HandshakeResult, HandshakeState } from '../protocol/noise.ts';
 import { NoiseError } from '../protocol/noise-error.ts';
 import type { Random } from '../protocol/ports.ts';
@@ -177,7 +179,7 @@ export class Handshake {
 
 function jsonOf(frame: Frame): JsonValue {
   try {
-    return parseJson(frame.payload);
+    return parseJson(frame.payload, frameShape(frame.type), LIMITS.MAX_HANDSHAKE_DEPTH);
   } catch (cause) {
     if (cause instanceof JsonError) throw new Refused(decodeErrorPayload(), 'decode', cause);
     throw cause;

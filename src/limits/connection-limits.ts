@@ -1,3 +1,4 @@
+import { LIMITS } from '../protocol/limits.ts';
 import type { Limit } from './limit.ts';
 
 const HOUR_MS = 3_600_000;
@@ -276,7 +277,7 @@ export const CONNECTION_LIMITS = {
   handshakeFrame: {
     group: 'handshake',
     doc: 'Bytes of a handshake frame, without its length prefix.',
-    value: 300_000,
+    value: LIMITS.MAX_HANDSHAKE_FRAME,
     atLimit: 'ERROR `decode`, the stream ends',
     metric: 'commucat_errors_sent_total',
   },

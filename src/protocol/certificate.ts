@@ -1,6 +1,7 @@
 import { equalBytes, fromHex, toHex } from './bytes.ts';
 import { CommuCatError } from './commucat-error.ts';
 import { CRYPTO_LENGTHS, type CryptoBackend, type Ed25519Signer } from './crypto-backend.ts';
+import { LEAF, membersOf } from './json-shape.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
 import { encodeJson } from './json-writer.ts';
 
@@ -105,6 +106,18 @@ export function certificateValidity(certificate: CertificateFields, now: number)
 export function isRenewalDue(certificate: CertificateFields, now: number): boolean {
   return now - Number(certificate.issuedAt) > Number(certificate.expiresAt) - now;
 }
+
+/** What `certificateFromJson` looks at. */
+export const CERTIFICATE_SHAPE = membersOf({
+  serial: LEAF,
+  user_id: LEAF,
+  device_id: LEAF,
+  public_key: LEAF,
+  issuer: LEAF,
+  issued_at: LEAF,
+  expires_at: LEAF,
+  signature: LEAF,
+});
 
 /**
  * The certificate in a parsed JSON value; unknown keys are ignored, hex digits may have either case.

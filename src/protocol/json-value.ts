@@ -17,7 +17,7 @@ export class JsonFloat {
 
 /**
  * What `parseJson` yields. A whole `number` was spelled as an integer of at most 2^53 - 1; larger ones, up to the ranges
- * of i64 and u64, are `bigint`. Objects have no prototype.
+ * of i64 and u64, are `bigint`. An object of which only some members were wanted has no prototype.
  */
 export type JsonValue =
   | null

@@ -5,6 +5,8 @@ import {
   encodeJson,
   JsonError,
   JsonFloat,
+  LEAF,
+  membersOf,
   parseJson,
   parseJsonText,
   stringifyJson,
@@ -90,6 +92,13 @@ describe('given text that is not the JSON of the protocol', () => {
       // Behind this array the careful parser reads the same text, and must agree.
       assert.throws(() => parseJsonText(`[1.0,${text}]`), JsonError);
     });
+
+    test(`when ${JSON.stringify(text.slice(0, 20))} stands where nothing is wanted, then it is refused all the same`, () => {
+      for (const around of [text, `[[],${text}]`, `{"a":[{"b":${text}}]}`, `{"a":${text},"c":1}`]) {
+        assert.throws(() => parseJson(utf8.encode(around), LEAF), JsonError, around.slice(0, 40));
+        assert.throws(() => parseJson(utf8.encode(around), membersOf({ c: LEAF })), JsonError);
+      }
+    });
   }
 
   test('when the bytes are not UTF-8, then they are refused', () => {
@@ -114,6 +123,67 @@ describe('given text that is not the JSON of the protocol', () => {
   test('when it has many brackets side by side or inside texts, then only the depth counts', () => {
     assert.equal((parseJsonText(`[${'[],'.repeat(500)}0]`) as unknown[]).length, 501);
     assert.equal(parseJsonText(`"${'['.repeat(500)}"`), '['.repeat(500));
+  });
+});
+
+describe('given a reader that wants some members', () => {
+  const shape = membersOf({
+    n: LEAF,
+    list: { items: membersOf({ id: LEAF }) },
+    map: { others: LEAF, most: 2 },
+    names: { items: { textOnly: true } },
+  });
+  const read = (text: string): unknown => JSON.parse(JSON.stringify(parseJson(utf8.encode(text), shape)));
+
+  test('when a text has them and others, then only the wanted ones are built', () => {
+    const text =
+      '{"x":[{"deep":[1,2,{}]}],"n":1,"n":7,"list":[{"id":"a","y":[[]]},{},[],3],"map":{"p":1,"q":2,"r":3},"names":["a",1.5,["b"],null]}';
+    assert.deepEqual(read(text), {
+      n: 7,
+      list: [{ id: 'a' }, {}, [], 3],
+      map: { p: 1, q: 2 },
+      names: ['a', null, [], null],
+    });
+  });
+
+  test('when a wanted place holds an array or an object, then its kind is told and nothing of it is built', () => {
+    assert.deepEqual(read(`{"n":{"a":${'['.repeat(100)}${']'.repeat(100)}}}`), { n: {} });
+    assert.deepEqual(read(`{"n":[${'{"k":[]},'.repeat(20_000)}0]}`), { n: [] });
+    assert.deepEqual(read(`[${'[],'.repeat(80_000)}0]`), []);
+  });
+
+  test('when a peer names members of every object, then they are data and change no prototype', () => {
+    const value = parseJson(
+      utf8.encode('{"__proto__":{"a":1},"n":"x"}'),
+      membersOf({ n: LEAF, ['__proto__']: LEAF }),
+    );
+    assert.equal(Object.hasOwn(value as object, 'toString'), false);
+    assert.equal((value as { a?: unknown }).a, undefined);
+  });
+
+  test('when it nests deeper than the caller allows, then it is refused where nothing is wanted too', () => {
+    const nested = (levels: number): Uint8Array => utf8.encode('['.repeat(levels) + ']'.repeat(levels));
+    assert.deepEqual(parseJson(nested(16), LEAF, 16), []);
+    assert.throws(() => parseJson(nested(17), LEAF, 16), JsonError);
+    assert.throws(() => parseJson(nested(128), LEAF), JsonError);
+  });
+
+  test('when a number is as large as a double, then it passes, and the next larger one is refused, wanted or not', () => {
+    for (const text of [
+      '1.7976931348623157e308',
+      '0.00017976931348623157e312',
+      '-17976931348623157e292',
+      '0e999999',
+    ]) {
+      for (const wanted of [LEAF, membersOf({ x: LEAF })]) {
+        assert.doesNotThrow(() => parseJson(utf8.encode(`[{"x":${text}}]`), wanted), text);
+      }
+    }
+    for (const text of ['1.7976931348623159e308', '1e309', '0.0001e313', `9${'0'.repeat(309)}`]) {
+      for (const wanted of [LEAF, { items: membersOf({ x: LEAF }) }]) {
+        assert.throws(() => parseJson(utf8.encode(`[{"x":${text}}]`), wanted), JsonError, text);
+      }
+    }
   });
 });
 

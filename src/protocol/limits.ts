@@ -10,6 +10,10 @@ export const LIMITS = {
   MAX_SEQUENCE: 4_294_967_295,
   /** Nested arrays and objects in a JSON text. PROTOCOL.md 1.4. */
   MAX_JSON_DEPTH: 127,
+  /** Nested arrays and objects in the JSON of a handshake, whose sender has proved nothing. PROTOCOL.md 1.4. */
+  MAX_HANDSHAKE_DEPTH: 16,
+  /** Bytes of the body of a handshake frame from a client. PROTOCOL.md 1.2. */
+  MAX_HANDSHAKE_FRAME: 32_768,
   /** Bytes that one varint may take. PROTOCOL.md 1.1. */
   MAX_VARINT_BYTES: 10,
   /** Bytes of ciphertext in one record, authentication tag included. PROTOCOL.md 4.3. */

@@ -1,9 +1,17 @@
 import { CommuCatError } from './commucat-error.ts';
 import { ControlError } from './control/control-error.ts';
-import { type Decoder, decoder, ownMember } from './control/decoder.ts';
+import { type Decoder, decoder, ownMember, shapeOf } from './control/decoder.ts';
 import { AUDIO_CODECS, MEDIA_SOURCES, VIDEO_CODECS } from './control/media-schema.ts';
 import { type FrameName, frameTypeOf } from './frame-types.ts';
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from './json.ts';
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonShape,
+  type JsonValue,
+  LEAF,
+  membersOf,
+  parseJson,
+} from './json.ts';
 import {
   OlderCallAnswer,
   OlderCallEnd,
@@ -34,20 +42,26 @@ const READABLE: Partial<Record<FrameName, Readable>> = {
   LEAVE: json(ANY),
   MSG: isReadableText,
   ACK: json(ANY),
-  TYPING: json((value) => hasText(value, 'device', 'device_id', 'sender')),
-  PRESENCE: json((value) => hasText(value, 'entity')),
+  TYPING: text(['device', 'device_id', 'sender']),
+  PRESENCE: text(['entity']),
   // Opaque to these clients, whatever it is to others.
   KEY_UPDATE: ANY,
   GROUP_CREATE: json(isJsonObject),
-  GROUP_INVITE: json((value) => hasText(value, 'group_id') && hasText(value, 'device', 'member')),
+  GROUP_INVITE: text(['group_id'], ['device', 'member']),
   GROUP_EVENT: json(ANY),
   ERROR: json(ANY),
-  CALL_OFFER: json(fits((value) => playable(offer(value).media))),
-  CALL_ANSWER: json(fits((value) => playable(answer(value).media))),
-  CALL_END: json(fits(accepts(end))),
+  CALL_OFFER: json(
+    fits((value) => playable(offer(value).media)),
+    shapeOf(OlderCallOffer),
+  ),
+  CALL_ANSWER: json(
+    fits((value) => playable(answer(value).media)),
+    shapeOf(OlderCallAnswer),
+  ),
+  CALL_END: json(fits(accepts(end)), shapeOf(OlderCallEnd)),
   VOICE_FRAME: (payload) => !hasMediaHeader(payload, AUDIO_CODECS.length),
   VIDEO_FRAME: (payload) => !hasMediaHeader(payload, VIDEO_CODECS.length),
-  CALL_STATS: json(fits(accepts(stats))),
+  CALL_STATS: json(fits(accepts(stats)), shapeOf(OlderCallStats)),
 };
 
 /** False when a frame of this type with this payload would end or confuse a client of generation G1. */
@@ -57,16 +71,22 @@ export function isReadableByOlderClient(type: number, payload: Uint8Array): bool
 }
 
 /** A payload that is not JSON at all is a decode error there. */
-function json(test: (value: JsonValue) => boolean): Readable {
+function json(test: (value: JsonValue) => boolean, shape: JsonShape = LEAF): Readable {
   return (payload) => {
-    const value = tryParse(payload);
+    const value = tryParse(payload, shape);
     return value !== undefined && test(value);
   };
 }
 
-function tryParse(payload: Uint8Array): JsonValue | undefined {
+/** An object in which of each of these lists one member is a text. */
+function text(...choices: ReadonlyArray<readonly string[]>): Readable {
+  const shape = membersOf(Object.fromEntries(choices.flat().map((key) => [key, LEAF])));
+  return json((value) => choices.every((keys) => hasText(value, keys)), shape);
+}
+
+function tryParse(payload: Uint8Array, shape: JsonShape): JsonValue | undefined {
   try {
-    return parseJson(payload);
+    return parseJson(payload, shape);
   } catch (error) {
     if (error instanceof CommuCatError) return undefined;
     throw error;
@@ -95,7 +115,7 @@ function playable(media: { readonly audio: { readonly sample_rate: number } } | 
   return media === null || OPUS_SAMPLE_RATES.includes(media.audio.sample_rate);
 }
 
-function hasText(value: JsonValue, ...keys: readonly string[]): boolean {
+function hasText(value: JsonValue, keys: readonly string[]): boolean {
   return isJsonObject(value) && keys.some((key) => typeof ownMember(value as JsonObject, key) === 'string');
 }
 
@@ -121,7 +141,7 @@ function isReadableText(payload: Uint8Array): boolean {
   const edge = payload[CUT_AT_BYTE];
   const isInsideCharacter = edge !== undefined && (edge & 0xc0) === 0x80;
   if (!isInsideCharacter) return true;
-  return !isUtf8(payload) || isJsonObject(tryParse(payload) ?? null);
+  return !isUtf8(payload) || isJsonObject(tryParse(payload, LEAF) ?? null);
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -123,6 +123,9 @@ for (const [what, bytes] of [
   ['an unknown type', Uint8Array.of(5, 0x77, 0, 1, 1, 0)],
   ['an empty body', Uint8Array.of(0)],
   ['a payload that is no JSON', encodeFrame(FRAME.HELLO, 0, 1, utf8('{]'))],
+  ['JSON of 17 levels', encodeFrame(FRAME.HELLO, 0, 1, utf8('['.repeat(17) + ']'.repeat(17)))],
+  // Refused by its announced length: nothing of the rest is waited for, or kept.
+  ['the length of a frame of 32,769 bytes', Uint8Array.of(0x81, 0x80, 0x02)],
   ['an endless varint', new Uint8Array(11).fill(0xff)],
 ] as const) {
   test(`given ${what} in place of HELLO, then {"error":"decode"}`, limits, async () => {

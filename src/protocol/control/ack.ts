@@ -1,3 +1,4 @@
+import { LEAF, membersOf } from '../json-shape.ts';
 import type { JsonValue } from '../json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { ControlError } from './control-error.ts';
@@ -8,6 +9,9 @@ import { lenientObject } from './members.ts';
 export interface Ack {
   readonly ack: number;
 }
+
+/** What `parseAck` looks at. */
+export const ACK_SHAPE = membersOf({ ack: LEAF });
 
 /** Throws ControlError unless `ack` is an integer in 0 … 2^32 - 1. */
 export function parseAck(value: JsonValue): Ack {

@@ -1,3 +1,4 @@
+import { type JsonShape, TEXTS } from '../json-shape.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json-value.ts';
 import {
   CallAnswer,
@@ -10,7 +11,7 @@ import {
   TransportUpdateSelectedPair,
 } from './call-schema.ts';
 import { ControlError } from './control-error.ts';
-import { type Decoder, decoder, expectObject, ownMember } from './decoder.ts';
+import { type Decoder, decoder, expectObject, ownMember, shapeOf } from './decoder.ts';
 
 const offer = decoder(CallOffer);
 const answer = decoder(CallAnswer);
@@ -25,6 +26,17 @@ const UPDATES: ReadonlyMap<JsonValue | undefined, Decoder<CallTransportUpdate>> 
   ['selected_candidate_pair', decoder(TransportUpdateSelectedPair)],
   ['consent_keepalive', decoder(TransportUpdateConsent)],
 ]);
+
+/** What the parsers below look at. */
+export const CALL_OFFER_SHAPE = withTransportAlias(shapeOf(CallOffer));
+export const CALL_ANSWER_SHAPE = withTransportAlias(shapeOf(CallAnswer));
+export const CALL_END_SHAPE = shapeOf(CallEnd);
+export const CALL_STATS_SHAPE = shapeOf(CallStats);
+export const TRANSPORT_UPDATE_SHAPE = together(
+  shapeOf(TransportUpdateCandidate),
+  shapeOf(TransportUpdateSelectedPair),
+  shapeOf(TransportUpdateConsent),
+);
 
 /** CALL_OFFER, PROTOCOL.md 5.18. An empty `call_id` is the decider's to refuse. Throws ControlError. */
 export function parseCallOffer(value: JsonValue): CallOffer {
@@ -67,4 +79,17 @@ function withoutTransportAlias(value: JsonValue): JsonValue {
   }
   const renamed: JsonObject = { ...transport, candidates: older };
   return { ...value, transport: renamed };
+}
+
+/** The shape with `transport.udp_candidates` beside `transport.candidates`. */
+function withTransportAlias({ members = new Map() }: JsonShape): JsonShape {
+  const transport = members.get('transport')?.members ?? new Map<string, JsonShape>();
+  const candidates = transport.get('candidates') ?? TEXTS;
+  const both = new Map([...transport, ['udp_candidates', candidates]]);
+  return { members: new Map([...members, ['transport', { members: both }]]) };
+}
+
+/** What any of these structures has. */
+function together(...shapes: readonly JsonShape[]): JsonShape {
+  return { members: new Map(shapes.flatMap(({ members }) => [...(members ?? [])])) };
 }

@@ -1,4 +1,5 @@
 import type { Static, TSchema } from 'typebox';
+import { type JsonShape, LEAF, membersOf, TEXT } from '../json-shape.ts';
 import { isJsonObject, JsonFloat, type JsonObject, type JsonValue } from '../json-value.ts';
 import { ControlError } from './control-error.ts';
 
@@ -29,6 +30,20 @@ interface Keywords {
 export function decoder<T extends TSchema>(schema: T): Decoder<Static<T>> {
   const read = reader(schema as Keywords);
   return (value, path = '') => read(value, path) as Static<T>;
+}
+
+/** What the decoder of a schema looks at; where any JSON may stand, only whether something does. */
+export function shapeOf(schema: TSchema): JsonShape {
+  return shapeOfKeywords(schema as Keywords);
+}
+
+function shapeOfKeywords({ anyOf, items, properties, type }: Keywords): JsonShape {
+  if (anyOf !== undefined) return shapeOfKeywords(anyOf[0] ?? {});
+  if (type === 'array') return { items: shapeOfKeywords(items ?? {}) };
+  if (type === 'string') return TEXT;
+  if (type !== 'object') return LEAF;
+  const members = Object.entries(properties ?? {});
+  return membersOf(Object.fromEntries(members.map(([key, schema]) => [key, shapeOfKeywords(schema)])));
 }
 
 function reader(schema: Keywords): Read {

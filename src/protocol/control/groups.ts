@@ -1,3 +1,4 @@
+import { LEAF, membersOf, TEXTS } from '../json-shape.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { ControlError } from './control-error.ts';
@@ -31,6 +32,27 @@ export interface GroupInvite {
   readonly device: string;
   readonly role: GroupRole;
 }
+
+/** What `parseGroupCreate` looks at. */
+export const GROUP_CREATE_SHAPE = membersOf({
+  group_id: LEAF,
+  relay: LEAF,
+  members: TEXTS,
+  // One more than may be: it is refused.
+  roles: { others: LEAF, most: LIMITS.MEMBERS_MAX + 1 },
+});
+
+/** What `parseGroupInvite` looks at. */
+export const GROUP_INVITE_SHAPE = membersOf({ group_id: LEAF, device: LEAF, role: LEAF });
+
+/** What `parseGroupDocument` looks at. */
+export const GROUP_DOCUMENT_SHAPE = membersOf({
+  type: LEAF,
+  by: LEAF,
+  group_id: LEAF,
+  device: LEAF,
+  role: LEAF,
+});
 
 /** Members of wrong types count as absent. Throws ControlError when a limit is exceeded. */
 export function parseGroupCreate(value: JsonValue): GroupCreate {

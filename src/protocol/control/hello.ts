@@ -1,4 +1,6 @@
 import { fromHex } from '../bytes.ts';
+import { CERTIFICATE_SHAPE } from '../certificate.ts';
+import { LEAF, membersOf, TEXTS } from '../json-shape.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { ownMember } from './decoder.ts';
@@ -40,6 +42,30 @@ export interface HelloMessage {
   /** In the client's order; entries that are no short strings are left out. */
   readonly capabilities: readonly string[];
 }
+
+/** What `parseHello` and the reader of certificates look at. */
+export const HELLO_SHAPE = membersOf({
+  supported_versions: { items: LEAF },
+  protocol_version: LEAF,
+  pattern: LEAF,
+  device_id: LEAF,
+  handshake: LEAF,
+  client_static: LEAF,
+  device_public: LEAF,
+  zkp: membersOf({ commitment: LEAF, response: LEAF }),
+  certificate: CERTIFICATE_SHAPE,
+  user: membersOf({
+    id: LEAF,
+    user_id: LEAF,
+    handle: LEAF,
+    display_name: LEAF,
+    avatar_url: LEAF,
+  }),
+  capabilities: TEXTS,
+});
+
+/** What `parseClientAuth` looks at. */
+export const CLIENT_AUTH_SHAPE = membersOf({ handshake: LEAF });
 
 /**
  * Reads a HELLO in the reference's order of checks, so that the first fault decides the answer. Throws

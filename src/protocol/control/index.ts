@@ -2,6 +2,7 @@ export * from './ack.ts';
 export * from './call-schema.ts';
 export * from './calls.ts';
 export { ControlError } from './control-error.ts';
+export { frameShape } from './frame-shapes.ts';
 export * from './groups.ts';
 export * from './hello.ts';
 export * from './join.ts';

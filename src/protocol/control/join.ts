@@ -1,3 +1,4 @@
+import { LEAF, membersOf, TEXTS } from '../json-shape.ts';
 import type { JsonValue } from '../json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { lenientFlag, lenientObject, lenientText, memberIds } from './members.ts';
@@ -10,6 +11,9 @@ export interface Join {
   /** When set, the members are those of the group and the declared ones do not count. */
   readonly groupId: string | undefined;
 }
+
+/** What `parseJoin` looks at. */
+export const JOIN_SHAPE = membersOf({ members: TEXTS, relay: LEAF, group_id: LEAF });
 
 /** Members of wrong types count as absent. Throws ControlError when a limit is exceeded. */
 export function parseJoin(value: JsonValue): Join {
