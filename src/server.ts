@@ -206,6 +206,7 @@ function startRelay(
       channelsPerDevice: limits.channelsPerDevice,
       membersPerChannel: limits.membersPerChannel,
       listingsPerDevice: limits.listingsPerDevice,
+      listingBytes: limits.listingBytes,
       idleAfter: ACTOR_IDLE,
     },
     limits: {

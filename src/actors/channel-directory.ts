@@ -6,7 +6,9 @@ import { ChannelRoute } from './route.ts';
 import type { RouteTable } from './route-table.ts';
 
 const STREAM_PREFIX = 'channel-';
-const NO_LISTINGS: ReadonlySet<string> = new Set();
+/** What a listing takes in memory beyond the device's id: two entries of maps. */
+const LISTING_OVERHEAD = 96;
+const NOTHING = { count: 0, bytes: 0 } as const;
 
 interface OpenChannel {
   readonly route: ChannelRoute;
@@ -22,10 +24,14 @@ export class ChannelDirectory {
   readonly #mailboxes: Mailboxes;
   readonly #routes: RouteTable;
   readonly #channels = new Map<string, OpenChannel>();
-  /** By device and number: channels that name a device which has not joined, in the order in which they did. */
-  readonly #listings = new Map<string, Map<number, Set<string>>>();
-  /** How many devices a device has named that have not joined. */
-  readonly #named = new Map<string, number>();
+  /**
+   * By number and device: the channels that name a device which has not joined, in the order in which they did. There may be
+   * hundreds of thousands, nearly all of them of one channel: that one's key is kept without a set around it.
+   */
+  readonly #listings = new Map<number, Map<string, string | Set<string>>>();
+  #listingBytes = 0;
+  /** What each device has named that has not joined. */
+  readonly #named = new Map<string, { count: number; bytes: number }>();
   readonly #openRooms = new Map<number, string>();
 
   constructor(mailboxes: Mailboxes, routes: RouteTable) {
@@ -37,25 +43,34 @@ export class ChannelDirectory {
     return this.#channels.size;
   }
 
+  /** What all listings take in memory, roughly. */
+  get listingBytes(): number {
+    return this.#listingBytes;
+  }
+
+  /** What one more listing would take. */
+  static listingCost(device: string): number {
+    return device.length + LISTING_OVERHEAD;
+  }
+
   /** The channel with this number that named the device first. */
   oldestListing(device: string, number: number): string | undefined {
-    for (const key of this.listings(device, number)) {
-      return key;
-    }
-    return undefined;
+    return this.listings(device, number)[0];
   }
 
   isListed(device: string, number: number, key: string): boolean {
-    return this.listings(device, number).has(key);
+    const keys = this.#listings.get(number)?.get(device);
+    return typeof keys === 'string' ? keys === key : keys?.has(key) === true;
   }
 
-  listings(device: string, number: number): ReadonlySet<string> {
-    return this.#listings.get(device)?.get(number) ?? NO_LISTINGS;
+  listings(device: string, number: number): readonly string[] {
+    const keys = this.#listings.get(number)?.get(device);
+    return keys === undefined ? [] : typeof keys === 'string' ? [keys] : [...keys];
   }
 
-  /** How many devices this one has named, over all channels, that have not joined. */
-  namedBy(device: string): number {
-    return this.#named.get(device) ?? 0;
+  /** How many devices this one has named, over all channels, that have not joined, and what they take in memory. */
+  namedBy(device: string): { readonly count: number; readonly bytes: number } {
+    return this.#named.get(device) ?? NOTHING;
   }
 
   openRoom(number: number): string | undefined {
@@ -142,17 +157,25 @@ export class ChannelDirectory {
   }
 
   #list({ route, listed }: OpenChannel, device: string, by: string): void {
-    if (!listed.has(device)) {
-      listed.set(device, by);
-      this.#named.set(by, this.namedBy(by) + 1);
+    if (listed.has(device)) {
+      return;
     }
-    let numbers = this.#listings.get(device);
-    if (numbers === undefined) {
-      numbers = new Map();
-      this.#listings.set(device, numbers);
+    listed.set(device, by);
+    this.#count(by, device, 1);
+    const { key, number } = route;
+    let devices = this.#listings.get(number);
+    if (devices === undefined) {
+      devices = new Map();
+      this.#listings.set(number, devices);
     }
-    const keys = numbers.get(route.number) ?? new Set<string>();
-    numbers.set(route.number, keys.add(route.key));
+    const keys = devices.get(device);
+    if (keys === undefined) {
+      devices.set(device, key);
+    } else if (typeof keys === 'string') {
+      devices.set(device, new Set([keys, key]));
+    } else {
+      keys.add(key);
+    }
   }
 
   #unlist({ route, listed }: OpenChannel, device: string): void {
@@ -161,20 +184,30 @@ export class ChannelDirectory {
       return;
     }
     listed.delete(device);
-    const left = this.namedBy(by) - 1;
-    if (left > 0) {
-      this.#named.set(by, left);
+    this.#count(by, device, -1);
+    const devices = this.#listings.get(route.number);
+    const keys = devices?.get(device);
+    if (keys instanceof Set) {
+      keys.delete(route.key);
+    }
+    if (typeof keys === 'string' || keys?.size === 0) {
+      devices?.delete(device);
+    }
+    if (devices?.size === 0) {
+      this.#listings.delete(route.number);
+    }
+  }
+
+  #count(by: string, device: string, one: 1 | -1): void {
+    const named = this.#named.get(by) ?? { count: 0, bytes: 0 };
+    const bytes = one * ChannelDirectory.listingCost(device);
+    named.count += one;
+    named.bytes += bytes;
+    this.#listingBytes += bytes;
+    if (named.count > 0) {
+      this.#named.set(by, named);
     } else {
       this.#named.delete(by);
-    }
-    const numbers = this.#listings.get(device);
-    const keys = numbers?.get(route.number);
-    keys?.delete(route.key);
-    if (keys?.size === 0) {
-      numbers?.delete(route.number);
-    }
-    if (numbers?.size === 0) {
-      this.#listings.delete(device);
     }
   }
 }

@@ -41,6 +41,7 @@ async function server(log = new MemoryLog(systemClock), random = counting()) {
       channelsPerDevice: 16,
       membersPerChannel: 10_000,
       listingsPerDevice: 20_000,
+      listingBytes: 67_108_864,
       idleAfter: 3_600_000,
     },
     userOf: async () => 'somebody',

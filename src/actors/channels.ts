@@ -13,7 +13,7 @@ import {
   evolveChannel,
   type Named,
 } from './channel-decider.ts';
-import type { ChannelDirectory } from './channel-directory.ts';
+import { ChannelDirectory } from './channel-directory.ts';
 import { channelMachine } from './channel-machine.ts';
 import type { NumberTurns } from './number-turns.ts';
 import { Registry } from './registry.ts';
@@ -35,6 +35,8 @@ export interface ChannelPolicy {
   readonly membersPerChannel: number;
   /** Devices that one device may have named and that have not joined, over all channels. */
   readonly listingsPerDevice: number;
+  /** Memory of all such names together. */
+  readonly listingBytes: number;
   /** Milliseconds after which an idle channel actor is dropped. */
   readonly idleAfter: number;
 }
@@ -63,7 +65,9 @@ export interface JoinRequest {
   readonly plaintext: boolean;
 }
 
-export type JoinRefusal = ChannelRejection | 'too_many_channels' | 'too_many_listings' | 'channel_of_group';
+export type ListingRefusal = 'too_many_listings' | 'too_many_listings_in_all';
+
+export type JoinRefusal = ChannelRejection | 'too_many_channels' | ListingRefusal | 'channel_of_group';
 
 export type JoinResult = { readonly ok: true } | { readonly ok: false; readonly refusal: JoinRefusal };
 
@@ -73,7 +77,8 @@ type Change = Outcome<ChannelState, ChannelEvent, ChannelRejection>;
 const MOST_ATTEMPTS = 4;
 
 const JOINED: JoinResult = { ok: true };
-const TOO_MANY_LISTINGS: JoinResult = { ok: false, refusal: 'too_many_listings' };
+/** One device may fill this part of the room that is left: nobody can take what others need for a few names. */
+const LARGEST_PART = 1 / 4;
 
 /** Opens, joins and leaves channels: the rules of PROTOCOL.md 6 over the channel actors. */
 export class Channels {
@@ -238,30 +243,41 @@ export class Channels {
   async #open(request: JoinRequest, others: readonly string[], openRoom: boolean): Promise<JoinResult> {
     const { device, number, relay } = request;
     const key = toHex(this.#options.random.bytes(KEY_BYTES));
-    if (!this.#mayName(request, others, key)) {
-      return TOO_MANY_LISTINGS;
+    const refusal = this.#listingRefusal(request, others, key);
+    if (refusal !== undefined) {
+      return { ok: false, refusal };
     }
     const named = await this.#classify(request, others, key);
     return result(await this.#execute(key, { type: 'open', device, number, relay, openRoom, named }));
   }
 
   async #enter(key: string, request: JoinRequest, others: readonly string[]): Promise<JoinResult> {
-    if (!this.#mayName(request, others, key)) {
-      return TOO_MANY_LISTINGS;
+    const refusal = this.#listingRefusal(request, others, key);
+    if (refusal !== undefined) {
+      return { ok: false, refusal };
     }
     const named = await this.#classify(request, others, key);
     return result(await this.#execute(key, { type: 'join', device: request.device, named }));
   }
 
-  /** Whether the sender may name those of the others whom the channel does not know yet. */
-  #mayName({ device, number }: JoinRequest, others: readonly string[], key: string): boolean {
+  /** Why the sender may not name those of the others whom the channel does not know yet, if so. */
+  #listingRefusal(
+    { device, number }: JoinRequest,
+    others: readonly string[],
+    key: string,
+  ): ListingRefusal | undefined {
     const { directory, policy } = this.#options;
-    const named = directory.namedBy(device);
-    if (named + others.length <= policy.listingsPerDevice) {
-      return true;
+    const fresh = others.filter((other) => !this.#isKnown(other, number, key));
+    if (fresh.length === 0) {
+      return undefined;
     }
-    const fresh = others.filter((other) => !this.#isKnown(other, number, key)).length;
-    return fresh === 0 || named + fresh <= policy.listingsPerDevice;
+    const named = directory.namedBy(device);
+    if (named.count + fresh.length > policy.listingsPerDevice) {
+      return 'too_many_listings';
+    }
+    const cost = fresh.reduce((sum, other) => sum + ChannelDirectory.listingCost(other), 0);
+    const left = policy.listingBytes - directory.listingBytes;
+    return named.bytes + cost > left * LARGEST_PART ? 'too_many_listings_in_all' : undefined;
   }
 
   /** Splits the named devices: who takes part at once, and who only from its own JOIN on. */

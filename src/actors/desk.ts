@@ -13,7 +13,10 @@ import type { Route } from './route.ts';
 import type { Session, WaitingFrame } from './session.ts';
 
 /** Limits that a frame can reach. */
-type ConfiguredLimit = Extract<CountedLimit, 'channelsPerDevice' | 'membersPerChannel' | 'listingsPerDevice'>;
+type ConfiguredLimit = Extract<
+  CountedLimit,
+  'channelsPerDevice' | 'membersPerChannel' | 'listingsPerDevice' | 'listingBytes'
+>;
 
 const NOBODY = new Mailbox('');
 const NO_BYTES = new Uint8Array(0);

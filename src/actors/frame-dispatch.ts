@@ -230,6 +230,9 @@ export class FrameDispatch {
       case 'too_many_listings':
         desk.refuseLimit(session, frame, 'listingsPerDevice');
         return;
+      case 'too_many_listings_in_all':
+        desk.refuseLimit(session, frame, 'listingBytes');
+        return;
       case 'channel_closed':
       case 'not_listed':
         desk.refuse(session, frame, 'not_a_member', 'nobody in this channel has named the device');

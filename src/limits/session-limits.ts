@@ -143,6 +143,16 @@ export const SESSION_LIMITS = {
     atLimit: 'ERROR `limit`',
     metric: 'reached',
   },
+  listingBytes: {
+    group: 'channel',
+    doc: 'Memory of the names of all devices that were named in JOINs and have not joined, in bytes.',
+    value: 64 * MIB,
+    range: [MIB, 1024 * 1024 * MIB],
+    section: 'limits',
+    atLimit:
+      'ERROR `limit`, before that for who has named the most: a device may fill a quarter of what is left',
+    metric: 'reached',
+  },
   presenceMembers: {
     group: 'channel',
     doc: 'Devices of a channel that are told of the presence of its members, or of an open room that are told who joins and leaves; 0: nobody is told.',

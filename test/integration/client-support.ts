@@ -125,6 +125,7 @@ async function startParts(
       channelsPerDevice: 100,
       membersPerChannel: 100,
       listingsPerDevice: 1000,
+      listingBytes: 67_108_864,
       idleAfter: 60_000,
     },
     limits: {

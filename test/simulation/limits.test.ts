@@ -129,3 +129,37 @@ test('given a device that names others who never join, when it has named as many
   assert.equal((await alice.ask(FRAME.LEAVE, 2, {})).type, FRAME.ACK);
   assert.equal((await alice.join(4, ['f', 'g'])).type, FRAME.ACK);
 });
+
+test('given a device that has named a quarter of what the server remembers, when it names more, then it is refused, and others are not', async () => {
+  await using server = await world({ listingBytes: 10_000 });
+  const names = (count: number, from: string): string[] =>
+    Array.from({ length: count }, (_, index) => `${from}${index}`.padStart(128, 'x'));
+  const alice = await server.connect('alice');
+  assert.equal((await alice.join(1, names(11, 'a'))).type, FRAME.ACK);
+  const refused = await alice.join(2, names(1, 'b'));
+  assert.equal(refused.json.error, 'limit');
+  assert.match(refused.json.detail, /limits\.listing_bytes/);
+  const bob = await server.connect('bob');
+  assert.equal((await bob.join(1, ['alice', 'carol'])).type, FRAME.ACK);
+  assert.equal((await alice.ask(FRAME.LEAVE, 1, {})).type, FRAME.ACK);
+  assert.equal((await alice.join(2, names(10, 'b'))).type, FRAME.ACK);
+});
+
+test('given names that never joined, when their channels are left in any order, then the server remembers none of them', async () => {
+  await using server = await world({ listingBytes: 4 * 2 * (96 + 'somebody'.length) });
+  const people = await Promise.all(['alice', 'bob', 'carol'].map((name) => server.connect(name)));
+  for (let round = 0; round < 5; round += 1) {
+    for (const person of people) {
+      assert.equal((await person.join(1, ['somebody'])).type, FRAME.ACK);
+      assert.equal((await person.ask(FRAME.LEAVE, 1, {})).type, FRAME.ACK);
+    }
+  }
+  const [alice, bob] = people as [TestClient, TestClient];
+  await alice.join(1, ['somebody']);
+  await bob.join(1, ['somebody']);
+  const somebody = await server.connect('somebody');
+  assert.equal((await somebody.join(1, ['bob'])).type, FRAME.ACK);
+  assert.equal((await bob.say(1, 'for somebody')).json.not_stored, undefined);
+  await settle(20);
+  assert.deepEqual(somebody.heard(), ['for somebody']);
+});

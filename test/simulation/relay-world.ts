@@ -37,6 +37,7 @@ export interface WorldOptions {
   readonly random?: Random;
   readonly membersPerChannel?: number;
   readonly listingsPerDevice?: number;
+  readonly listingBytes?: number;
   /** Largest channel whose members are told of presence, and largest open room that tells who comes. */
   readonly presenceMembers?: number;
   readonly mailbox?: { readonly frames: number; readonly bytes: number };
@@ -76,6 +77,7 @@ export class RelayWorld implements AsyncDisposable {
         channelsPerDevice: 16,
         membersPerChannel: options.membersPerChannel ?? 64,
         listingsPerDevice: options.listingsPerDevice ?? 256,
+        listingBytes: options.listingBytes ?? 67_108_864,
         idleAfter: 60_000,
       },
       limits: {
