@@ -19,6 +19,7 @@ import type { EventLog } from './log/event-log.ts';
 import { decodeFact, encodeFact } from './log/fact-encoding.ts';
 import type { LogObserver } from './log/log-observer.ts';
 import { openSegmentLog } from './log/open-segment-log.ts';
+import { recordHistory } from './log/record-history.ts';
 import { MemoryPresence } from './presence/memory-presence.ts';
 import { toHex } from './protocol/bytes.ts';
 import { deriveAuthorityKey } from './protocol/keys.ts';
@@ -95,6 +96,7 @@ async function build(
     observer: meterLog(metrics),
   });
   closers.push(() => log[Symbol.asyncDispose]());
+  await recordHistory(log, systemClock, { cause: log.history.cause, newestAt: log.newestAt });
   const keys = loadNoiseKeys({
     crypto: config.crypto,
     backend: BACKEND,

@@ -13,6 +13,7 @@ export const WORLD = {
   channel: 31,
   now: 1_790_000_000,
   capabilities: ['delivery-ack', 'resume'],
+  epoch: '00112233445566778899aabbccddeeff',
   user: { id: 'user-manx', handle: 'manx', displayName: 'Manx', avatarUrl: null },
 } as const;
 

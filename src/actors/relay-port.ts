@@ -53,10 +53,17 @@ export interface EstablishedFacts {
   readonly authority: Uint8Array;
   /** Capabilities in force, sorted. */
   readonly capabilities: readonly string[];
-  /** With `delivery-ack`. */
-  readonly inbox: { readonly confirmed: number; readonly next: number } | undefined;
+  /** With `delivery-ack`; `since` is the first number that the history `epoch` may have given to this device. */
+  readonly inbox:
+    | {
+        readonly confirmed: number;
+        readonly next: number;
+        readonly epoch: string;
+        readonly since: number;
+      }
+    | undefined;
   /** With `resume`. */
-  readonly resume: { readonly received: number } | undefined;
+  readonly resume: { readonly received: number; readonly epoch: string } | undefined;
 }
 
 export type Establishment =

@@ -131,6 +131,8 @@ export class Relay implements RelayPort {
         return { ok: false, refusal: 'invalid request', reason: 'closed' };
       }
       const { mailbox } = session;
+      const { epoch } = this.#parts.log;
+      const { confirmed, next, since } = mailbox;
       const { user, certificate, pairingRequired } = committed;
       const sessionToken = actor.token;
       actor.forgetHandshake();
@@ -143,9 +145,8 @@ export class Relay implements RelayPort {
           certificate,
           authority: this.#parts.accounts.authority,
           capabilities: grantedCapabilities(admission.hello),
-          inbox:
-            session.mode === 'confirmed' ? { confirmed: mailbox.confirmed, next: mailbox.next } : undefined,
-          resume: session.resumes ? { received: mailbox.received ?? 0 } : undefined,
+          inbox: session.mode === 'confirmed' ? { confirmed, next, epoch, since } : undefined,
+          resume: session.resumes ? { received: mailbox.received ?? 0, epoch } : undefined,
         },
       };
     } catch (error) {

@@ -114,3 +114,57 @@ test('given the sequence 0 behind a wrap, when the counters are stored and resto
   fresh.restoreCounters(0, 1, new Mailbox('b').receivedToStore);
   assert.equal(fresh.received, undefined);
 });
+
+test('given a mailbox in which nothing waits, when a new history skips numbers, then the device is as if it had them', () => {
+  const mailbox = new Mailbox('a');
+  mailbox.restoreCounters(9, 10, 0);
+  mailbox.skip(1000);
+  assert.deepEqual([mailbox.confirmed, mailbox.next, mailbox.since], [1009, 1010, 1010]);
+  assert.deepEqual(receive(mailbox, 1), [1010]);
+});
+
+test('given letters that wait, when a new history skips numbers, then they keep theirs and new ones lie behind the gap', () => {
+  const mailbox = new Mailbox('a');
+  for (const number of [5, 6]) mailbox.restoreLetter(number, letter(number));
+  mailbox.skip(2 ** 30);
+  assert.deepEqual(receive(mailbox, 2), [7 + 2 ** 30, 8 + 2 ** 30]);
+  assert.equal(mailbox.since, 7 + 2 ** 30);
+  assert.equal(mailbox.letter(6)?.revision, 6);
+  assert.equal(mailbox.letter(8 + 2 ** 30)?.revision, 1);
+  assert.equal(mailbox.letter(7), undefined);
+  assert.equal(mailbox.firstFrom(7), 7 + 2 ** 30);
+  assert.deepEqual([mailbox.lettersThrough(6), mailbox.lettersThrough(7 + 2 ** 30)], [2, 3]);
+  assert.deepEqual(mailbox.skippedBetween(5, 7 + 2 ** 30), [{ from: 7, to: 7 + 2 ** 30, skipped: true }]);
+});
+
+test('given a skipped number, when a device of another history confirms it, then it confirms what was before the gap', () => {
+  const mailbox = new Mailbox('a');
+  for (const number of [5, 6]) mailbox.restoreLetter(number, letter(number));
+  mailbox.skip(1000);
+  receive(mailbox, 1);
+  const result = mailbox.confirm(mailbox.confirmedBy(40));
+  assert.deepEqual(result.ok && result.letters.map(({ revision }) => revision), [5, 6]);
+  assert.deepEqual([mailbox.base, mailbox.confirmed, mailbox.stored], [1007, 6, 1]);
+  mailbox.noteSent(1007);
+  assert.equal(mailbox.confirm(1007).ok, true);
+  assert.deepEqual([mailbox.base, mailbox.next, mailbox.stored], [1008, 1008, 0]);
+});
+
+test('given a mailbox that a log does not know, when it is made with a first number, then numbering begins there', () => {
+  const mailbox = new Mailbox('a', 0x9000_0001);
+  assert.deepEqual([mailbox.confirmed, mailbox.next, mailbox.since], [0x9000_0000, 0x9000_0001, 0x9000_0001]);
+  assert.deepEqual(receive(mailbox, 1), [0x9000_0001]);
+});
+
+test('given letters on both sides of a gap at the wrap, when they expire or are confirmed, then the gap goes with them', () => {
+  const mailbox = new Mailbox('a');
+  mailbox.restoreLetter(0xffff_fffe, letter(0, 100));
+  mailbox.skip(2 ** 26);
+  receive(mailbox, 2);
+  const behind = 0xffff_ffff + 2 ** 26 - 2 ** 32;
+  assert.equal(mailbox.expire(200).length, 1);
+  assert.deepEqual([mailbox.base, mailbox.next], [behind, behind + 2]);
+  mailbox.noteSent(behind);
+  assert.equal(mailbox.confirm(behind).ok, true);
+  assert.equal(mailbox.letter(behind + 1)?.revision, 1);
+});

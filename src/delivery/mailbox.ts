@@ -1,5 +1,6 @@
-import { serialAfter, serialDistance } from '../protocol/serial.ts';
+import { serialAfter, serialNext } from '../protocol/serial.ts';
 import { Deque } from './deque.ts';
+import { type InboxGap, InboxGaps } from './inbox-gaps.ts';
 import type { Letter } from './letter.ts';
 import type { LiveOutbox } from './live-outbox.ts';
 
@@ -19,18 +20,25 @@ export interface MailboxCapacity {
 }
 
 /**
- * The inbox of one device: its counters and the letters that it has not confirmed. Letters are numbered without gaps
- * from `#base` on; one that expired or is damaged in the log leaves a hole (PROTOCOL.md 11).
+ * The inbox of one device: its counters and the letters that it has not confirmed. Letters are numbered upwards from
+ * `#base`; one that is damaged in the log leaves a gap, and so does a new history of the log (PROTOCOL.md 11).
  */
 export class Mailbox {
   readonly device: string;
   /** The live session's outbox. */
   outbox: LiveOutbox | undefined;
   /** Highest inbox number that the device has. */
-  #confirmed = 0;
+  #confirmed: number;
   /** Inbox number of the first letter of the queue, or of the next one to come. */
-  #base = 1;
-  readonly #letters = new Deque<Letter | undefined>();
+  #base: number;
+  /** The inbox number of the next durable letter. */
+  #next: number;
+  /** The first number that the log's history may have given to this device. */
+  #since: number;
+  /** Whether the log told of this mailbox's counters, or numbers are given here. */
+  #counted = false;
+  readonly #letters = new Deque<Letter>();
+  readonly #gaps = new InboxGaps();
   /** This device's shares of what the letters take on disk. */
   #bytes = 0;
   /** Frames that were not stored because the mailbox was full, and of which the device has not been told. */
@@ -42,7 +50,7 @@ export class Mailbox {
   /** Upstream sequences that were refused for want of room; the newest ones. */
   #refused: Set<number> | undefined;
   /** Highest number that any session of this device was sent. */
-  #highestSent = 0;
+  #highestSent: number;
   /**
    * Highest upstream sequence in the log, and highest one accepted for it (PROTOCOL.md 11, resume); undefined before the
    * first one, because 0 is a sequence too, once the device's counter has wrapped.
@@ -50,8 +58,14 @@ export class Mailbox {
   received: number | undefined;
   accepted: number | undefined;
 
-  constructor(device: string) {
+  /** @param first the number of its first letter */
+  constructor(device: string, first = 1) {
     this.device = device;
+    this.#base = first;
+    this.#next = first;
+    this.#since = first;
+    this.#confirmed = (first - 1) >>> 0;
+    this.#highestSent = this.#confirmed;
   }
 
   get confirmed(): number {
@@ -60,7 +74,11 @@ export class Mailbox {
 
   /** The inbox number of the next durable letter. */
   get next(): number {
-    return (this.#base + this.#letters.length) >>> 0;
+    return this.#next;
+  }
+
+  get since(): number {
+    return this.#since;
   }
 
   get base(): number {
@@ -85,7 +103,7 @@ export class Mailbox {
 
   /** Numbers a letter on its way into the log. */
   reserve(): number {
-    const number = (this.next + this.#reserved) >>> 0;
+    const number = (this.#next + this.#reserved) >>> 0;
     this.#reserved += 1;
     return number;
   }
@@ -97,7 +115,8 @@ export class Mailbox {
 
   /** The letter is durable; returns its number. Letters arrive in the order of their reservation. */
   push(letter: Letter): number {
-    const number = this.next;
+    const number = this.#next;
+    this.#next = serialNext(number);
     this.#reserved -= 1;
     this.#letters.push(letter);
     this.#bytes += letter.bytes;
@@ -118,9 +137,55 @@ export class Mailbox {
     return this.#refused?.has(sequence) === true;
   }
 
-  /** The letter with this inbox number; `undefined` for a hole and outside the queue. */
+  /** The letter with this inbox number; `undefined` in a gap and outside the queue. */
   letter(number: number): Letter | undefined {
-    return this.#letters.at(serialDistance(this.#base, number));
+    return this.#gaps.containing(number) === undefined
+      ? this.#letters.at(this.#gaps.slots(this.#base, number))
+      : undefined;
+  }
+
+  /** The number of the first letter at or behind `number`, or of the next one to come. */
+  firstFrom(number: number): number {
+    const from = serialAfter(this.#base, number) ? this.#base : number;
+    return this.#gaps.containing(from)?.to ?? from;
+  }
+
+  /** Letters of the queue up to and including `number`; none when that lies before the queue. */
+  lettersThrough(number: number): number {
+    return Math.max(0, this.#gaps.slots(this.#base, serialNext(number)));
+  }
+
+  /** Numbers at or behind `first` and before `number` that a new history skipped. */
+  skippedBetween(first: number, number: number): readonly InboxGap[] {
+    return this.#gaps.skippedBetween(first, number);
+  }
+
+  /**
+   * A new history of the log begins (PROTOCOL.md 11.2): numbers that another one may have given out are skipped. What waits
+   * keeps its numbers; a device that has everything has nothing to hear of the gap.
+   */
+  skip(numbers: number): void {
+    const from = this.#next;
+    const to = (from + numbers) >>> 0;
+    if (this.#letters.length === 0) {
+      this.#base = to;
+      this.#confirmed = (to - 1) >>> 0;
+      this.#highestSent = this.#confirmed;
+      this.#counted = true;
+    } else {
+      this.#gaps.add({ from, to, skipped: true });
+    }
+    this.#next = to;
+    this.#since = to;
+  }
+
+  /**
+   * What a device means that confirms `number`: a skipped number is one of another history, which shares with this one
+   * everything before the gap.
+   */
+  confirmedBy(number: number): number {
+    const gap = this.#gaps.containing(number);
+    return gap?.skipped === true ? (gap.from - 1) >>> 0 : number;
   }
 
   noteSent(number: number): void {
@@ -144,15 +209,23 @@ export class Mailbox {
   #advance(number: number): Letter[] {
     const done: Letter[] = [];
     while (this.#letters.length > 0 && !serialAfter(this.#base, number)) {
-      const letter = this.#letters.shift();
+      const letter = this.#shift();
       if (letter !== undefined) {
-        this.#bytes -= letter.bytes;
         done.push(letter);
       }
-      this.#base = (this.#base + 1) >>> 0;
     }
     this.#confirmed = number;
+    this.#gaps.dropBelow(serialNext(number));
     return done;
+  }
+
+  #shift(): Letter | undefined {
+    const letter = this.#letters.shift();
+    if (letter !== undefined) {
+      this.#bytes -= letter.bytes;
+    }
+    this.#base = this.#letters.length === 0 ? this.#next : this.firstFrom(serialNext(this.#base));
+    return letter;
   }
 
   /** Drops letters at the front that expired and that no session has in flight; they leave a gap in the numbers. */
@@ -161,42 +234,43 @@ export class Mailbox {
     if (this.outbox !== undefined && this.outbox.unconfirmed > 0) {
       return expired;
     }
-    while (this.#letters.length > 0) {
-      const letter = this.#letters.at(0);
-      if (letter !== undefined && letter.expiresAt > now) {
+    for (let letter = this.#letters.at(0); letter !== undefined; letter = this.#letters.at(0)) {
+      if (letter.expiresAt > now) {
         break;
       }
-      this.#letters.shift();
-      this.#base = (this.#base + 1) >>> 0;
-      if (letter !== undefined) {
-        this.#bytes -= letter.bytes;
-        expired.push(letter);
-      }
+      this.#shift();
+      expired.push(letter);
     }
     return expired;
   }
 
   /** While the log is read at start: a letter with the number it was given. */
   restoreLetter(number: number, letter: Letter): boolean {
-    if (this.#confirmed !== 0 && !serialAfter(number, this.#confirmed)) {
+    if (this.#counted && !serialAfter(number, this.#confirmed)) {
       return false;
     }
     if (this.#letters.length === 0) {
-      if (this.#base !== 1 && serialAfter(this.#base, number)) {
+      if (this.#counted && serialAfter(this.#base, number)) {
         return false;
       }
-      this.#base = number;
-    }
-    if (serialDistance(this.#base, number) < this.#letters.length) {
+      this.#startAt(number);
+    } else if (serialAfter(this.#next, number)) {
       return false;
     }
-    while (this.next !== number) {
-      this.#letters.push(undefined);
-    }
+    this.#gaps.add({ from: this.#next, to: number, skipped: false });
+    this.#next = serialNext(number);
     this.#letters.push(letter);
     this.#bytes += letter.bytes;
     this.#highestSent = number;
     return true;
+  }
+
+  /** While the log is read at start: nothing waits, and the next number is this one. */
+  #startAt(number: number): void {
+    this.#base = number;
+    this.#next = number;
+    // No letter below it will ever come: as good as the number that the history began with.
+    this.#since = number;
   }
 
   /** `received` as the counters in the log hold it: 0 for none, 2^32 for the sequence 0. */
@@ -208,10 +282,11 @@ export class Mailbox {
   restoreCounters(confirmed: number, next: number, received: number): Letter[] {
     // The log is read in order: the newest counters hold, wherever on the circle they stand.
     const done = this.#advance(confirmed);
-    if (this.#letters.length === 0 && (this.#base === 1 || serialAfter(next, this.#base))) {
-      this.#base = next;
+    if (this.#letters.length === 0 && (!this.#counted || serialAfter(next, this.#base))) {
+      this.#startAt(next);
     }
-    this.#highestSent = (this.next - 1) >>> 0;
+    this.#counted = true;
+    this.#highestSent = (this.#next - 1) >>> 0;
     if (received !== 0) {
       this.restoreReceived(received >>> 0);
     }

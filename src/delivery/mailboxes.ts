@@ -1,4 +1,7 @@
 import type { EventLog } from '../log/event-log.ts';
+import type { FactEvent } from '../log/events.ts';
+import { decodeFact } from '../log/fact-encoding.ts';
+import { HISTORY_STREAM } from '../log/history.ts';
 import { decodeInboxAdvanced, decodeMailPosted } from '../log/mail-encoding.ts';
 import { type Letter, letterBytes, MailStream, shareOf } from './letter.ts';
 import { Mailbox } from './mailbox.ts';
@@ -12,11 +15,13 @@ export class Mailboxes {
   readonly #streams = new Map<string, MailStream>();
   /** Mailboxes whose `received` is only known from letters that the log may drop. */
   readonly #unsaved = new Set<Mailbox>();
+  /** The first inbox number of a device that has none yet. */
+  #first = 1;
 
   mailbox(device: string): Mailbox {
     let mailbox = this.#mailboxes.get(device);
     if (mailbox === undefined) {
-      mailbox = new Mailbox(device);
+      mailbox = new Mailbox(device, this.#first);
       this.#mailboxes.set(device, mailbox);
     }
     return mailbox;
@@ -49,8 +54,10 @@ export class Mailboxes {
 
   /** Reads the mail of the log; returns streams whose first letters are done and can be truncated. */
   async restore(log: EventLog): Promise<void> {
-    for await (const event of log.readAll({ categories: ['mail', 'inbox'] })) {
-      if (event.type === 'mail.posted') {
+    for await (const event of log.readAll({ categories: ['mail', 'inbox', HISTORY_STREAM] })) {
+      if (event.stream === HISTORY_STREAM) {
+        this.#beginHistory(decodeFact(event));
+      } else if (event.type === 'mail.posted') {
         this.#restoreLetter(event.stream, event.revision, event.data);
       } else if (event.type === 'inbox.advanced') {
         const { confirmed, next, received } = decodeInboxAdvanced(event.data);
@@ -89,6 +96,17 @@ export class Mailboxes {
         }
       }
     }
+  }
+
+  /** Also devices that this log does not know may have had numbers in a history that it has forgotten. */
+  #beginHistory(fact: FactEvent): void {
+    if (fact.type !== 'history.begun' || fact.gap === 0) {
+      return;
+    }
+    for (const mailbox of this.#mailboxes.values()) {
+      mailbox.skip(fact.gap);
+    }
+    this.#first = (this.#first + fact.gap) >>> 0;
   }
 
   #restoreLetter(stream: string, revision: number, data: Uint8Array): void {

@@ -75,8 +75,7 @@ export class Outbox implements LiveOutbox {
     if (this.#phase === 'held') {
       return 0;
     }
-    const sent = serialDistance(this.#mailbox.base, serialNext(this.#sentThrough));
-    return sent > 0x7fff_ffff ? 0 : sent;
+    return this.#mailbox.lettersThrough(this.#sentThrough);
   }
 
   get plaintext(): boolean {
@@ -175,7 +174,8 @@ export class Outbox implements LiveOutbox {
   }
 
   /** `confirmed` mode: false when the number was never sent. */
-  confirm(number: number): boolean {
+  confirm(claimed: number): boolean {
+    const number = this.#mailbox.confirmedBy(claimed);
     if (serialAfter(number, this.#sentThrough)) {
       // A device may confirm at once what an earlier session sent it; those letters need not go again.
       const result = this.#mailbox.confirm(number);
@@ -211,13 +211,7 @@ export class Outbox implements LiveOutbox {
    * behind it, which may come much later, live.
    */
   #skipHoles(): boolean {
-    let number = serialNext(this.#sentThrough);
-    if (serialAfter(this.#mailbox.base, number)) {
-      number = this.#mailbox.base;
-    }
-    while (number !== this.#mailbox.next && this.#mailbox.letter(number) === undefined) {
-      number = serialNext(number);
-    }
+    const number = this.#mailbox.firstFrom(serialNext(this.#sentThrough));
     if (number === this.#mailbox.next) {
       return false;
     }
@@ -228,9 +222,19 @@ export class Outbox implements LiveOutbox {
   /** Tells the client which numbers before this one it will never see, if any. */
   #passOver(number: number): void {
     const first = serialNext(this.#sentThrough);
-    if (number !== first) {
-      this.#announceGap(first, (number - 1) >>> 0);
+    if (number === first) {
+      return;
     }
+    let from = first;
+    for (const skipped of this.#mailbox.skippedBetween(first, number)) {
+      this.#announceGap(from, skipped.from);
+      from = skipped.to;
+    }
+    this.#announceGap(from, number);
+    this.#transmitted += serialDistance(first, number);
+    this.#sentThrough = (number - 1) >>> 0;
+    this.#mailbox.noteSent(this.#sentThrough);
+    this.#recipient.markDirty();
   }
 
   /** Tells a device that was away that its mailbox was full, and how many frames never got in. */
@@ -247,23 +251,16 @@ export class Outbox implements LiveOutbox {
     this.#recipient.markDirty();
   }
 
-  #announceGap(from: number, to: number): void {
-    const skipped = serialDistance(from, to) + 1;
-    this.#sentThrough = to;
-    this.#transmitted += skipped;
-    this.#mailbox.noteSent(to);
-    if (this.#recipient.mode === 'confirmed') {
-      const detail = `stored frames ${from} to ${to} expired before they could be delivered`;
-      const payload = errorPayload('expired', detail, { from, to });
-      this.#link.send(
-        this.#recipient.session,
-        FRAME.ERROR,
-        0,
-        this.#recipient.nextControlSequence(),
-        payload,
-      );
+  /** Says that the letters from `from` to below `end`, if any, are gone. */
+  #announceGap(from: number, end: number): void {
+    if (from === end || this.#recipient.mode !== 'confirmed') {
+      return;
     }
-    this.#recipient.markDirty();
+    const to = (end - 1) >>> 0;
+    const detail = `stored frames ${from} to ${to} expired before they could be delivered`;
+    const payload = errorPayload('expired', detail, { from, to });
+    const sequence = this.#recipient.nextControlSequence();
+    this.#link.send(this.#recipient.session, FRAME.ERROR, 0, sequence, payload);
   }
 
   #transmit(number: number, type: number, channel: number, payload: Uint8Array): void {
@@ -320,7 +317,7 @@ export class Outbox implements LiveOutbox {
         break;
       }
       if (event === undefined) {
-        this.#announceGap(number, number);
+        this.#passOver(serialNext(number));
       } else {
         if (!this.#hasRoom()) {
           break;

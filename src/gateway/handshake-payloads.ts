@@ -68,8 +68,8 @@ export function acknowledgementPayload(facts: AcknowledgementFacts): Uint8Array 
     noise_expires_at: used.expires_at,
     keepalive_interval: facts.keepaliveSeconds,
     capabilities: established.capabilities,
-    ...(inbox === undefined ? {} : { inbox: { confirmed: inbox.confirmed, next: inbox.next } }),
-    ...(resume === undefined ? {} : { resume: { received: resume.received } }),
+    ...(inbox === undefined ? {} : { inbox }),
+    ...(resume === undefined ? {} : { resume }),
   });
 }
 

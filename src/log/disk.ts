@@ -1,5 +1,13 @@
 /** What the log needs of a disk. Tests wrap it to make it full, slow, short or failing. */
 
+/** What tells a file from a copy of it. */
+export interface FileIdentity {
+  /** Number of the file in its file system; decimal. */
+  readonly inode: string;
+  /** When the file was made, in the file system's own resolution; empty where that does not keep it. */
+  readonly birth: string;
+}
+
 export interface DiskFile {
   /** Reads until `into` is full or the file ends; resolves with the bytes read. */
   read(into: Uint8Array, position: number): Promise<number>;
@@ -10,6 +18,7 @@ export interface DiskFile {
   /** Resolves when everything written is on the medium (`fdatasync`). */
   sync(): Promise<void>;
   size(): Promise<number>;
+  identity(): Promise<FileIdentity>;
   truncate(length: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -112,4 +112,9 @@ export interface EventLog extends AsyncDisposable {
   readonly headPosition: number;
   /** False from the first failed write until a later one succeeds. */
   readonly healthy: boolean;
+  /**
+   * Id of the log's history, 32 lower-case hex digits. Another one begins when the log turns out to be a copy or a
+   * restored backup: numbers that were given out before may then belong to a history that this log does not know.
+   */
+  readonly epoch: string;
 }

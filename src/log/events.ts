@@ -4,6 +4,8 @@
  * category is keyed by a hash of the session token.
  */
 
+import type { HistoryCause } from './history.ts';
+
 export interface HandleReserved {
   readonly type: 'handle.reserved';
   readonly user: string;
@@ -144,6 +146,18 @@ export interface SecretRotated {
   /** Public part only, hex. */
   readonly publicKey: string;
 }
+/**
+ * The log's history begins, or goes on in another way than before: this log is a copy or a restored backup, and what its
+ * original took afterwards is unknown here. Stream `history`.
+ */
+export interface HistoryBegun {
+  readonly type: 'history.begun';
+  /** 32 hex digits. */
+  readonly epoch: string;
+  readonly cause: HistoryCause;
+  /** Inbox numbers that every device's mailbox skips, because an earlier history may have used them. */
+  readonly gap: number;
+}
 export interface CallOffered {
   readonly type: 'call.offered';
   readonly call: string;
@@ -198,6 +212,7 @@ export type FactEvent =
   | SessionClosed
   | HandshakeRejected
   | SecretRotated
+  | HistoryBegun
   | CallOffered
   | CallAnswered
   | CallTransportUpdated

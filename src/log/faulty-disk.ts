@@ -38,6 +38,7 @@ function wrap(file: DiskFile, faults: Faults): DiskFile {
       await file.sync();
     },
     size: () => file.size(),
+    identity: () => file.identity(),
     truncate: (length) => file.truncate(length),
     close: () => file.close(),
   };

@@ -1,9 +1,7 @@
-import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
-import { type Disk, writeFully } from './disk.ts';
+import type { Disk } from './disk.ts';
 import { HASH_LENGTH, NO_HASH } from './format.ts';
-import { LogError } from './log-error.ts';
 import type { RetentionClass } from './retention.ts';
+import { readSealed, writeSealed } from './sealed-json.ts';
 
 /** Segments that were dropped, one after the other; the chain goes on from `chain`. */
 export interface DroppedRange {
@@ -37,17 +35,14 @@ export class Manifest {
 
   /** @throws LogError `LOG_CORRUPT`, `LOG_VERSION` */
   static async read(disk: Disk, directory: string): Promise<Manifest> {
-    const names = await disk.list(directory);
-    if (!names.includes(NAME)) return new Manifest(disk, directory, NOTHING);
-    const path = join(directory, NAME);
-    const file = await disk.open(path, 'read');
-    try {
-      const bytes = Buffer.alloc(await file.size());
-      await file.read(bytes, 0);
-      return new Manifest(disk, directory, parse(path, bytes.toString('utf8')));
-    } finally {
-      await file.close();
-    }
+    const dropped = await readSealed(
+      disk,
+      directory,
+      NAME,
+      FORMAT,
+      ({ body }) => (body as { readonly dropped: DroppedRanges }).dropped,
+    );
+    return new Manifest(disk, directory, dropped ?? NOTHING);
   }
 
   dropped(family: RetentionClass): readonly DroppedRange[] {
@@ -72,24 +67,8 @@ export class Manifest {
   async #dropAfter(before: Promise<void>, family: RetentionClass, range: DroppedRange): Promise<void> {
     await before;
     const next = { ...this.#dropped, [family]: withRange(this.#dropped[family], range) };
-    await this.#write(next);
+    await writeSealed(this.#disk, this.#directory, NAME, () => ({ format: FORMAT, dropped: next }));
     this.#dropped = next;
-  }
-
-  async #write(dropped: DroppedRanges): Promise<void> {
-    const body = JSON.stringify({ format: FORMAT, dropped });
-    const text = `${JSON.stringify({ crc32: crc32(body), body })}\n`;
-    const path = join(this.#directory, NAME);
-    const temporary = `${path}.tmp`;
-    const file = await this.#disk.open(temporary, 'create');
-    try {
-      await writeFully(file, Buffer.from(text), 0);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await this.#disk.rename(temporary, path);
-    await this.#disk.syncDirectory(this.#directory);
   }
 }
 
@@ -106,20 +85,6 @@ function withRange(ranges: readonly DroppedRange[], added: DroppedRange): readon
     }
   }
   return result;
-}
-
-function parse(path: string, text: string): DroppedRanges {
-  try {
-    const { crc32: crc, body } = JSON.parse(text) as { crc32: number; body: string };
-    if (crc32(body) !== crc) throw new Error('checksum');
-    const { format, dropped } = JSON.parse(body) as { format: number; dropped: DroppedRanges };
-    if (format > FORMAT)
-      throw new LogError('LOG_VERSION', `${path} has format ${format}: use a newer program`);
-    return dropped;
-  } catch (cause) {
-    if (cause instanceof LogError) throw cause;
-    throw new LogError('LOG_CORRUPT', `${path}: not a manifest`, { cause });
-  }
 }
 
 export function hashFromHex(hex: string): Buffer {

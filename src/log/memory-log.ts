@@ -41,6 +41,8 @@ export interface MemoryLogOptions {
   readonly appendLimit?: number;
   /** Nothing is flushed before `flush()` is called. @default false */
   readonly manualFlush?: boolean;
+  /** 32 hex digits. @default all of them 0 */
+  readonly epoch?: string;
 }
 
 /**
@@ -51,6 +53,8 @@ export class MemoryLog implements EventLog {
   /** While set, each flush is refused with this. Settable by tests. */
   failing: LogError | undefined;
   readonly appendLimit: number;
+  /** Settable by tests: what opening a restored log does. */
+  epoch: string;
   readonly #clock: Clock;
   readonly #manual: boolean;
   readonly #streams = new Map<string, MemoryStream>();
@@ -67,6 +71,7 @@ export class MemoryLog implements EventLog {
     this.#clock = clock;
     this.#manual = options.manualFlush ?? false;
     this.appendLimit = options.appendLimit ?? APPEND_LIMIT;
+    this.epoch = options.epoch ?? '0'.repeat(32);
   }
 
   get headPosition(): number {

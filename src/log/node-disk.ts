@@ -1,7 +1,17 @@
-import { close, constants, fdatasync, fstat, ftruncate, open as openCallback, read, write } from 'node:fs';
+import {
+  type BigIntStats,
+  close,
+  constants,
+  fdatasync,
+  fstat,
+  ftruncate,
+  open as openCallback,
+  read,
+  write,
+} from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import type { Disk, DiskFile, OpenMode } from './disk.ts';
+import type { Disk, DiskFile, FileIdentity, OpenMode } from './disk.ts';
 
 const { O_CREAT, O_DSYNC, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 const FLAGS: Readonly<Record<OpenMode, number>> = {
@@ -13,6 +23,13 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
 const HAS_DSYNC = process.platform === 'linux';
 const closeFile = promisify(close);
 const statFile = promisify(fstat);
+const statExactly = (fd: number): Promise<BigIntStats> =>
+  new Promise((resolve, reject) => {
+    fstat(fd, { bigint: true }, (error, stats) => {
+      if (error === null) resolve(stats);
+      else reject(error);
+    });
+  });
 const truncateFile = promisify(ftruncate);
 
 /** Callbacks on a bare descriptor: one call a batch that need not pay for FileHandle. */
@@ -58,6 +75,11 @@ class NodeFile implements DiskFile {
 
   async size(): Promise<number> {
     return (await statFile(this.#fd)).size;
+  }
+
+  async identity(): Promise<FileIdentity> {
+    const { ino, birthtimeNs } = await statExactly(this.#fd);
+    return { inode: String(ino), birth: birthtimeNs === 0n ? '' : String(birthtimeNs) };
   }
 
   truncate(length: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { Clock } from '../protocol/ports.ts';
+import type { Clock, Random } from '../protocol/ports.ts';
+import { systemRandom } from '../system/index.ts';
 import { BatchReader } from './batch-reader.ts';
 import type { ScannedBatch } from './batch-scanner.ts';
 import { COMPACTING } from './compaction.ts';
@@ -7,6 +8,15 @@ import type { Disk } from './disk.ts';
 import type { StreamMetadata } from './event-log.ts';
 import { Family, type FamilyOptions, type Positions } from './family.ts';
 import { BATCH_HEADER, decodeBatchHeader, RECORD_EVENT, SEGMENT_HEADER } from './format.ts';
+import {
+  type FoundHistory,
+  HISTORY_STREAM,
+  type History,
+  type HistoryCause,
+  newEpoch,
+  readHistory,
+  writeHistory,
+} from './history.ts';
 import { IndexWriter } from './index-writer.ts';
 import { LogLock } from './lock.ts';
 import { LogError } from './log-error.ts';
@@ -33,6 +43,10 @@ export interface SegmentLogOptions {
   readonly observer?: LogObserver;
   /** Bytes, 4096 to 2^31. @default 64 MiB */
   readonly segmentSize?: number;
+  /** Where the id of a new history comes from. @default the real one */
+  readonly random?: Random;
+  /** The operator says that the files come from a backup: a new history begins. @default false */
+  readonly restored?: boolean;
 }
 
 const SEGMENT_SIZE = 64 * 1024 * 1024;
@@ -120,6 +134,7 @@ async function open(
     );
     indexWriter.changed(family);
   }
+  const history = await openHistory(options, disk, families.facts);
   const retention = new Retention({ directory, disk, clock, logger, families, manifest, metadata, index });
   const release = (): Promise<void> => lock[Symbol.asyncDispose]();
   return new SegmentLog({
@@ -133,8 +148,50 @@ async function open(
     indexWriter,
     retention,
     tornTails,
+    history,
+    newestAt: await newestTime(families),
     release,
   });
+}
+
+/** The history that the files belong to; written anew, so that the file fits to these files and to no backup of them. */
+async function openHistory(options: SegmentLogOptions, disk: Disk, facts: Family): Promise<History> {
+  const { directory, random = systemRandom, logger = silentLogger } = options;
+  const found = await readHistory(disk, directory);
+  const cause = causeOf(found, options.restored === true, facts.stream(HISTORY_STREAM).durable >= 0);
+  const history =
+    found !== undefined && cause === undefined
+      ? found
+      : { epoch: newEpoch(random), cause: cause ?? 'created' };
+  await writeHistory(disk, directory, history);
+  if (cause !== undefined && cause !== 'created') {
+    logger.warn({ epoch: history.epoch, cause }, 'a new history of the log begins: these files are a copy');
+  }
+  return history;
+}
+
+/** Why a new history begins; undefined: none does. */
+function causeOf(
+  found: FoundHistory | undefined,
+  restored: boolean,
+  wasNamed: boolean,
+): HistoryCause | undefined {
+  if (restored) return 'restored';
+  if (found === undefined) return wasNamed ? 'lost' : 'created';
+  return found.original ? undefined : 'copied';
+}
+
+/** `recordedAt` of the newest batch. */
+async function newestTime(families: Readonly<Record<RetentionClass, Family>>): Promise<number | undefined> {
+  let newest: number | undefined;
+  for (const { segments } of Object.values(families)) {
+    const segment = segments.at(-1);
+    if (segment === undefined) continue;
+    const bytes = Buffer.alloc(BATCH_HEADER);
+    if (segment.lastBatch > 0) await segment.file.read(bytes, segment.lastBatch);
+    newest = Math.max(newest ?? 0, decodeBatchHeader(bytes)?.recordedAt ?? segment.header.createdAt);
+  }
+  return newest;
 }
 
 function applyScanned(

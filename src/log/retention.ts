@@ -28,6 +28,7 @@ export const CATEGORY_RETENTION: Readonly<Record<string, CategoryRetention>> = {
   channel: FACTS,
   group: FACTS,
   secret: FACTS,
+  history: FACTS,
   session: { retention: 'journal', maxAge: 30 * DAY },
   audit: { retention: 'journal', maxAge: 30 * DAY },
   call: { retention: 'journal', maxAge: 90 * DAY },

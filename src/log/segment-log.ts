@@ -15,6 +15,7 @@ import type {
   Subscription,
 } from './event-log.ts';
 import type { Family, Positions } from './family.ts';
+import type { History } from './history.ts';
 import type { IndexWriter } from './index-writer.ts';
 import { LogError } from './log-error.ts';
 import type { LogLogger } from './log-logger.ts';
@@ -40,6 +41,9 @@ export interface SegmentLogParts {
   readonly indexWriter: IndexWriter | undefined;
   readonly retention: Retention;
   readonly tornTails: readonly TornTail[];
+  readonly history: History;
+  /** When the newest event was recorded that the log had when it was opened; milliseconds, undefined: it was empty. */
+  readonly newestAt: number | undefined;
   /** Gives back the lock and whatever else was opened. */
   readonly release: () => Promise<void>;
 }
@@ -48,6 +52,10 @@ export interface SegmentLogParts {
 export class SegmentLog implements EventLog {
   /** What was cut off when the log was opened: batches that nobody was told of. */
   readonly tornTails: readonly TornTail[];
+  /** The history that these files belong to, and why it began. */
+  readonly history: History;
+  /** When the newest event was recorded that the log had when it was opened; milliseconds, undefined: it was empty. */
+  readonly newestAt: number | undefined;
   readonly #parts: SegmentLogParts;
   readonly #families: readonly Family[];
   readonly #reader: LogReader;
@@ -61,6 +69,8 @@ export class SegmentLog implements EventLog {
   constructor(parts: SegmentLogParts) {
     this.#parts = parts;
     this.tornTails = parts.tornTails;
+    this.history = parts.history;
+    this.newestAt = parts.newestAt;
     this.#families = Object.values(parts.families);
     this.#head = parts.positions.accepted;
     this.#reader = new LogReader({
@@ -79,6 +89,10 @@ export class SegmentLog implements EventLog {
 
   get appendLimit(): number {
     return this.#parts.families.mail.appendLimit;
+  }
+
+  get epoch(): string {
+    return this.history.epoch;
   }
 
   get healthy(): boolean {

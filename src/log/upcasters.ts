@@ -41,6 +41,7 @@ export const FACT_VERSIONS: Readonly<Record<FactEvent['type'], FactVersions>> = 
   'session.closed': first,
   'handshake.rejected': first,
   'secret.rotated': first,
+  'history.begun': first,
   'call.offered': first,
   'call.answered': first,
   'call.transport_updated': first,

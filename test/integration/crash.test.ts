@@ -32,7 +32,10 @@ test(
     alice.close();
     await server.start();
     const back = await WireClient.connect(addressOf(server), 'bob');
-    assert.deepEqual(back.facts.inbox, { confirmed: 0, next: 2 });
+    const { confirmed, next, epoch } = back.facts.inbox;
+    assert.deepEqual([confirmed, next], [0, 2]);
+    // A crash is no restore: the history goes on.
+    assert.equal(epoch, bob.facts.inbox.epoch);
     assert.equal(await back.hear(), 'acknowledged');
     const again = await WireClient.connect(addressOf(server), 'alice');
     assert.equal(again.facts.resume.received, 40);

@@ -6,6 +6,7 @@ import { FRAME } from '../../src/protocol/frame-types.ts';
 import { noiseKeyPair } from '../../src/protocol/keys.ts';
 import {
   backend,
+  EPOCH,
   json,
   Peer,
   type PeerOptions,
@@ -90,7 +91,7 @@ test(
     assert.equal(fields.handshake, 'ok');
     assert.equal(fields.keepalive_interval, 30);
     assert.deepEqual(fields.capabilities, ['resume']);
-    assert.deepEqual(fields.resume, { received: 7 });
+    assert.deepEqual(fields.resume, { received: 7, epoch: EPOCH });
     assert.deepEqual(
       [fields.noise_key_version, fields.noise_rotates_at, fields.noise_expires_at],
       [2, '2025-01-02T01:00:00+00:00', '2025-01-02T02:00:00.500+00:00'],

@@ -36,6 +36,7 @@ export const backend = sodiumBackend;
 export const PROLOGUE = utf8('commucat');
 export const DOMAIN = 'gateway.test';
 export const TOKEN = 'ab'.repeat(32);
+export const EPOCH = 'e0'.repeat(16);
 export const USER = { id: 'cd'.repeat(32), handle: 'ada', displayName: 'Ada', avatarUrl: null };
 const AUTHORITY = deriveAuthorityKey(backend, new Uint8Array(32).fill(9));
 
@@ -86,7 +87,7 @@ export class TestRelay implements RelayPort {
       authority: AUTHORITY.publicKey,
       capabilities: resumes ? ['resume'] : [],
       inbox: undefined,
-      resume: resumes ? { received: 7 } : undefined,
+      resume: resumes ? { received: 7, epoch: EPOCH } : undefined,
     };
     return { ok: true, facts };
   }

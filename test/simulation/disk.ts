@@ -173,6 +173,10 @@ class LogOfOneLifetime implements EventLog {
     return this.#log.healthy;
   }
 
+  get epoch(): string {
+    return this.#log.epoch;
+  }
+
   append(appends: readonly StreamAppend[]): Promise<readonly Appended[]> {
     return this.#disk.isAlive(this.#lifetime) ? this.#disk.append(appends, this.#lifetime) : never();
   }

@@ -269,6 +269,11 @@ export class WireClient {
     }
   }
 
+  /** Everything up to this inbox number is processed. */
+  confirm(number: number): void {
+    this.post(FRAME.ACK, 0, { ack: number });
+  }
+
   /** What has been sent so far has been handled, and what it caused in this session has come. */
   async barrier(): Promise<void> {
     await this.ask(FRAME.LEAVE, 0xffff_fff0, {});

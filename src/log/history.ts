@@ -1,0 +1,76 @@
+import { toHex } from '../protocol/bytes.ts';
+import type { Random } from '../protocol/ports.ts';
+import type { Disk, FileIdentity } from './disk.ts';
+import { readSealed, writeSealed } from './sealed-json.ts';
+
+/**
+ * Why a history began:
+ * - `created`: the log is new, or was written by a version that did not name histories
+ * - `copied`: the files are not the ones that were written: a backup was restored, or the folder copied
+ * - `restored`: the operator said so
+ * - `lost`: what was known of the history is gone
+ */
+export type HistoryCause = 'created' | 'copied' | 'restored' | 'lost';
+
+export interface History {
+  /** 32 lower-case hex digits. */
+  readonly epoch: string;
+  readonly cause: HistoryCause;
+}
+
+/** `history.json` as it was found. */
+export interface FoundHistory extends History {
+  /** Whether this is the very file that was written, not a copy of it. */
+  readonly original: boolean;
+}
+
+interface Body extends History {
+  readonly format: number;
+  readonly file: FileIdentity;
+}
+
+/** Where the facts about histories are (`history.begun`). */
+export const HISTORY_STREAM = 'history';
+export const HISTORY_FILE = 'history.json';
+const FORMAT = 1;
+const EPOCH_BYTES = 16;
+
+/**
+ * Reads which history the files of a log belong to. The file names itself, by its inode and its time of birth, which no
+ * copy shares and no move within a file system changes; it is written anew at each start, so that a backup that is
+ * restored over the files of a later day does not fit either. The device is left out: volumes get other numbers when a
+ * machine starts.
+ *
+ * @throws LogError `LOG_CORRUPT`, `LOG_VERSION`
+ */
+export function readHistory(disk: Disk, directory: string): Promise<FoundHistory | undefined> {
+  return readSealed(disk, directory, HISTORY_FILE, FORMAT, async ({ body, file }) => {
+    const { epoch, cause, file: written } = body as Body;
+    const { inode, birth } = await file.identity();
+    const original = inode === written.inode && (written.birth === '' || birth === written.birth);
+    return { epoch, cause, original };
+  });
+}
+
+/** Names the files of a log; durable when it resolves. */
+export async function writeHistory(disk: Disk, directory: string, history: History): Promise<void> {
+  const { epoch, cause } = history;
+  const write = (birthCounts: boolean): Promise<void> =>
+    writeSealed(disk, directory, HISTORY_FILE, async (file) => {
+      const { inode, birth } = await file.identity();
+      return {
+        format: FORMAT,
+        epoch,
+        cause,
+        file: { inode, birth: birthCounts ? birth : '' },
+      } satisfies Body;
+    });
+  await write(true);
+  const found = await readHistory(disk, directory);
+  // Where a file system keeps no time of birth, systems give that of the last change, and renaming is one.
+  if (found?.original === false) await write(false);
+}
+
+export function newEpoch(random: Random): string {
+  return toHex(random.bytes(EPOCH_BYTES));
+}
