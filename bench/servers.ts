@@ -42,6 +42,8 @@ const RAISED: Readonly<Record<string, number>> = {
   'limits.connections_per_address': FAR,
   'limits.half_open': FAR,
   'limits.half_open_per_address': FAR,
+  'limits.sessions': FAR,
+  'limits.sessions_per_address': FAR,
   'limits.handshakes': FAR,
   'limits.handshakes_per_address': FAR,
   'limits.session_frames_per_second': NONE,

@@ -29,6 +29,7 @@ function ours(chunks: Iterable<Uint8Array>): Heard {
         decodeText(message);
         events.push(`text ${message.toString('latin1')}`);
       },
+      onTextHeld: () => undefined,
       onPing: (payload) => events.push(`ping ${payload.toString('latin1')}`),
       onPong: (payload) => events.push(`pong ${payload.toString('latin1')}`),
       onOverhead: () => undefined,

@@ -11,6 +11,8 @@ const ROOMY = {
   halfOpenPerAddress: 100,
   handshakes: 100,
   handshakesPerAddress: 100,
+  sessions: 100,
+  sessionsPerAddress: 100,
 };
 
 function setUp(limits: Partial<typeof ROOMY>, isProxy?: ConnectionGuardParts['isProxy']) {
@@ -71,7 +73,7 @@ test('given connections that close, then there is room again and nothing is kept
     guard.settle(peer.socket);
     guard.settle(peer.socket);
     peer.destroy();
-    assert.deepEqual(guard.figures, { connections: 0, halfOpen: 0, handshakes: 0 });
+    assert.deepEqual(guard.figures, { connections: 0, halfOpen: 0, handshakes: 0, sessions: 0 });
   }
 });
 
@@ -122,4 +124,28 @@ test('given handshakes in progress, when there are as many as allowed, then no m
   over();
   assert.equal(guard.mayShakeHands('192.0.2.1'), true);
   assert.deepEqual(reached, ['handshakesPerAddress', 'handshakes']);
+});
+
+test('given sessions of an address up to their limit, when one ends, then one more handshake may begin', () => {
+  const { guard, reached } = setUp({ sessionsPerAddress: 2, sessions: 3 });
+  const end = guard.session('192.0.2.1');
+  const shaken = guard.handshake('192.0.2.1');
+  assert.equal(guard.mayShakeHands('192.0.2.1'), false);
+  assert.equal(guard.mayShakeHands('192.0.2.2'), true);
+  guard.session('192.0.2.2');
+  assert.equal(guard.mayShakeHands('192.0.2.3'), false);
+  shaken();
+  assert.equal(guard.mayShakeHands('192.0.2.1'), true);
+  end();
+  assert.equal(guard.mayShakeHands('192.0.2.3'), true);
+  assert.deepEqual(reached, ['sessionsPerAddress', 'sessions']);
+});
+
+test('given a proxy that names nobody, then sessions behind it count in all, and not against one address', () => {
+  const { guard } = setUp({ sessionsPerAddress: 1, sessions: 3 }, (address) => address === '10.0.0.1');
+  guard.session('10.0.0.1');
+  guard.session('10.0.0.1');
+  assert.equal(guard.mayShakeHands('10.0.0.1'), true);
+  guard.session('10.0.0.1');
+  assert.equal(guard.mayShakeHands('10.0.0.1'), false);
 });

@@ -9,6 +9,8 @@ export interface GuardLimits {
   readonly halfOpenPerAddress: number;
   readonly handshakes: number;
   readonly handshakesPerAddress: number;
+  readonly sessions: number;
+  readonly sessionsPerAddress: number;
 }
 
 export interface ConnectionGuardParts {
@@ -22,7 +24,10 @@ interface Tally {
   connections: number;
   halfOpen: number;
   handshakes: number;
+  sessions: number;
 }
+
+const NOBODY: Readonly<Tally> = { connections: 0, halfOpen: 0, handshakes: 0, sessions: 0 };
 
 interface Visit {
   /** `undefined`: a proxy whose client is not known. */
@@ -44,14 +49,25 @@ export class ConnectionGuard {
   readonly #addresses = new Map<string, Tally>();
   #halfOpen = 0;
   #handshakes = 0;
+  #sessions = 0;
 
   constructor(parts: ConnectionGuardParts) {
     this.#parts = parts;
   }
 
   /** Connections that are counted now, and of these, those without a first request. */
-  get figures(): { readonly connections: number; readonly halfOpen: number; readonly handshakes: number } {
-    return { connections: this.#visits.size, halfOpen: this.#halfOpen, handshakes: this.#handshakes };
+  get figures(): {
+    readonly connections: number;
+    readonly halfOpen: number;
+    readonly handshakes: number;
+    readonly sessions: number;
+  } {
+    return {
+      connections: this.#visits.size,
+      halfOpen: this.#halfOpen,
+      handshakes: this.#handshakes,
+      sessions: this.#sessions,
+    };
   }
 
   /** Judges an accepted connection. One too many is destroyed at once, and false is returned. */
@@ -104,12 +120,13 @@ export class ConnectionGuard {
     if (visit.tally !== undefined) visit.tally.halfOpen -= 1;
   }
 
-  /** Whether one more handshake of this address may begin; if not, it is counted as refused. */
+  /**
+   * Whether one more handshake of this address may begin, and a session come out of it; if not, it is counted as refused.
+   */
   mayShakeHands(address: string): boolean {
-    const { limits, reached } = this.#parts;
-    const inProgress = this.#addresses.get(addressKey(address))?.handshakes ?? 0;
-    if (this.#handshakes < limits.handshakes && inProgress < limits.handshakesPerAddress) return true;
-    reached(this.#handshakes >= limits.handshakes ? 'handshakes' : 'handshakesPerAddress');
+    const full = this.#fullForHandshake(address);
+    if (full === undefined) return true;
+    this.#parts.reached(full);
     return false;
   }
 
@@ -124,6 +141,32 @@ export class ConnectionGuard {
       this.#handshakes -= 1;
       this.#forgetIfEmpty(key, tally);
     };
+  }
+
+  /** A session begins; the caller calls what it gets when it is over, once. */
+  session(address: string): () => void {
+    const key = addressKey(address);
+    const tally = this.#tally(key);
+    tally.sessions += 1;
+    this.#sessions += 1;
+    return () => {
+      tally.sessions -= 1;
+      this.#sessions -= 1;
+      this.#forgetIfEmpty(key, tally);
+    };
+  }
+
+  #fullForHandshake(address: string): CountedLimit | undefined {
+    const { isProxy, limits } = this.#parts;
+    const { handshakes, sessions } = this.#addresses.get(addressKey(address)) ?? NOBODY;
+    if (this.#handshakes >= limits.handshakes) return 'handshakes';
+    if (handshakes >= limits.handshakesPerAddress) return 'handshakesPerAddress';
+    // Each handshake may become a session.
+    if (this.#sessions + this.#handshakes >= limits.sessions) return 'sessions';
+    const isEverybody = isProxy?.(address) ?? false;
+    return !isEverybody && sessions + handshakes >= limits.sessionsPerAddress
+      ? 'sessionsPerAddress'
+      : undefined;
   }
 
   #fullFor({ connections, halfOpen }: Tally): CountedLimit | undefined {
@@ -164,14 +207,14 @@ export class ConnectionGuard {
   #tally(key: string): Tally {
     let tally = this.#addresses.get(key);
     if (tally === undefined) {
-      tally = { connections: 0, halfOpen: 0, handshakes: 0 };
+      tally = { ...NOBODY };
       this.#addresses.set(key, tally);
     }
     return tally;
   }
 
-  #forgetIfEmpty(key: string, { connections, handshakes }: Tally): void {
-    if (connections === 0 && handshakes === 0) this.#addresses.delete(key);
+  #forgetIfEmpty(key: string, { connections, handshakes, sessions }: Tally): void {
+    if (connections === 0 && handshakes === 0 && sessions === 0) this.#addresses.delete(key);
   }
 }
 

@@ -8,6 +8,7 @@ import type { ConnectionGuard } from './connection-guard.ts';
 import type { GatewayCounters } from './gateway-counters.ts';
 import type { ServerIdentity } from './handshake.ts';
 import type { LinkTable } from './link-table.ts';
+import type { PartialInput } from './partial-input.ts';
 
 export interface LinkLimits {
   /** From the start of `/connect` to the ACK, in milliseconds. */
@@ -31,6 +32,8 @@ export interface GatewayContext {
   /** Caps and deadlines of connections and sessions, as configured. docs/limits.md. */
   readonly bounds: Config['limits'];
   readonly guard: ConnectionGuard;
+  /** What peers have begun to send and not finished. */
+  readonly partials: PartialInput;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters: GatewayCounters;

@@ -15,6 +15,7 @@ import { Http2Door } from './http2-door.ts';
 import type { LinkTable } from './link-table.ts';
 import { Listener, type ListenerAddress } from './listener.ts';
 import { keepaliveInterval, type NoiseKeyring } from './noise-keys.ts';
+import { PartialInput } from './partial-input.ts';
 import { createPeerTag, PEER_SALT_BYTES } from './peer-tag.ts';
 import type { HttpAnswer } from './problem.ts';
 import { Proxies } from './proxies.ts';
@@ -157,6 +158,9 @@ function contextOf(options: GatewayOptions, proxies: Proxies): GatewayContext {
       reached: (limit) => counters.limitReached(limit),
       isProxy: (address) => proxies.has(address),
     }),
+    partials: new PartialInput(config.limits.partialInputBytes, () =>
+      counters.limitReached('partialInputBytes'),
+    ),
     arena: new ByteArena(ARENA_BLOCK),
     clientAddress: (peer, headers) => proxies.clientOf(peer, headers),
     peerTag: createPeerTag(options.peerSalt ?? random.bytes(PEER_SALT_BYTES)),

@@ -14,6 +14,7 @@ import type { Endpoint } from './endpoint.ts';
 import { Handshake, Refused } from './handshake.ts';
 import { refusalPayload } from './handshake-payloads.ts';
 import { Link } from './link.ts';
+import type { PartialHolder } from './partial-input.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 
 /** Sequences of our AUTH and ACK, and of an ERROR in place of either. PROTOCOL.md 1.7, 3.12. */
@@ -48,7 +49,7 @@ export function startHandshake(context: GatewayContext, transport: Transport, ca
  * `establish` after the proof; meanwhile nothing is read. Whatever goes wrong ends with at most one ERROR and a clean end
  * of the stream, and `RelayPort.closed` follows exactly once if `resolve` was called. PROTOCOL.md 3.
  */
-class HandshakeDriver implements Endpoint, TransportHandler {
+class HandshakeDriver implements Endpoint, TransportHandler, PartialHolder {
   readonly #context: GatewayContext;
   readonly #transport: Transport;
   readonly #caller: Caller;
@@ -67,6 +68,8 @@ class HandshakeDriver implements Endpoint, TransportHandler {
   /** Chunks whose end may lie behind the frame that the decoder gives next. */
   #chunks: Uint8Array[] = [];
   #generation: 'records' | 'plaintext' = 'records';
+  /** Bytes that the transport keeps of what the peer has begun. */
+  #heldBelow = 0;
 
   constructor(context: GatewayContext, transport: Transport, caller: Caller) {
     this.#context = context;
@@ -92,6 +95,16 @@ class HandshakeDriver implements Endpoint, TransportHandler {
       this.#decoder.push(chunk);
       this.#step();
     });
+    this.#holds();
+  }
+
+  onHeld(bytes: number): void {
+    this.#heldBelow = bytes;
+    this.#holds();
+  }
+
+  outOfRoom(): void {
+    this.#abandon('out_of_room');
   }
 
   /** Without a request body there is nobody to answer; the reference says nothing either. */
@@ -175,7 +188,7 @@ class HandshakeDriver implements Endpoint, TransportHandler {
   #onEstablishment(establishment: Establishment, { send, receive }: HandshakeResult): void {
     if (!establishment.ok) throw new Refused(refusalPayload(establishment.refusal), establishment.reason);
     const { facts } = establishment;
-    const { clock, counters, links, logger, peerTag, relay } = this.#context;
+    const { clock, counters, guard, links, logger, peerTag, relay } = this.#context;
     this.#writeFrame(FRAME.ACK, 0, ACK_SEQUENCE, this.#handshake.acknowledgement(facts));
     const rest = this.#rest();
     const { pattern } = this.#handshake;
@@ -200,6 +213,7 @@ class HandshakeDriver implements Endpoint, TransportHandler {
       generation: this.#generation,
       ciphers: { send, receive },
       controlSequence: ACK_SEQUENCE + 1,
+      ended: guard.session(this.#caller.address),
     });
     links.set(this.#session, link);
     this.#transport.attach(link);
@@ -281,8 +295,14 @@ class HandshakeDriver implements Endpoint, TransportHandler {
     if (known) relay.closed(this.#session, `handshake_${reason}`);
   }
 
+  #holds(): void {
+    const held = this.#phase === 'over' ? 0 : this.#decoder.buffered + this.#decoder.held + this.#heldBelow;
+    this.#context.partials.keep(this, held);
+  }
+
   #leave(): void {
     this.#phase = 'over';
+    this.#holds();
     this.#cancelDeadline();
     this.#cancelStep();
     this.#leaveGuard();

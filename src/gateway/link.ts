@@ -9,6 +9,7 @@ import { RecordError, RecordOpener, RecordSealer } from '../protocol/record.ts';
 import type { GatewayContext } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Outgoing } from './outgoing.ts';
+import type { PartialHolder } from './partial-input.ts';
 import { SessionMeter } from './session-meter.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 
@@ -29,6 +30,8 @@ export interface LinkFacts {
   readonly ciphers: Pick<HandshakeResult, 'send' | 'receive'>;
   /** Sequence of the next ACK or ERROR. */
   readonly controlSequence: number;
+  /** Called once, when the session is over. */
+  readonly ended: () => void;
 }
 
 /**
@@ -37,7 +40,7 @@ export interface LinkFacts {
  * Every chunk is decrypted, decoded and handed to the relay within the turn in which it arrived. What the relay sends is
  * collected until `flush`, which makes one write of it. Reading stops while the peer takes less than it causes.
  */
-export class Link implements Endpoint, TransportHandler {
+export class Link implements Endpoint, TransportHandler, PartialHolder {
   readonly #context: GatewayContext;
   readonly #transport: Transport;
   readonly #facts: LinkFacts;
@@ -67,6 +70,12 @@ export class Link implements Endpoint, TransportHandler {
   /** Whether the peer was heard since the last tick, and when it was; monotonic milliseconds. */
   #heard = false;
   #heardAt: number;
+  /** Bytes kept of what the peer has begun and not finished: by the transport, and in all. */
+  #keptBelow = 0;
+  #kept = 0;
+  /** Whether anything was finished since the last tick, and when it was, as far as the ticks know; monotonic milliseconds. */
+  #finished = false;
+  #finishedAt: number;
 
   constructor(context: GatewayContext, transport: Transport, facts: LinkFacts) {
     this.#context = context;
@@ -74,6 +83,7 @@ export class Link implements Endpoint, TransportHandler {
     this.#facts = facts;
     this.#controlSequence = facts.controlSequence;
     this.#heardAt = context.clock.monotonic();
+    this.#finishedAt = this.#heardAt;
     this.#meter = new SessionMeter(context.bounds, context.clock, (limit) => this.#metered(limit));
     this.#decoder = new FrameDecoder({ maxFrameLength: context.limits.maxFrame });
     const records = facts.generation === 'records';
@@ -94,8 +104,21 @@ export class Link implements Endpoint, TransportHandler {
       else if (error instanceof FrameError) this.#sayAndClose('decode', decodeErrorPayload(), error.kind);
       else throw error;
     }
+    if (this.#frames > 0) this.#finished = true;
     this.#meter.spend(this.#frames, chunk.length);
     this.#frames = 0;
+    this.#countKept();
+  }
+
+  onHeld(bytes: number): void {
+    this.#keptBelow = bytes;
+    this.#countKept();
+  }
+
+  outOfRoom(): void {
+    if (!this.#open) return;
+    const detail = 'the server has no room for a frame that does not end';
+    this.#sayAndClose('frame_timeout', errorPayload('frame_timeout', detail), 'room');
   }
 
   onEnd(): void {
@@ -140,6 +163,7 @@ export class Link implements Endpoint, TransportHandler {
 
   tick(now: number): void {
     this.#checkIdle(now);
+    this.#checkBegun(now);
     if (!this.#open) return;
     if (this.#inTransport === 0) {
       this.#keepAlive(now);
@@ -288,6 +312,32 @@ export class Link implements Endpoint, TransportHandler {
     }
   }
 
+  /** What is kept of unfinished frames is counted for the whole process. */
+  #countKept(): void {
+    const kept = this.#open ? (this.#opener?.held ?? 0) + this.#decoder.held + this.#keptBelow : 0;
+    if (kept === this.#kept) return;
+    this.#kept = kept;
+    this.#context.partials.keep(this, kept);
+  }
+
+  /** A frame that has begun must end; while we do not read, it cannot. */
+  #checkBegun(now: number): void {
+    if (this.#finished || this.#paused || !this.#begun()) {
+      this.#finished = false;
+      this.#finishedAt = now;
+      return;
+    }
+    const { bounds, counters } = this.#context;
+    if (!this.#open || now - this.#finishedAt < bounds.frameMs) return;
+    counters.limitReached('frameMs');
+    this.#sayAndClose('frame_timeout', errorPayload('frame_timeout', 'a frame began and did not end'));
+  }
+
+  /** Whether the peer has begun anything that it has not finished. */
+  #begun(): boolean {
+    return this.#decoder.buffered > 0 || this.#opener?.begun === true || this.#keptBelow > 0;
+  }
+
   /** Tells the peer why, then closes. */
   #sayAndClose(reason: string, payload: Uint8Array, detail?: string): void {
     this.send(FRAME.ERROR, 0, this.#controlSequence, payload);
@@ -306,6 +356,8 @@ export class Link implements Endpoint, TransportHandler {
   #finish(reason: string, detail?: string): void {
     const { ciphers, session, tag } = this.#facts;
     this.#open = false;
+    this.#countKept();
+    this.#facts.ended();
     this.#meter.stop();
     this.#write(0);
     this.#transport.end(reason);

@@ -56,6 +56,8 @@ export interface Transport {
 /** Called by a transport. After `onClosed` nothing more comes. */
 export interface TransportHandler {
   onData(chunk: Uint8Array): void;
+  /** The transport keeps so many bytes of what the peer has begun and not finished, and can pass nothing of it on. */
+  onHeld?(bytes: number): void;
   /** The peer has ended its direction. */
   onEnd(): void;
   /** Both directions are gone. `reason`: a stable word for metrics and the log, when it is not just a lost connection. */

@@ -27,6 +27,7 @@ function read(bytes: Uint8Array, sizes: readonly number[] = [bytes.length]): rea
       },
       onText: (message) => note(`text ${message}`),
       onOverhead: () => undefined,
+      onTextHeld: () => undefined,
       onPing: (payload) => note(`ping ${payload}`),
       onPong: (payload) => note(`pong ${payload}`),
       onClose: (code) => note(`close ${code}`),
@@ -53,6 +54,28 @@ function frames(...list: readonly (readonly [number, Uint8Array | string, FrameO
 }
 
 const FIRST = { final: false } as const;
+
+test('given a text message that comes in pieces, then what is kept of it is told, and that it is over', () => {
+  const held: number[] = [];
+  const ignore = (): void => undefined;
+  const reader = new WebSocketReader(
+    {
+      onBytes: ignore,
+      onText: () => held.push(-1),
+      onTextHeld: (bytes) => held.push(bytes),
+      onOverhead: ignore,
+      onPing: ignore,
+      onPong: ignore,
+      onClose: ignore,
+    },
+    { maxBinary: 10, maxText: 10_000 },
+  );
+  const message = clientFrame(TEXT, 'x'.repeat(5000));
+  for (let at = 0; at < message.length; at += 1000) reader.push(Buffer.from(message.subarray(at, at + 1000)));
+  assert.deepEqual(held.slice(-2), [0, -1]);
+  const growth = held.slice(0, -2);
+  assert.ok(growth.length > 1 && growth.every((bytes, index) => bytes > (growth[index - 1] ?? 0)));
+});
 
 test('given any frames in chunks of any size, when they are read, then they say the same', () => {
   const message = fc.oneof(
@@ -108,6 +131,7 @@ test('given frames that bring nothing, when they begin, then each is counted, an
       onOverhead: () => {
         overhead += 1;
       },
+      onTextHeld: () => undefined,
       onPing: ignore,
       onPong: ignore,
       onClose: ignore,
@@ -201,6 +225,7 @@ test('given a length that grows byte by byte, when the text never comes, then no
       onBytes: never,
       onText: never,
       onOverhead: never,
+      onTextHeld: () => undefined,
       onPing: never,
       onPong: never,
       onClose: never,

@@ -24,6 +24,8 @@ export interface WebSocketEvents {
   onBytes(bytes: Uint8Array): void;
   /** A whole text message, valid UTF-8; the caller's to keep. */
   onText(message: Buffer): void;
+  /** So many bytes are kept of a text message that is not complete. */
+  onTextHeld(bytes: number): void;
   onPing(payload: Buffer): void;
   onPong(payload: Buffer): void;
   /** A frame began that brings no bytes of a message: a control frame, or an empty fragment. May throw WebSocketError. */
@@ -206,6 +208,7 @@ export class WebSocketReader {
       const grown = Buffer.allocUnsafe(Math.max(FIRST_TEXT_BUFFER, needed, 2 * this.#text.length));
       grown.set(this.#text.subarray(0, before));
       this.#text = grown;
+      this.#events.onTextHeld(grown.length);
     }
     this.#text.set(bytes, before);
   }
@@ -232,6 +235,7 @@ export class WebSocketReader {
     this.#messageBytes = 0;
     this.#text = EMPTY;
     if (opcode !== OPCODE.TEXT) return;
+    this.#events.onTextHeld(0);
     if (!isUtf8(text)) textError('a text message that is not UTF-8');
     this.#events.onText(text);
   }

@@ -136,6 +136,10 @@ export class WebSocketTransport implements Transport, WebSocketEvents {
     else if (bytes.length > 0) this.#handler?.onData(bytes);
   }
 
+  onTextHeld(bytes: number): void {
+    if (!this.#over) this.#handler?.onHeld?.(bytes);
+  }
+
   /** Neither the meter of a session nor flow control sees such frames, and each costs us time. */
   onOverhead(): void {
     const now = this.#parts.clock.monotonic();

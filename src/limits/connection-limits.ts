@@ -21,8 +21,8 @@ export const CONNECTION_LIMITS = {
   },
   connectionsPerAddress: {
     group: 'connection',
-    doc: 'TCP connections of one address.',
-    value: 1024,
+    doc: 'TCP connections of one address: many people may share one.',
+    value: 4096,
     range: [1, 1_000_000],
     section: 'limits',
     atLimit: CLOSED,

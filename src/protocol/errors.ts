@@ -145,6 +145,11 @@ export const WIRE_ERRORS = {
     closes: true,
     doc: 'More is waiting for this connection than it may hold. Stored frames are delivered after a reconnect.',
   },
+  frame_timeout: {
+    title: 'Frame not finished',
+    closes: true,
+    doc: 'A frame began and did not end in time, or before the server needed its room. Reconnect and send it whole.',
+  },
   idle_timeout: {
     title: 'Idle for too long',
     closes: true,

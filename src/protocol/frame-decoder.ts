@@ -50,6 +50,11 @@ export class FrameDecoder {
     return this.#chunk.length - this.#offset + this.#laterLength + this.#partialLength;
   }
 
+  /** Bytes of memory that a frame whose end has not arrived keeps. */
+  get held(): number {
+    return this.#partial.length;
+  }
+
   push(chunk: Uint8Array): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#offset === this.#chunk.length && this.#later.length === 0) {

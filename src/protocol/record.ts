@@ -60,6 +60,16 @@ export class RecordOpener {
     this.#arena = arena;
   }
 
+  /** Whether a record has begun that has not ended. */
+  get begun(): boolean {
+    return this.#inBody || this.#prefixBytes > 0;
+  }
+
+  /** Bytes of memory that a record whose end has not arrived keeps. */
+  get held(): number {
+    return this.#partial.length;
+  }
+
   push(chunk: Uint8Array): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (chunk.length > 0) this.#chunks.push(chunk);
