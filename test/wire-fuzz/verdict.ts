@@ -1,0 +1,166 @@
+import type { Rule } from './broken-promise.ts';
+import type { FuzzDevice } from './device.ts';
+import type { Dispatch } from './dispatch.ts';
+import { describe, type Ledger } from './ledger.ts';
+
+export interface Circumstances {
+  /** Milliseconds that an undelivered frame is kept. */
+  readonly ttl: number;
+  readonly now: number;
+  /** Mailboxes are so small that they may have been full. */
+  readonly mailboxesFill: boolean;
+  /** The server was killed: it may have forgotten how many frames a mailbox had no room for. */
+  readonly forgetful: boolean;
+}
+
+/** Holds what every device has in the end against what was sent and answered. */
+export class Verdict {
+  readonly #devices: readonly FuzzDevice[];
+  readonly #ledger: Ledger;
+  readonly #circumstances: Circumstances;
+  /** Inbox numbers of a device that expired, and frames that a full mailbox did not take: each excuses one frame. */
+  readonly #expired = new Map<string, number>();
+  readonly #missed = new Map<string, number>();
+
+  constructor(devices: readonly FuzzDevice[], ledger: Ledger, circumstances: Circumstances) {
+    this.#devices = devices;
+    this.#ledger = ledger;
+    this.#circumstances = circumstances;
+    for (const { name, gaps, inbox, missed } of devices) {
+      this.#expired.set(name, [...gaps].filter((number) => !inbox.has(number)).length);
+      this.#missed.set(name, missed);
+    }
+  }
+
+  /** @throws BrokenPromise for what is lost, doubled, out of order, or not stored without a word */
+  judge(): void {
+    for (const dispatch of this.#ledger.dispatches) {
+      this.#judgeFate(dispatch);
+    }
+    for (const device of this.#devices) {
+      this.#judgeInbox(device);
+      this.#judgeSenders(device);
+    }
+    this.#judgeCommonOrder();
+  }
+
+  #judgeFate(dispatch: Dispatch): void {
+    const { fate, arrivals } = dispatch;
+    switch (fate.is) {
+      case 'open':
+        this.#demand(false, 'answer', () => `${describe(dispatch)} has no answer`);
+        break;
+      case 'refused':
+        this.#demand(arrivals.size === 0, 'refused', () => `${describe(dispatch)} reached ${[...arrivals]}`);
+        break;
+      case 'unknown':
+        // One fact: it is in the log for all of them, or for nobody.
+        if (arrivals.size > 0) this.#judgeMissing(dispatch, 0);
+        break;
+      case 'received':
+        this.#judgeMissing(dispatch, 0);
+        break;
+      case 'acknowledged':
+        this.#judgeMissing(dispatch, fate.notStored);
+        if (fate.stored !== undefined) this.#judgeCount(dispatch, fate.stored, fate.notStored);
+        break;
+    }
+  }
+
+  /** Everybody who took part has it; who has not is excused by a number in an ACK, by expiry, or by a full mailbox. */
+  #judgeMissing(dispatch: Dispatch, notStored: number): void {
+    let budget = notStored;
+    for (const device of dispatch.sure) {
+      if (dispatch.arrivals.has(device) || this.#hasExpired(dispatch, device)) continue;
+      if (budget > 0) {
+        budget -= 1;
+        continue;
+      }
+      const untold = dispatch.fate.is !== 'acknowledged' && this.#wasToldOfMissed(device);
+      this.#demand(untold, this.#ruleFor(dispatch), () => `${describe(dispatch)} never reached ${device}`);
+    }
+  }
+
+  #ruleFor({ fate }: Dispatch): Rule {
+    if (fate.is === 'received') return 'silent';
+    return this.#circumstances.mailboxesFill ? 'untold' : 'lost';
+  }
+
+  #hasExpired({ sentAt }: Dispatch, device: string): boolean {
+    if (sentAt + this.#circumstances.ttl > this.#circumstances.now) return false;
+    const one = this.#devices.find(({ name }) => name === device);
+    // Who does not confirm is not told of gaps.
+    if (one?.confirms !== true) return true;
+    return this.#take(this.#expired, device);
+  }
+
+  /** No ACK came that could have told the sender; the device itself was told. */
+  #wasToldOfMissed(device: string): boolean {
+    const { mailboxesFill, forgetful } = this.#circumstances;
+    const one = this.#devices.find(({ name }) => name === device);
+    return mailboxesFill && (forgetful || one?.confirms !== true || this.#take(this.#missed, device));
+  }
+
+  #take(budgets: Map<string, number>, device: string): boolean {
+    const left = budgets.get(device) ?? 0;
+    budgets.set(device, left - 1);
+    return left > 0;
+  }
+
+  #judgeCount(dispatch: Dispatch, stored: number, notStored: number): void {
+    const { arrivals, sure, outsiders, sentAt } = dispatch;
+    const mayHaveExpired = sentAt + this.#circumstances.ttl <= this.#circumstances.now;
+    const fits = arrivals.size === stored || (mayHaveExpired && arrivals.size < stored);
+    this.#demand(fits, 'count', () => `${describe(dispatch)} reached ${arrivals.size}`);
+    const possible =
+      this.#devices.length - 1 - [...outsiders].filter((one) => one !== dispatch.sender).length;
+    const counted = stored + notStored;
+    const isPlausible = counted >= sure.size && counted <= possible;
+    this.#demand(isPlausible, 'count', () => `${describe(dispatch)}: ${sure.size} to ${possible} took part`);
+  }
+
+  #judgeInbox(device: FuzzDevice): void {
+    const { name, confirms, inbox, gaps, processed } = device;
+    this.#demand(device.waiting === 0, 'answer', () => `${name} waits for ${device.waiting} answers`);
+    if (!confirms) return;
+    for (let number = 1; number <= processed; number += 1) {
+      const isThere = inbox.has(number) || gaps.has(number);
+      this.#demand(isThere, 'lost', () => `${name} never saw inbox number ${number}`);
+    }
+  }
+
+  /** What one sender has sent comes in the order in which it was sent. */
+  #judgeSenders({ name, arrivals }: FuzzDevice): void {
+    const last = new Map<string, Dispatch>();
+    for (const id of arrivals) {
+      const dispatch = this.#ledger.get(id);
+      if (dispatch === undefined) continue;
+      const before = last.get(dispatch.sender);
+      const isLater = before === undefined || before.place < dispatch.place;
+      this.#demand(isLater, 'order', () => `${describe(dispatch)} came to ${name} behind ${before?.id}`);
+      last.set(dispatch.sender, dispatch);
+    }
+  }
+
+  /** There is one order, that of the log: what two devices both have, they have in the same order. */
+  #judgeCommonOrder(): void {
+    for (const [index, one] of this.#devices.entries()) {
+      for (const other of this.#devices.slice(index + 1)) {
+        const theirs = new Set(other.arrivals);
+        const common = one.arrivals.filter((id) => theirs.has(id));
+        const mine = new Set(common);
+        const order = other.arrivals.filter((id) => mine.has(id));
+        const at = common.findIndex((id, place) => order[place] !== id);
+        this.#demand(
+          at < 0,
+          'order',
+          () => `${one.name} has ${common[at]} where ${other.name} has ${order[at]}`,
+        );
+      }
+    }
+  }
+
+  #demand(condition: boolean, rule: Rule, message: () => string): void {
+    this.#ledger.judge.demand(condition, rule, message);
+  }
+}
