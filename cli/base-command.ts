@@ -11,10 +11,15 @@ export abstract class BaseCommand extends Command {
       process.stderr.write(this.#report(error));
       process.exit(exitCodeOf(error));
     });
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      // The reader of a pipe, such as head, has seen enough.
-      process.exit(error.code === 'EPIPE' ? EXIT.OK : EXIT.FAILURE);
-    });
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => this.outputFailed(error));
+    // A message that nobody takes is no reason to end.
+    process.stderr.on('error', () => undefined);
+  }
+
+  /** Standard output takes nothing any more. Servers go on; all else has no reason to. */
+  protected outputFailed(error: NodeJS.ErrnoException): void {
+    // The reader of a pipe, such as head, has seen enough.
+    process.exit(error.code === 'EPIPE' ? EXIT.OK : EXIT.FAILURE);
   }
 
   /** One JSON document on a line of its own. */

@@ -1,34 +1,82 @@
+import { setTimeout as startTimer } from 'node:timers';
 import type { Config } from '../src/config/index.ts';
 import type { HttpAnswer } from '../src/gateway/index.ts';
 import { type Server, startServer } from '../src/server.ts';
-import type { Logger } from '../src/telemetry/index.ts';
-import { shutdownOnSignal } from './signals.ts';
+import type { Logger, LogOutput } from '../src/telemetry/index.ts';
+import { EXIT } from './exit-codes.ts';
+import { type Shutdown, shutdownOnSignal } from './signals.ts';
+
+/** Milliseconds that the end of a server may take beyond what its configuration gives to load balancers and sessions. */
+const CLOSING = 45_000;
+/** Milliseconds for the last lines of the log to leave. */
+const FLUSHING = 1_000;
 
 export interface RunServerOptions {
   readonly config: Config;
   readonly logger: Logger;
+  /** Where the logger writes. */
+  readonly output?: LogOutput;
   /** Documents to serve beside the server's own routes, by path. */
   readonly pages?: ReadonlyMap<string, HttpAnswer>;
-  /** What SIGHUP does: read the TLS certificate again, or end the process at once, as when its terminal is closed. */
+  /** What SIGHUP does: read the TLS certificate again, or end as with SIGTERM, as when its terminal is closed. */
   readonly onHangup: 'reload' | 'end';
   /** Called once, when the listener accepts. */
   readonly ready: (server: Server) => void;
 }
 
-/** Runs a server until SIGTERM or SIGINT, then closes it in order. */
+/** Runs a server until SIGTERM or SIGINT, then closes it in order; either of them during the start ends the start. */
 export async function runServer(options: RunServerOptions): Promise<void> {
-  const { config, logger, onHangup, pages, ready } = options;
-  const shutdown = shutdownOnSignal();
+  const { config, logger, onHangup, output } = options;
+  let reload: (() => void) | undefined;
+  let hungUp = false;
+  // During the start the certificate may have been read already: it is read once more, then.
+  const hangup = (): void => (reload === undefined ? void (hungUp = true) : reload());
+  const shutdown = shutdownOnSignal(onHangup === 'reload' ? hangup : undefined);
+  shutdown.signal.addEventListener('abort', () => endForCertain(options), { once: true });
   for (const warning of config.warnings) logger.warn({}, warning);
-  const server = await startServer({ config, logger, pages });
-  if (onHangup === 'reload') process.on('SIGHUP', () => void server.reloadCertificate());
   try {
-    if (!shutdown.signal.aborted) ready(server);
-    await shutdown.asked;
-    const { drainDelayMs, shutdownTimeoutMs } = config.server;
-    logger.info({ drainDelayMs, timeoutMs: shutdownTimeoutMs }, 'shutting down');
+    const server = await start(options, shutdown.signal);
+    if (server !== undefined) {
+      reload = () => void server.reloadCertificate();
+      if (hungUp) reload();
+      await untilAsked(options, server, shutdown);
+    }
+    logger.info({}, 'stopped');
   } finally {
-    await server[Symbol.asyncDispose]();
+    await output?.flush(FLUSHING);
   }
-  logger.info({}, 'stopped');
+}
+
+/** `undefined` when a signal came first. */
+async function start(options: RunServerOptions, signal: AbortSignal): Promise<Server | undefined> {
+  const { config, logger, output, pages } = options;
+  try {
+    return await startServer({ config, logger, logOutput: output, pages, signal });
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return undefined;
+    throw error;
+  }
+}
+
+async function untilAsked(
+  { config, logger, ready }: RunServerOptions,
+  server: Server,
+  shutdown: Shutdown,
+): Promise<void> {
+  await using _ = server;
+  if (!shutdown.signal.aborted) ready(server);
+  await shutdown.asked;
+  const { drainDelayMs, shutdownTimeoutMs } = config.server;
+  logger.info({ drainDelayMs, timeoutMs: shutdownTimeoutMs }, 'shutting down');
+}
+
+/** Whatever the end waits for: everything acknowledged is on disk, so that ending like a crash loses nothing. */
+function endForCertain({ config, logger, output }: RunServerOptions): void {
+  const { drainDelayMs, shutdownTimeoutMs } = config.server;
+  const timeoutMs = drainDelayMs + shutdownTimeoutMs + CLOSING;
+  startTimer(() => {
+    logger.error({ timeoutMs }, 'shutting down takes too long; the process ends as it is');
+    const flushed = output?.flush(FLUSHING) ?? Promise.resolve();
+    void flushed.then(() => process.exit(EXIT.FAILURE));
+  }, timeoutMs).unref();
 }

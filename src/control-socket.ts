@@ -1,6 +1,7 @@
 import { chmod, lstat, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { Accounts } from './actors/accounts.ts';
 import { CommuCatError } from './protocol/errors.ts';
 import { isJsonObject, type JsonObject, parseJson, stringifyJson } from './protocol/json.ts';
@@ -11,6 +12,8 @@ import type { Logger } from './telemetry/index.ts';
 const MAX_BODY = 65_536;
 /** Milliseconds that a request, or its answer, may take. */
 const TIMEOUT = 10_000;
+/** Milliseconds for answers that are under way when the server ends. */
+const CLOSING = 2_000;
 /** Bytes of a socket's path that every Unix takes. */
 const MAX_PATH = 103;
 const OWNER_ONLY = 0o600;
@@ -47,8 +50,11 @@ export async function openControlSocket(options: ControlSocketOptions): Promise<
   return {
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // Who has asked already gets the answer. Who has connected and asked nothing would be waited for, for ever.
       server.closeIdleConnections();
+      const cutOff = setTimeout(() => server.closeAllConnections(), CLOSING);
       await closed;
+      clearTimeout(cutOff);
     },
   };
 }

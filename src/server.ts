@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createRelay, type RunningRelay } from './actors/create-relay.ts';
 import { meterRelay } from './actors/relay-metrics.ts';
 import type { LinkPort } from './actors/relay-port.ts';
+import { Closers } from './closers.ts';
 import { type Config, loadFederationSeed, loadNoiseKeys, type NoiseKey } from './config/index.ts';
 import { openControlSocket } from './control-socket.ts';
 import { sodiumBackend } from './crypto/index.ts';
@@ -25,7 +26,7 @@ import { toHex } from './protocol/bytes.ts';
 import { deriveAuthorityKey } from './protocol/keys.ts';
 import { ReadModels } from './read-models.ts';
 import { systemClock, systemRandom } from './system/index.ts';
-import { createMetrics, type Logger, type Metrics } from './telemetry/index.ts';
+import { createMetrics, type Logger, type LogOutput, type Metrics } from './telemetry/index.ts';
 import { VERSION } from './version.ts';
 
 /** Milliseconds between writes of changed mailbox counters; a crash costs at most this much redelivery. */
@@ -36,13 +37,22 @@ const EXPIRY_INTERVAL = 60_000;
 const PAGE = 128;
 /** Milliseconds after which an idle channel or call actor is dropped. */
 const ACTOR_IDLE = 300_000;
+/**
+ * Milliseconds for the end of each part; the gateway's are on top of its configured ones. What waits for a disk or a
+ * database may never end, and must not keep the others from ending.
+ */
+const CLOSING = { gateway: 5_000, control: 5_000, relay: 10_000, readModels: 15_000, log: 10_000 } as const;
 const BACKEND = sodiumBackend;
 
 export interface ServerOptions {
   readonly config: Config;
   readonly logger: Logger;
+  /** Where the logger writes, for the count of what was lost. */
+  readonly logOutput?: LogOutput | undefined;
   /** Documents to serve beside the server's own routes, by path. */
   readonly pages?: ReadonlyMap<string, HttpAnswer> | undefined;
+  /** Ends the start; what has been opened is closed, and the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Server extends AsyncDisposable {
@@ -60,33 +70,33 @@ export interface Server extends AsyncDisposable {
   readonly readModels: ReadModels;
 }
 
-type Closer = () => PromiseLike<void>;
-
 /**
  * Builds every adapter, wires the ports and listens. Disposing turns `/readyz` away for `server.drain_delay_ms`, stops
  * accepting, lets sessions take what is queued for at most `server.shutdown_timeout_ms`, and closes the log last.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const closers: Closer[] = [];
-  const close = async (): Promise<void> => {
-    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) {
-      await closer();
-    }
-  };
+  const closers = new Closers(options.logger);
   try {
     const server = await build(options, closers);
-    return { ...server, [Symbol.asyncDispose]: close };
+    return { ...server, [Symbol.asyncDispose]: () => closeInOrder(closers) };
   } catch (error) {
-    await close();
+    await closers.close();
     throw error;
   }
 }
 
+/** @throws Error that names the parts which failed to end or took too long; all others have ended */
+async function closeInOrder(closers: Closers): Promise<void> {
+  const left = await closers.close();
+  if (left.length > 0) throw new Error(`not everything ended in order: ${left.join(', ')}`);
+}
+
 async function build(
-  { config, logger, pages }: ServerOptions,
-  closers: Closer[],
+  { config, logger, logOutput, pages, signal }: ServerOptions,
+  closers: Closers,
 ): Promise<Omit<Server, keyof AsyncDisposable>> {
   const metrics = createMetrics({ processMetrics: true });
+  metrics.counterFrom('commucat_log_lines_lost_total', () => logOutput?.lost ?? 0);
   await mkdir(config.storage.dataDir, { recursive: true, mode: 0o700 });
   const log = await openSegmentLog({
     directory: join(config.storage.dataDir, 'log'),
@@ -95,7 +105,8 @@ async function build(
     segmentSize: config.log.segmentBytes,
     observer: meterLog(metrics),
   });
-  closers.push(() => log[Symbol.asyncDispose]());
+  closers.push('log', CLOSING.log, () => log[Symbol.asyncDispose]());
+  signal?.throwIfAborted();
   await recordHistory(log, systemClock, { cause: log.history.cause, newestAt: log.newestAt });
   const keys = loadNoiseKeys({
     crypto: config.crypto,
@@ -113,13 +124,14 @@ async function build(
     logger,
     metrics,
   });
-  closers.push(() => readModels[Symbol.asyncDispose]());
+  closers.push('read models', CLOSING.readModels, () => readModels[Symbol.asyncDispose]());
   const { links, create } = gatewayOf(config);
   const relay = await startRelay(config, log, links, authority.privateKey, meterRelay(metrics, logger));
-  closers.push(() => relay[Symbol.asyncDispose]());
+  closers.push('relay', CLOSING.relay, () => relay[Symbol.asyncDispose]());
+  signal?.throwIfAborted();
   const { dataDir } = config.storage;
   const control = await openControlSocket({ dataDir, accounts: relay.accounts, logger });
-  closers.push(() => control[Symbol.asyncDispose]());
+  closers.push('control socket', CLOSING.control, () => control[Symbol.asyncDispose]());
   const gateway = create({
     config,
     relay: relay.relay,
@@ -135,9 +147,11 @@ async function build(
     pages,
   });
   meterServer(metrics, log, relay);
-  closers.push(() => gateway.close(config.server.shutdownTimeoutMs));
+  const { drainDelayMs, shutdownTimeoutMs } = config.server;
+  closers.push('gateway', shutdownTimeoutMs + CLOSING.gateway, () => gateway.close(shutdownTimeoutMs));
+  signal?.throwIfAborted();
   const { host, port, plain } = await gateway.listen();
-  closers.push(() => drain(gateway, config.server.drainDelayMs));
+  closers.push('draining', drainDelayMs + CLOSING.gateway, () => drain(gateway, drainDelayMs));
   readModels.start();
   return {
     host,

@@ -41,12 +41,14 @@ the server in order, a second one ends it at once.`,
     const { prepareDevServer, readyOf, writeDevReady } = await import('../dev-server.ts');
     const { demoPages } = await import('../demo-pages.ts');
     const { runServer } = await import('../run-server.ts');
-    const { createLogger } = await import('../../src/telemetry/index.ts');
+    const { createLogger, LogOutput } = await import('../../src/telemetry/index.ts');
     const setup = await prepareDevServer(flags);
-    const logger = createLogger({ level: setup.config.telemetry.logLevel, destination: process.stderr });
+    const output = new LogOutput(2);
+    const logger = createLogger({ level: setup.config.telemetry.logLevel, destination: output });
     await runServer({
       config: setup.config,
       logger,
+      output,
       pages: demoPages(),
       onHangup: 'end',
       ready: (server) => {
@@ -57,6 +59,10 @@ the server in order, a second one ends it at once.`,
       },
     });
     this.exit(EXIT.OK);
+  }
+
+  protected override outputFailed(error: Error): void {
+    this.logToStderr('%s', `commucat dev: where it listens could not be printed: ${error.message}`);
   }
 
   #explain(ready: import('../dev-server.ts').DevReady): void {

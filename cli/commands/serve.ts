@@ -10,7 +10,8 @@ export default class Serve extends BaseCommand {
 the working directory; checks all of it before anything starts. Writes its log as JSON lines to stdout. SIGTERM and
 SIGINT turn /readyz to 503 for server.drain_delay_ms, stop accepting, let sessions take what is queued for at most
 server.shutdown_timeout_ms and close the log; a second signal ends the process at once. SIGHUP reads the TLS
-certificate again; so does a change of its files.`,
+certificate again; so does a change of its files. Log lines that stdout does not take are lost and counted; the server
+goes on.`,
     'CONFIGURATION',
     'DAMAGE',
   );
@@ -40,11 +41,13 @@ certificate again; so does a change of its files.`,
       ...(file === undefined ? {} : { file }),
     });
     const { runServer } = await import('../run-server.ts');
-    const { createLogger } = await import('../../src/telemetry/index.ts');
-    const logger = createLogger({ level: config.telemetry.logLevel });
+    const { createLogger, LogOutput } = await import('../../src/telemetry/index.ts');
+    const output = new LogOutput(1);
+    const logger = createLogger({ level: config.telemetry.logLevel, destination: output });
     await runServer({
       config,
       logger,
+      output,
       onHangup: 'reload',
       ready: ({ host, port, plain, noisePublic }) => {
         const { domain } = config.server;
@@ -52,5 +55,9 @@ certificate again; so does a change of its files.`,
       },
     });
     this.exit(EXIT.OK);
+  }
+
+  protected override outputFailed(): void {
+    // The log's own output counts what it loses.
   }
 }

@@ -1,5 +1,6 @@
 import { CONNECTION_LIMITS } from './connection-limits.ts';
 import type { Limit } from './limit.ts';
+import { OPERATOR_LIMITS } from './operator-limits.ts';
 import { SESSION_LIMITS } from './session-limits.ts';
 import { WIRE_LIMITS } from './wire-limits.ts';
 
@@ -7,7 +8,12 @@ import { WIRE_LIMITS } from './wire-limits.ts';
  * Every limit of the server, once: its default, what may be configured, what happens at it and where that is counted.
  * The configuration keys, the labels of `commucat_limit_reached_total` and `docs/limits.md` come from here.
  */
-export const LIMIT_TABLE = { ...CONNECTION_LIMITS, ...SESSION_LIMITS, ...WIRE_LIMITS } as const;
+export const LIMIT_TABLE = {
+  ...CONNECTION_LIMITS,
+  ...SESSION_LIMITS,
+  ...WIRE_LIMITS,
+  ...OPERATOR_LIMITS,
+} as const;
 
 export type LimitName = keyof typeof LIMIT_TABLE;
 

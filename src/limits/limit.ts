@@ -6,6 +6,7 @@ export const LIMIT_GROUPS = {
   channel: 'Channels',
   mail: 'Mail',
   wire: 'The wire',
+  operator: "The operator's side",
 } as const;
 
 export type LimitGroup = keyof typeof LIMIT_GROUPS;

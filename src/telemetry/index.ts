@@ -1,5 +1,6 @@
 export { createForwardingLogger, type LogLine, writeForwarded } from './forwarding-logger.ts';
 export { frameCounters } from './frame-counters.ts';
+export { LogOutput } from './log-output.ts';
 export { createLogger, type Logger, type LoggerOptions, type LogLevel, sessionTag } from './logger.ts';
 export {
   type CounterHandle,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type DestinationStream, pino } from 'pino';
+import { LogOutput } from './log-output.ts';
 
 type Write = (fields: object, message: string) => void;
 
@@ -19,7 +20,7 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 
 export interface LoggerOptions {
   readonly level: LogLevel;
-  /** Takes complete lines. @default standard output, written asynchronously, flushed at exit */
+  /** Takes complete lines. @default standard output, as Node.js writes to it */
   readonly destination?: DestinationStream;
 }
 
@@ -46,8 +47,8 @@ const SECRET_FIELDS = [
 ];
 
 export function createLogger(options: LoggerOptions): Logger {
-  const destination = options.destination ?? pino.destination({ dest: 1, sync: false });
-  return pino(
+  const { destination = process.stdout } = options;
+  const logger = pino(
     {
       level: options.level,
       base: { pid: process.pid },
@@ -61,6 +62,9 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     destination,
   );
+  if (destination instanceof LogOutput)
+    destination.onRecovery((lines) => logger.error({ lines }, 'lines of this log were lost here'));
+  return logger;
 }
 
 /**

@@ -229,6 +229,11 @@ export const METRICS = {
     labels: { reason: 'open' },
     help: 'Appends that the log refused, by reason. None of them was acknowledged.',
   },
+  commucat_log_lines_lost_total: {
+    type: 'counter',
+    labels: {},
+    help: "Lines of the server's own output that were lost because nothing took them: a full disk, a reader that stopped.",
+  },
   commucat_log_healthy: {
     type: 'gauge',
     labels: {},

@@ -30,6 +30,8 @@ export interface Metrics {
   counter<N extends CounterName>(name: N, ...labels: LabelArguments<N>): CounterHandle;
   gauge<N extends GaugeName>(name: N, ...labels: LabelArguments<N>): GaugeHandle;
   histogram<N extends HistogramName>(name: N): HistogramHandle;
+  /** As `gaugeFrom`, for a count that something else keeps and that never goes back. */
+  counterFrom<N extends CounterName>(name: N, read: () => number, ...labels: LabelArguments<N>): void;
   /** Asks `read` at each scrape instead of being told; a later call for the same labels replaces it. */
   gaugeFrom<N extends GaugeName>(name: N, read: () => number, ...labels: LabelArguments<N>): void;
   /**
@@ -73,6 +75,9 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       const found = histograms.get(name);
       if (found === undefined) throw new TypeError(`${name} is not a histogram`);
       return found;
+    },
+    counterFrom: (name, read, ...[labels]) => {
+      tally(name, labels).source = read;
     },
     gaugeFrom: (name, read, ...[labels]) => {
       tally(name, labels).source = read;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/commucat.js', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../../bin/commucat.js', import.meta.url));
 
 export interface Ended {
   readonly code: number | null;
