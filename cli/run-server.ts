@@ -30,7 +30,10 @@ export async function runServer(options: RunServerOptions): Promise<void> {
   let reload: (() => void) | undefined;
   let hungUp = false;
   // During the start the certificate may have been read already: it is read once more, then.
-  const hangup = (): void => (reload === undefined ? void (hungUp = true) : reload());
+  const hangup = (): void => {
+    hungUp = true;
+    reload?.();
+  };
   const shutdown = shutdownOnSignal(onHangup === 'reload' ? hangup : undefined);
   shutdown.signal.addEventListener('abort', () => endForCertain(options), { once: true });
   for (const warning of config.warnings) logger.warn({}, warning);
