@@ -1,7 +1,7 @@
 #!/usr/bin/env -S node --max-semi-space-size=8
 // The reference's name for `commucat serve`.
-import { holdSignals } from '../dist/cli/signals.js';
+import { startProcess } from '../dist/cli/process-start.js';
 
-holdSignals();
+startProcess('serve');
 const { execute } = await import('@oclif/core');
 await execute({ dir: import.meta.url, args: ['serve', ...process.argv.slice(2)] });
