@@ -78,6 +78,7 @@ export function accountsOf(log: EventLog, config: Config): Accounts {
       autoApprove: server.autoApproveDevices,
       maxAutoDevices: server.maxAutoDevicesPerUser,
       domain: server.domain,
+      profileChangesPerHour: config.limits.profileChanges,
     },
   });
 }

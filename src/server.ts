@@ -215,6 +215,7 @@ function startRelay(
       autoApprove: server.autoApproveDevices,
       maxAutoDevices: server.maxAutoDevicesPerUser,
       domain: server.domain,
+      profileChangesPerHour: limits.profileChanges,
     },
     channels: {
       reach: channels.reach,

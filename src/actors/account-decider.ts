@@ -58,6 +58,8 @@ export interface AccountPolicy {
   readonly autoApprove: boolean;
   /** Most devices of a user that get in by themselves; 0: no limit. */
   readonly maxAutoDevices: number;
+  /** Of one user. */
+  readonly profileChangesPerHour: number;
   readonly domain: string;
 }
 
@@ -214,9 +216,10 @@ function certificatePlan(
     certificate !== undefined &&
     toHex(certificate.publicKey) === claim.devicePublic &&
     !isRenewalDue(certificate, now);
-  if (presented !== undefined) {
-    return fresh(presented) ? 'echo' : 'issue';
+  if (fresh(presented)) {
+    return 'echo';
   }
+  // Whoever keeps presenting an old one is given the one that was issued since: a handshake writes no fact again and again.
   return fresh(device.certificate) ? 'again' : 'issue';
 }
 

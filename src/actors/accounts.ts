@@ -20,10 +20,13 @@ import {
   type UserEvent,
   type UserState,
 } from './account-decider.ts';
+import { Budget } from './budget.ts';
 import type { HandshakeRefusal, HelloFacts, UserSnapshot } from './relay-port.ts';
 
 /** Bytes of a generated user id or session token; both are hex on the wire. */
 const ID_BYTES = 32;
+/** Seconds. */
+const HOUR = 3600;
 
 export interface AccountsOptions {
   readonly log: EventLog;
@@ -33,6 +36,8 @@ export interface AccountsOptions {
   /** Ed25519 secret seed of the device CA, 32 bytes. */
   readonly authoritySeed: Uint8Array;
   readonly policy: AccountPolicy;
+  /** A change of a profile was not taken because there were too many. */
+  readonly profileKept?: () => void;
 }
 
 /** What `resolve` decided; `commit` writes it once the peer has proved its Noise key. */
@@ -62,17 +67,19 @@ type Accepted = Extract<AccountDecision, { ok: true }>;
 interface Loaded {
   readonly view: AccountView;
   readonly deviceRevision: number;
-  readonly ownerRevision: number;
 }
 
 /** Users and devices: resolved from the log, committed to the log, never from a read model. */
 export class Accounts {
   readonly #options: AccountsOptions;
   readonly #signer: Ed25519Signer;
+  readonly #profileChanges: Budget;
   readonly authority: Uint8Array;
 
   constructor(options: AccountsOptions) {
     this.#options = options;
+    const { profileChangesPerHour: changes } = options.policy;
+    this.#profileChanges = new Budget(options.clock, { burst: changes, perSecond: changes / HOUR });
     this.#signer = options.backend.ed25519Signer(options.authoritySeed);
     this.authority = this.#signer.publicKey;
   }
@@ -86,7 +93,7 @@ export class Accounts {
     }
     const claim = claimOf(hello);
     const loaded = await this.#load(claim);
-    const decision = this.#decide(claim, loaded.view, toHex(this.#options.random.bytes(ID_BYTES)));
+    const { decision } = this.#decide(claim, loaded.view, toHex(this.#options.random.bytes(ID_BYTES)));
     return decision.ok ? { ok: true, admission: { hello, claim, user: decision.user, loaded } } : decision;
   }
 
@@ -95,7 +102,7 @@ export class Accounts {
     const { claim } = admission;
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const loaded = attempt === 0 ? admission.loaded : await this.#load(claim);
-      const decision = this.#decide(claim, loaded.view, admission.user.id);
+      const { decision, isProfileKept } = this.#decide(claim, loaded.view, admission.user.id);
       if (!decision.ok) {
         return decision;
       }
@@ -114,6 +121,11 @@ export class Accounts {
           continue;
         }
         throw error;
+      }
+      if (isProfileKept) {
+        this.#options.profileKept?.();
+      } else if (decision.profile !== undefined) {
+        this.#profileChanges.take(decision.user.id, 1);
       }
       return { ok: true, user: decision.user, pairingRequired: decision.pairingRequired, certificate };
     }
@@ -167,8 +179,19 @@ export class Accounts {
     }
   }
 
-  #decide(claim: Claim, view: AccountView, freshUserId: string): AccountDecision {
-    return decideAccount(claim, view, this.#options.policy, this.#seconds(), freshUserId);
+  /** A user whose profile has changed too often keeps it, and gets in all the same. */
+  #decide(
+    claim: Claim,
+    view: AccountView,
+    freshUserId: string,
+  ): { readonly decision: AccountDecision; readonly isProfileKept: boolean } {
+    const decision = decideAccount(claim, view, this.#options.policy, this.#seconds(), freshUserId);
+    const { owner } = view;
+    const changes = decision.ok && decision.profile !== undefined;
+    if (!changes || owner === undefined || this.#profileChanges.allows(owner.id, 1)) {
+      return { decision, isProfileKept: false };
+    }
+    return { decision: { ...decision, user: owner, profile: undefined }, isProfileKept: true };
   }
 
   #seconds(): number {
@@ -180,36 +203,39 @@ export class Accounts {
     if (device.state !== undefined) {
       const owner = await this.#user(device.state.user);
       return {
-        view: { device: device.state, owner: owner.state, named: undefined },
+        view: { device: device.state, owner, named: undefined },
         deviceRevision: device.revision,
-        ownerRevision: owner.revision,
       };
     }
     const named = await this.#named(claim);
     return {
       view: { device: undefined, owner: undefined, named },
       deviceRevision: device.revision,
-      ownerRevision: -1,
     };
   }
 
   async #named(claim: Claim): Promise<UserState | undefined> {
     const id = claim.certificate?.userId ?? claim.userId;
     if (id !== undefined) {
-      return (await this.#user(id)).state;
+      return this.#user(id);
     }
     if (claim.handle === undefined) {
       return undefined;
     }
     for await (const recorded of this.#options.log.readStream(`handle-${claim.handle}`, { limit: 1 })) {
       const fact = decodeFact(recorded);
-      return fact.type === 'handle.reserved' ? (await this.#user(fact.user)).state : undefined;
+      return fact.type === 'handle.reserved' ? await this.#user(fact.user) : undefined;
     }
     return undefined;
   }
 
-  #user(id: string): Promise<{ readonly state: UserState | undefined; readonly revision: number }> {
-    return this.#fold<UserEvent, UserState>(`user-${id}`, evolveUser);
+  /** The profile has a stream of its own, of which only the newest event is kept: nobody's HELLO reads all that it ever was. */
+  async #user(id: string): Promise<UserState | undefined> {
+    let { state } = await this.#fold<UserEvent, UserState>(`user-${id}`, evolveUser);
+    for await (const recorded of this.#options.log.readStream(`profile-${id}`)) {
+      state = evolveUser(state, decodeFact(recorded) as UserEvent);
+    }
+    return state;
   }
 
   async #fold<Event, State>(
@@ -265,7 +291,7 @@ export class Accounts {
       );
       device.push({ type: 'device.registered', device: deviceId, user, publicKey, by: 'auto_approval' });
     } else if (decision.profile !== undefined) {
-      appends.push(append(`user-${user}`, loaded.ownerRevision, [decision.profile]));
+      appends.push(append(`profile-${user}`, 'any', [decision.profile]));
     }
     if (decision.certificate === 'issue') {
       const { serial } = certificate;

@@ -94,6 +94,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     backend,
     authoritySeed: options.authoritySeed,
     policy: options.accounts,
+    profileKept: () => events.limitReached('profileChanges'),
   });
   const cursors = new CursorKeeper({
     log,

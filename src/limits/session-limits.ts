@@ -152,6 +152,15 @@ export const SESSION_LIMITS = {
     atLimit: 'nothing is read from who sends until half is worked off',
     metric: 'commucat_gateway_relay_pending_bytes',
   },
+  profileChanges: {
+    group: 'session',
+    doc: 'Changes of the display name and avatar of one user within an hour.',
+    value: 20,
+    range: [1, 1_000_000],
+    section: 'limits',
+    atLimit: 'the profile stays as it is; the ACK of the handshake shows it',
+    metric: 'reached',
+  },
   channelsPerDevice: {
     group: 'channel',
     doc: 'Channels that one device takes part in.',

@@ -24,6 +24,7 @@ const FACTS: CategoryRetention = { retention: 'facts' };
 export const CATEGORY_RETENTION: Readonly<Record<string, CategoryRetention>> = {
   handle: FACTS,
   user: FACTS,
+  profile: { retention: 'facts', maxCount: 1 },
   device: FACTS,
   channel: FACTS,
   group: FACTS,

@@ -8,7 +8,7 @@ export const usersProjection = foldingProjection<UserRow>(
     name: 'users',
     version: 1,
     tables: ['users'],
-    categories: ['user', 'handle'],
+    categories: ['user', 'profile', 'handle'],
     types: ['user.registered', 'user.profile_changed'],
   },
   {

@@ -118,7 +118,12 @@ async function startParts(
     links,
     presence: new MemoryPresence(systemClock, 60),
     events: meterRelay(metrics, logger),
-    accounts: { autoApprove: config.server.autoApproveDevices, maxAutoDevices: 0, domain: DOMAIN },
+    accounts: {
+      autoApprove: config.server.autoApproveDevices,
+      maxAutoDevices: 0,
+      domain: DOMAIN,
+      profileChangesPerHour: 20,
+    },
     channels: {
       reach: config.channels.reach,
       openRooms: config.channels.openRooms,

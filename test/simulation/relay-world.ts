@@ -70,7 +70,12 @@ export class RelayWorld implements AsyncDisposable {
       links,
       presence: new MemoryPresence(options.clock, 30),
       events: silentEvents(failures),
-      accounts: { autoApprove: options.autoApprove ?? true, maxAutoDevices: 5, domain: 'example.org' },
+      accounts: {
+        autoApprove: options.autoApprove ?? true,
+        maxAutoDevices: 5,
+        domain: 'example.org',
+        profileChangesPerHour: 3,
+      },
       channels: {
         reach: options.reach ?? 'joined',
         openRooms: options.openRooms ?? 'compat',
@@ -109,7 +114,7 @@ export class RelayWorld implements AsyncDisposable {
       capabilities: options.capabilities ?? ['delivery-ack', 'resume'],
       userId: options.userId,
       handle: options.handle ?? (options.userId === undefined ? `user-of-${device}` : undefined),
-      displayName: undefined,
+      displayName: options.displayName,
       avatarUrl: undefined,
       certificate: undefined,
       generation: options.generation ?? 'records',
@@ -147,6 +152,7 @@ export interface ConnectOptions {
   readonly key?: string;
   readonly handle?: string;
   readonly userId?: string;
+  readonly displayName?: string;
   /** Called in the turn in which the session begins, before any answer can come. */
   readonly begun?: (client: TestClient) => void;
 }
