@@ -282,6 +282,7 @@ function meterLog(metrics: Metrics): LogObserver {
     },
     refused: (appends, reason) =>
       metrics.counter('commucat_log_append_failures_total', { reason }).add(appends),
+    indexRebuilt: (reason) => metrics.counter('commucat_log_index_rebuilt_total', { reason }).add(1),
   };
 }
 

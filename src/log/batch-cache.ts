@@ -18,8 +18,9 @@ export class BatchCache {
 
   /** @throws LogError `LOG_CORRUPT` */
   async load(segment: Segment, offset: number): Promise<LoadedBatch> {
-    const compacted = segment.header.compacted ? 'c' : '';
-    const key = `${segment.header.family} ${segment.number}${compacted} ${offset}`;
+    // Each compaction of a segment makes it end earlier: batches of before are not mistaken for those of now.
+    const { family, number, contentEnd } = segment.header;
+    const key = `${family} ${number} ${contentEnd} ${offset}`;
     const known = this.#batches.get(key);
     if (known !== undefined) {
       this.#batches.delete(key);

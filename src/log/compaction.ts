@@ -4,8 +4,12 @@ import { BatchScanner } from './batch-scanner.ts';
 import { type Disk, type DiskFile, writeFully } from './disk.ts';
 import type { Family } from './family.ts';
 import { encodeSegmentHeader, RECORD_EVENT, SEGMENT_HEADER } from './format.ts';
+import { streamOfMetadata } from './metadata-stream.ts';
+import { RunTable } from './run-table.ts';
 import { Segment } from './segment.ts';
 import { StreamEntry } from './stream-entry.ts';
+import type { StreamIndex } from './stream-index.ts';
+import { streamKey } from './stream-key.ts';
 
 export const COMPACTING = '.compact';
 
@@ -99,9 +103,22 @@ function swap(family: Family, old: Segment, segment: Segment, kept: readonly Kep
     for (const revision of revisions) if (revision >= firstLive) segment.live += 1;
     moveRun(entry, old.number, oldOffset, newOffset);
   }
+  if (family.index !== undefined) reindex(family.index, segment, kept);
   family.replaceSegment(segment);
   for (const entry of family.streams.values()) if (entry.newest === old) entry.newest = segment;
   segment.newestOf = old.newestOf;
+}
+
+/** The file of the old runs goes with the next one that is written in its place. */
+function reindex(index: StreamIndex, segment: Segment, kept: readonly Kept[]): void {
+  const table = new RunTable(segment.number);
+  for (const { entry, revisions, newOffset } of kept) {
+    const first = revisions[0] ?? 0;
+    table.add(streamKey(entry.name), first, revisions.at(-1) ?? first, newOffset);
+    const about = streamOfMetadata(entry.name);
+    if (about !== undefined) table.metadata.add(about);
+  }
+  void index.replace(table)?.close();
 }
 
 function moveRun(entry: StreamEntry, segment: number, oldOffset: number, newOffset: number): void {

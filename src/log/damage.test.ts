@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -189,31 +189,6 @@ test('given a full disk, when there is space again, then the log goes on; what w
   assert.deepEqual(await contents(again), events);
   await again[Symbol.asyncDispose]();
   assert.deepEqual((await verifyLog(directory, { clock })).damage, []);
-});
-
-test('given the index is deleted or of other files, when opened, then everything is found', async () => {
-  const directory = await directoryWith(new Map());
-  const log = await opened(directory);
-  for (let i = 0; i < 100; i++) await append(log, `user-${i % 7}`, `fact ${i}`);
-  await log.truncate('user-3', 5);
-  const events = await contents(log);
-  await log[Symbol.asyncDispose]();
-  await rm(join(directory, 'index'), { recursive: true });
-  const rebuilt = await opened(directory);
-  assert.deepEqual(await contents(rebuilt), events);
-  assert.deepEqual(await rebuilt.streamState('user-3'), { lastRevision: 13, truncateBefore: 5 });
-  await rebuilt[Symbol.asyncDispose]();
-  const other = await directoryWith(new Map());
-  const small = await opened(other);
-  await append(small, 'user-1', 'other');
-  await small[Symbol.asyncDispose]();
-  for (const name of await readdir(join(directory, 'index'))) {
-    await copyFile(join(directory, 'index', name), join(other, 'index', name));
-  }
-  const doubted = await opened(other);
-  assert.deepEqual(await contents(doubted), ['1 user-1 0 other']);
-  assert.deepEqual(await doubted.streamState('user-2'), { lastRevision: -1 });
-  await doubted[Symbol.asyncDispose]();
 });
 
 test('given a second opener, when the first is open, then it is refused by name', async () => {

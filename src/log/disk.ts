@@ -11,6 +11,8 @@ export interface FileIdentity {
 export interface DiskFile {
   /** Reads until `into` is full or the file ends; resolves with the bytes read. */
   read(into: Uint8Array, position: number): Promise<number>;
+  /** Like `read`, but blocks: for a few bytes that a synchronous caller needs, nearly always from the kernel's cache. */
+  readNow(into: Uint8Array, position: number): number;
   /** Writes once; resolves with the bytes written, which may be fewer than asked for. */
   write(from: Uint8Array, position: number): Promise<number>;
   /** Like `write`, and what it took is on the medium when it resolves; says nothing of what `write` took. */
@@ -32,7 +34,7 @@ export interface Disk {
   list(directory: string): Promise<readonly string[]>;
   makeDirectory(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** Removes a file; one that does not exist is no error. */
+  /** Removes a file, or a directory with all that is in it; one that does not exist is no error. */
   remove(path: string): Promise<void>;
   /** Makes created, renamed and removed names durable. */
   syncDirectory(path: string): Promise<void>;

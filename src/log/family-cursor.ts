@@ -70,7 +70,7 @@ export class FamilyCursor {
   #visible(batch: BatchReader, wanted: (stream: string) => boolean, now: number): boolean {
     if (batch.kind !== RECORD_EVENT || batch.stream.startsWith(RESERVED) || !wanted(batch.stream))
       return false;
-    return this.#family.stream(batch.stream).isLive(batch.revision, batch.header.recordedAt, now);
+    return this.#family.isLive(batch.stream, batch.revision, batch.header.recordedAt, now);
   }
 
   #advance(): void {

@@ -3,12 +3,12 @@ import { Batch, MAX_BATCH_NAMES, TypeName } from './batch.ts';
 import type { Appended, StreamAppend, StreamMetadata } from './event-log.ts';
 import { BATCH_HEADER, RECORD_HEADER, SEGMENT_HEADER } from './format.ts';
 import { LogError } from './log-error.ts';
-import type { LogIndex } from './log-index.ts';
-import type { Checkpoint } from './recovery.ts';
+import { streamOfMetadata } from './metadata-stream.ts';
 import type { RetentionClass } from './retention.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 import { StreamEntry } from './stream-entry.ts';
+import type { StreamIndex } from './stream-index.ts';
 import { limitsOf } from './stream-limits.ts';
 
 /** The position that the next accepted event gets is one above; shared by the families of a log. */
@@ -24,7 +24,7 @@ export interface FamilyOptions {
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
   /** Undefined: everything is in memory. */
-  readonly index: LogIndex | undefined;
+  readonly index: StreamIndex | undefined;
 }
 
 /** A batch that has grown to this is not added to. */
@@ -42,8 +42,6 @@ export class Family {
   readonly streams = new Map<string, StreamEntry>();
   /** Ascending. */
   segments: Segment[] = [];
-  /** Streams with runs that the index does not have yet. */
-  readonly unindexed = new Set<StreamEntry>();
   /** False from a failed write until one succeeds. */
   healthy = true;
   readonly #options: FamilyOptions;
@@ -52,7 +50,6 @@ export class Family {
   readonly #free: Batch[] = [];
   #queue: Batch[] = [];
   #queued = 0;
-  #lastPosition = 0;
   #writer: SegmentWriter | undefined;
 
   constructor(options: FamilyOptions) {
@@ -73,8 +70,11 @@ export class Family {
     return this.#options.index === undefined;
   }
 
-  start(writer: SegmentWriter, lastPosition: number): void {
-    this.#lastPosition = lastPosition;
+  get index(): StreamIndex | undefined {
+    return this.#options.index;
+  }
+
+  start(writer: SegmentWriter): void {
     this.#writer = writer;
   }
 
@@ -107,7 +107,7 @@ export class Family {
     if (Buffer.byteLength(name) > MAX_NAME_BYTES) {
       throw new LogError('LOG_INVALID', `a stream name has at most ${MAX_NAME_BYTES} bytes`);
     }
-    const last = this.#options.index?.lastRevision(name) ?? -1;
+    const last = this.index?.lastRevision(name) ?? -1;
     entry.accepted = last;
     entry.durable = last;
     this.streams.set(name, entry);
@@ -180,7 +180,6 @@ export class Family {
 
   /** Notes that a batch is durable at this place. */
   applyBatch(batch: Batch, segment: Segment, offset: number): void {
-    this.#lastPosition = batch.lastPosition;
     for (let i = 0; i < batch.streams.length; i++) {
       const entry = batch.streams[i] as StreamEntry;
       this.applyRun(entry, batch.firstRevisions[i] ?? 0, batch.counts[i] ?? 0, segment, offset);
@@ -189,14 +188,22 @@ export class Family {
 
   /** Notes `count` events of a stream in a batch; `count` 0: a record that carries only the last revision. */
   applyRun(entry: StreamEntry, first: number, count: number, segment: Segment, offset: number): void {
-    if (this.inMemory) this.#moveNewest(entry, segment);
+    const { index } = this;
+    if (index !== undefined) {
+      entry.durable = first + count - 1;
+      index.add(segment.number, entry.name, first, entry.durable, offset);
+      const about = streamOfMetadata(entry.name);
+      if (about !== undefined) index.metadataChanged(segment.number, about);
+      return;
+    }
+    this.#moveNewest(entry, segment);
     if (count === 0) {
       entry.durable = Math.max(entry.durable, first);
       this.truncateTo(entry, first + 1);
       return;
     }
     // A gap: what was in between was dropped, so everything before it was dead.
-    if (this.inMemory && first > entry.durable + 1) this.truncateTo(entry, first);
+    if (first > entry.durable + 1) this.truncateTo(entry, first);
     const { runs } = entry;
     const sameBatch =
       runs.count > 0 &&
@@ -204,12 +211,22 @@ export class Family {
       runs.segmentAt(runs.count - 1) === segment.number;
     if (!sameBatch) runs.push(first, segment.number, offset);
     entry.durable = first + count - 1;
-    if (this.inMemory) {
-      segment.live += Math.max(0, first + count - Math.max(first, entry.first));
-      segment.events += count;
-      const firstLive = entry.firstLive();
-      if (firstLive > entry.first || firstLive > first) this.truncateTo(entry, firstLive);
-    } else this.unindexed.add(entry);
+    segment.live += Math.max(0, first + count - Math.max(first, entry.first));
+    segment.events += count;
+    const firstLive = entry.firstLive();
+    if (firstLive > entry.first || firstLive > first) this.truncateTo(entry, firstLive);
+  }
+
+  /** False when the event is truncated, expired or over the maximum count. Milliseconds. */
+  isLive(stream: string, revision: number, recordedAt: number, now: number): boolean {
+    const known = this.streams.get(stream);
+    if (known !== undefined) return known.isLive(revision, recordedAt, now);
+    const metadata = this.#options.metadata.get(stream);
+    const limits = limitsOf(stream, metadata);
+    // Only a stream that keeps a number of events must be looked up to say which.
+    if (limits.maxCount !== Number.POSITIVE_INFINITY)
+      return this.stream(stream).isLive(revision, recordedAt, now);
+    return revision >= (metadata?.truncateBefore ?? 0) && recordedAt + limits.maxAgeMs > now;
   }
 
   /** Moves the first live revision up and counts what died where. */
@@ -236,20 +253,6 @@ export class Family {
     entry.limits = limitsOf(entry.name, metadata);
     entry.truncateBefore = Math.max(entry.truncateBefore, metadata.truncateBefore ?? 0);
     this.truncateTo(entry, Math.max(entry.truncateBefore, entry.durable + 1 - entry.limits.maxCount));
-  }
-
-  /** Where the durable part of the family ends now. */
-  checkpoint(): Checkpoint | undefined {
-    const writer = this.#writer;
-    const head = writer?.head;
-    if (writer === undefined || head === undefined) return undefined;
-    return {
-      segment: head.number,
-      offset: head.end,
-      hash: writer.chain.toString('hex'),
-      batchOffset: head.lastBatch,
-      position: this.#lastPosition,
-    };
   }
 
   /** Forgets what a failed flush, and everything collected on top of it, had promised. Returns the batches that go. */
@@ -342,7 +345,7 @@ export class Family {
     for (const entry of this.streams.values()) {
       looked += 1;
       if (looked > 64) return;
-      const busy = entry.accepted !== entry.durable || entry.runs.count > 0 || this.unindexed.has(entry);
+      const busy = entry.accepted !== entry.durable;
       this.streams.delete(entry.name);
       // Busy ones move to the end of the order, so that the next look starts behind them.
       if (busy || entry === except) this.streams.set(entry.name, entry);

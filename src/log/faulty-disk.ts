@@ -9,15 +9,35 @@ export interface Faults {
   syncFails: boolean;
   /** A write takes at most this many bytes. */
   shortWrites: number | undefined;
+  /** After this many more changes of the disk (a write, a sync, a new name, ...) one is refused with ENOSPC. */
+  refusedChange: number | undefined;
 }
 
 /** A real disk with switchable faults, for tests. */
 export function faultyDisk(): { readonly disk: Disk; readonly faults: Faults } {
-  const faults: Faults = { spaceLeft: undefined, syncFails: false, shortWrites: undefined };
+  const faults: Faults = {
+    spaceLeft: undefined,
+    syncFails: false,
+    shortWrites: undefined,
+    refusedChange: undefined,
+  };
   const disk: Disk = {
     ...nodeDisk,
     async open(path, mode) {
+      if (mode === 'create') change(faults);
       return wrap(await nodeDisk.open(path, mode), faults);
+    },
+    async rename(from, to) {
+      change(faults);
+      await nodeDisk.rename(from, to);
+    },
+    async remove(path) {
+      change(faults);
+      await nodeDisk.remove(path);
+    },
+    async syncDirectory(path) {
+      change(faults);
+      await nodeDisk.syncDirectory(path);
     },
   };
   return { disk, faults };
@@ -26,6 +46,7 @@ export function faultyDisk(): { readonly disk: Disk; readonly faults: Faults } {
 function wrap(file: DiskFile, faults: Faults): DiskFile {
   return {
     read: (into, position) => file.read(into, position),
+    readNow: (into, position) => file.readNow(into, position),
     write: async (from, position) => file.write(accepted(from, faults), position),
     async writeThrough(from, position) {
       const bytes = accepted(from, faults);
@@ -34,6 +55,7 @@ function wrap(file: DiskFile, faults: Faults): DiskFile {
       throw ioError();
     },
     async sync() {
+      change(faults);
       if (faults.syncFails) throw ioError();
       await file.sync();
     },
@@ -46,13 +68,26 @@ function wrap(file: DiskFile, faults: Faults): DiskFile {
 
 /** The part of the bytes that the disk takes now. */
 function accepted(from: Uint8Array, faults: Faults): Uint8Array {
+  change(faults);
   let length = Math.min(from.length, faults.shortWrites ?? from.length);
   if (faults.spaceLeft !== undefined) {
     length = Math.min(length, faults.spaceLeft);
-    if (length === 0) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    if (length === 0) throw noSpace();
     faults.spaceLeft -= length;
   }
   return from.subarray(0, length);
+}
+
+function change(faults: Faults): void {
+  if (faults.refusedChange === undefined) return;
+  faults.refusedChange -= 1;
+  if (faults.refusedChange >= 0) return;
+  faults.refusedChange = undefined;
+  throw noSpace();
+}
+
+function noSpace(): Error {
+  return Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 }
 
 function ioError(): Error {

@@ -1,109 +1,162 @@
 import type { CancelTimer, Clock } from '../protocol/ports.ts';
+import { BatchReader } from './batch-reader.ts';
+import { BatchScanner, type ScannedBatch } from './batch-scanner.ts';
+import type { Disk } from './disk.ts';
 import type { StreamMetadata } from './event-log.ts';
 import type { Family } from './family.ts';
-import type { LogIndex } from './log-index.ts';
+import { RECORD_EVENT } from './format.ts';
 import type { LogLogger } from './log-logger.ts';
-import type { Run } from './runs.ts';
+import type { LogObserver } from './log-observer.ts';
+import { streamOfMetadata } from './metadata-stream.ts';
+import { runFilePath, writeRunFile } from './run-file.ts';
+import { RunTable, type SegmentRuns } from './run-table.ts';
+import type { Segment } from './segment.ts';
+import { streamKey } from './stream-key.ts';
 
-const DELAY_MS = 250;
-/** Streams in one transaction. */
-const MAX_STREAMS = 2000;
-/** Streams that may wait while a log is recovered. */
-const RELIEF = 20_000;
+/** After a disk that refused. */
+const RETRY_MS = 60_000;
 
-/** Brings the index up to the segments in the background. A stream's runs stay in memory until they are in the index. */
+export interface IndexWriterOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly logger: LogLogger;
+  readonly observer: LogObserver | undefined;
+  readonly metadata: ReadonlyMap<string, StreamMetadata>;
+  /** Hash of the last batch of a sealed segment. */
+  readonly chainEnd: (family: Family, segment: Segment) => Buffer;
+}
+
+/**
+ * Moves the runs of sealed segments from memory into files, in the background. A disk that refuses costs memory and, after
+ * a restart, a scan of the segment; it never stops the log.
+ */
 export class IndexWriter {
-  readonly index: LogIndex;
-  readonly #clock: Clock;
-  readonly #logger: LogLogger;
-  readonly #metadata: ReadonlyMap<string, StreamMetadata>;
-  readonly #pending = new Set<Family>();
-  readonly #changedMetadata = new Set<string>();
+  readonly #options: IndexWriterOptions;
+  readonly #families = new Set<Family>();
+  readonly #doubted = new Set<SegmentRuns>();
+  #running: Promise<void> = Promise.resolve();
   #cancel: CancelTimer | undefined;
-  #running: Promise<void> | undefined;
+  #closed = false;
 
-  constructor(
-    index: LogIndex,
-    clock: Clock,
-    logger: LogLogger,
-    metadata: ReadonlyMap<string, StreamMetadata>,
-  ) {
-    this.index = index;
-    this.#clock = clock;
-    this.#logger = logger;
-    this.#metadata = metadata;
+  constructor(options: IndexWriterOptions) {
+    this.#options = options;
   }
 
-  /** A batch of this family is durable and noted. */
-  changed(family: Family): void {
-    if (family.inMemory) return;
-    this.#pending.add(family);
-    this.#cancel ??= this.#clock.after(DELAY_MS, () => {
-      this.#cancel = undefined;
-      void this.run();
-    });
+  /** Looks after a family from now on. */
+  start(family: Family): void {
+    const { index } = family;
+    if (index === undefined) return;
+    this.#families.add(family);
+    index.onDoubt = (segment, error) => this.#doubt(family, segment, error);
   }
 
-  metadataChanged(stream: string): void {
-    this.#changedMetadata.add(stream);
-  }
-
-  /** Writes what is pending now. An index that cannot be written is only behind: the next start scans more. */
+  /** Segments were sealed, or compacted: their runs can go into files. Never rejects. */
   run(): Promise<void> {
-    const before = this.#running ?? Promise.resolve();
-    const running = before
-      .then(() => this.#run())
-      .catch((error: unknown) => this.#logger.warn({ error }, 'cannot write the index of the log'));
-    this.#running = running;
-    return running;
+    this.#running = this.#running.then(() => this.#writeAll());
+    return this.#running;
   }
 
   async close(): Promise<void> {
-    this.#cancel?.();
     await this.run();
-    await this.index.close();
+    this.#closed = true;
+    this.#cancel?.();
+    await this.#running;
+    for (const { index } of this.#families) await index?.close();
   }
 
-  /** While a family is recovered: keeps memory bounded; the checkpoint stays where it was. */
-  async relieve(family: Family): Promise<void> {
-    if (family.unindexed.size < RELIEF) return;
-    while (await this.#write(family));
-  }
-
-  async #run(): Promise<void> {
-    const families = [...this.#pending];
-    this.#pending.clear();
-    for (const family of families) while (await this.#write(family));
-  }
-
-  /** One transaction. The checkpoint only moves once nothing before it is missing. */
-  async #write(family: Family): Promise<boolean> {
-    const checkpoint = family.checkpoint();
-    const entries = [...family.unindexed].slice(0, MAX_STREAMS);
-    const isLast = entries.length === family.unindexed.size;
-    const streams: { name: string; last: number; runs: Run[] }[] = [];
-    for (const entry of entries) {
-      const runs: Run[] = [];
-      for (let i = 0; i < entry.runs.count; i++) runs.push(entry.runs.at(i));
-      streams.push({ name: entry.name, last: entry.durable, runs });
-      family.unindexed.delete(entry);
-    }
-    const changed = family.name === 'facts' ? [...this.#changedMetadata] : [];
-    if (family.name === 'facts') this.#changedMetadata.clear();
-    const metadata = changed.map((stream) => ({ stream, metadata: this.#metadata.get(stream) ?? {} }));
+  async #writeAll(): Promise<void> {
+    if (this.#closed) return;
     try {
-      await this.index.write({
-        family: family.name,
-        checkpoint: isLast ? checkpoint : undefined,
-        streams,
-        metadata,
-      });
+      for (const family of this.#families) {
+        const newest = family.segments.at(-1)?.number ?? 0;
+        for (const table of family.index?.tablesBelow(newest) ?? []) await this.#write(family, table);
+      }
     } catch (error) {
-      for (const entry of entries) family.unindexed.add(entry);
-      for (const stream of changed) this.#changedMetadata.add(stream);
-      throw error;
+      this.#options.logger.warn({ error }, 'cannot write the index of the log: it stays in memory');
+      this.#cancel ??= this.#options.clock.after(RETRY_MS, () => {
+        this.#cancel = undefined;
+        void this.run();
+      });
     }
-    for (const [i, entry] of entries.entries()) entry.runs.shift(streams[i]?.runs.length ?? 0);
-    return !isLast;
+  }
+
+  /** @throws what the disk threw */
+  async #write(family: Family, table: RunTable): Promise<void> {
+    const segment = family.segment(table.segment);
+    if (segment === undefined) return;
+    segment.retain();
+    try {
+      const { disk, metadata } = this.#options;
+      const chainEnd = this.#options.chainEnd(family, segment);
+      const file = await writeRunFile(disk, { segment, chainEnd }, table, (stream) => metadata.get(stream));
+      // Dropped, compacted or doubted meanwhile: then it is about something that is no more.
+      if (family.segment(table.segment) === segment && family.index?.part(table.segment) === table) {
+        family.index.replace(file);
+        return;
+      }
+      await file.close();
+      await disk.remove(runFilePath(segment.path));
+    } finally {
+      await segment.release();
+    }
+  }
+
+  #doubt(family: Family, segment: number, error: unknown): void {
+    const part = family.index?.part(segment);
+    if (part === undefined || this.#doubted.has(part)) return;
+    this.#doubted.add(part);
+    this.#options.logger.warn({ error, family: family.name, segment }, 'the index of the log is damaged');
+    this.#running = this.#running.then(() => this.#remake(family, part)).then(() => this.#writeAll());
+  }
+
+  async #remake(family: Family, part: SegmentRuns): Promise<void> {
+    const segment = family.segment(part.segment);
+    try {
+      if (segment === undefined || this.#closed || family.index?.part(part.segment) !== part) return;
+      const table = await this.#scan(family, segment);
+      if (family.segment(part.segment) !== segment || family.index.part(part.segment) !== part) return;
+      family.index.replace(table);
+      await part.close();
+      this.#options.observer?.indexRebuilt('damaged');
+      this.#options.logger.warn({ file: segment.path }, 'made the index of a segment anew');
+    } catch (error) {
+      this.#options.logger.error({ error, segment: part.segment }, 'cannot make the index of the log anew');
+    } finally {
+      this.#doubted.delete(part);
+    }
+  }
+
+  async #scan(family: Family, segment: Segment): Promise<RunTable> {
+    const table = new RunTable(segment.number);
+    segment.retain();
+    try {
+      const scanner = new BatchScanner(segment.file);
+      scanner.hash = segment.header.chain;
+      if (!segment.header.compacted) scanner.endHash = this.#options.chainEnd(family, segment);
+      for (let batch = await scanner.next(segment.end); batch; batch = await scanner.next(segment.end))
+        indexBatch(table, batch);
+      if (scanner.problem !== undefined) throw new Error(`${segment.path}: ${scanner.problem}`);
+    } finally {
+      await segment.release();
+    }
+    return table;
+  }
+}
+
+/** Notes where the streams of a batch are. */
+export function indexBatch(table: RunTable, batch: ScannedBatch): void {
+  const reader = new BatchReader(batch.bytes, batch.header);
+  let name = '';
+  let key = streamKey(name);
+  while (reader.next()) {
+    if (reader.stream !== name) {
+      name = reader.stream;
+      key = streamKey(name);
+      const about = streamOfMetadata(name);
+      if (about !== undefined) table.metadata.add(about);
+    }
+    const { revision } = reader;
+    const isEvent = reader.kind === RECORD_EVENT;
+    table.add(key, isEvent ? revision : revision + 1, revision, batch.offset);
   }
 }

@@ -236,7 +236,7 @@ async function* readDirectory(
   try {
     const families = { facts: await open('facts'), journal: await open('journal'), mail: await open('mail') };
     const headPosition = (): number => Number.POSITIVE_INFINITY;
-    const reader = new LogReader({ families, index: undefined, manifest, now: () => 0, headPosition });
+    const reader = new LogReader({ families, manifest, now: () => 0, headPosition });
     yield* reader.readAll({ after });
   } finally {
     for (const segment of opened) await segment.release();

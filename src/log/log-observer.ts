@@ -4,4 +4,6 @@ export interface LogObserver {
   flushed(records: number, seconds: number): void;
   /** Appends of a batch were refused because of this error of the disk (`ENOSPC`, `EIO`, ...). */
   refused(appends: number, reason: string): void;
+  /** The index of a sealed segment was made anew from the segment. */
+  indexRebuilt(reason: 'missing' | 'damaged'): void;
 }

@@ -4,23 +4,36 @@ import type { EventRef, ReadAllOptions, ReadStreamOptions, RecordedEvent } from 
 import type { Family } from './family.ts';
 import { FamilyCursor } from './family-cursor.ts';
 import { RECORD_EVENT } from './format.ts';
-import type { LogIndex } from './log-index.ts';
 import type { Manifest } from './manifest.ts';
+import { corrupt } from './recovery.ts';
 import { type RetentionClass, retentionOf } from './retention.ts';
 import type { Run } from './runs.ts';
+import type { Segment } from './segment.ts';
 import type { StreamEntry } from './stream-entry.ts';
 import { categoryFilter } from './subscription.ts';
 
 export interface ReaderOptions {
   readonly families: Readonly<Record<RetentionClass, Family>>;
-  readonly index: LogIndex | undefined;
   readonly manifest: Manifest;
   readonly now: () => number;
   readonly headPosition: () => number;
 }
 
+/** A batch and the segment that it is in, as it was when somebody looked it up. */
+interface Place {
+  readonly run: Run;
+  readonly segment: Segment;
+}
+
+interface WantedBatch {
+  readonly family: Family;
+  readonly place: Place;
+  /** Places in the answer, by revision and stream. */
+  readonly wanted: Map<string, number[]>;
+}
+
 /** Runs of a stream that are looked up at a time. */
-const RUNS = 64;
+const RUNS = 1024;
 /** Batches that are read at a time. */
 const PARALLEL = 16;
 
@@ -42,12 +55,14 @@ export class LogReader {
       const last = entry.durable;
       next = Math.max(next, entry.firstLive());
       if (next > last) return;
-      const runs = this.#runs(family, entry, next);
-      if (runs.length === 0) return;
-      for (const run of runs) {
-        const loaded = await this.#load(family, run);
-        if (loaded === undefined) continue;
+      const places = this.#places(family, entry, next);
+      if (places.length === 0) return;
+      for (const place of places) {
+        if (isStale(family, place)) break;
+        const loaded = await this.#load(place);
+        let found = false;
         for (const event of eventsOf(loaded, name)) {
+          found = true;
           if (event.revision < next || event.revision > last) continue;
           next = event.revision + 1;
           if (!entry.isLive(event.revision, event.recordedAt, this.#options.now())) continue;
@@ -55,35 +70,27 @@ export class LogReader {
           left -= 1;
           if (left === 0) return;
         }
+        // What lies there is not what was written: to look again would be to look for ever.
+        if (!found) throw corrupt(place.segment.path, place.run.offset, `the batch holds nothing of ${name}`);
+        // Behind the last one of the run, if that is gone.
+        next = Math.max(next, Math.min(place.run.lastRevision, last) + 1);
       }
-      const after = runs.at(-1);
-      // Nothing found in there (dropped meanwhile): go on behind.
-      if (after !== undefined && next <= after.firstRevision) next = after.firstRevision + 1;
     }
   }
 
   async readEvents(refs: readonly EventRef[]): Promise<readonly (RecordedEvent | undefined)[]> {
     const found: (RecordedEvent | undefined)[] = refs.map(() => undefined);
-    const places = new Map<string, { family: Family; run: Run; wanted: Map<string, number[]> }>();
-    for (const [i, ref] of refs.entries()) {
-      const family = this.#family(ref.stream);
-      const entry = family.stream(ref.stream);
-      if (ref.revision < entry.firstLive() || ref.revision > entry.durable) continue;
-      const [run] = this.#runs(family, entry, ref.revision, 1);
-      if (run === undefined) continue;
-      const key = `${family.name} ${run.segment} ${run.offset}`;
-      const place = places.get(key) ?? { family, run, wanted: new Map<string, number[]>() };
-      places.set(key, place);
-      const eventKey = `${ref.revision} ${ref.stream}`;
-      const indexes = place.wanted.get(eventKey);
-      if (indexes === undefined) place.wanted.set(eventKey, [i]);
-      else indexes.push(i);
-    }
-    const sorted = [...places.values()].sort(
-      (a, b) => a.run.segment - b.run.segment || a.run.offset - b.run.offset,
-    );
-    for (let i = 0; i < sorted.length; i += PARALLEL) {
-      await Promise.all(sorted.slice(i, i + PARALLEL).map((place) => this.#pick(place, found)));
+    let wanted = [...refs.keys()];
+    while (wanted.length > 0) {
+      const batches = this.#batchesOf(refs, wanted);
+      wanted = [];
+      for (let i = 0; i < batches.length; i += PARALLEL) {
+        const picked = batches.slice(i, i + PARALLEL).map(async (batch) => {
+          if (isStale(batch.family, batch.place)) wanted.push(...[...batch.wanted.values()].flat());
+          else await this.#pick(batch, found);
+        });
+        await Promise.all(picked);
+      }
     }
     return found;
   }
@@ -112,46 +119,75 @@ export class LogReader {
     }
   }
 
-  async #pick(
-    place: { family: Family; run: Run; wanted: Map<string, number[]> },
-    found: (RecordedEvent | undefined)[],
-  ): Promise<void> {
-    const loaded = await this.#load(place.family, place.run);
-    if (loaded === undefined) return;
+  /** The batches that hold the wanted references, each once, in the order of the files. */
+  #batchesOf(refs: readonly EventRef[], wanted: readonly number[]): readonly WantedBatch[] {
+    const batches = new Map<string, WantedBatch>();
+    for (const i of wanted) {
+      const ref = refs[i];
+      if (ref === undefined) continue;
+      const family = this.#family(ref.stream);
+      const entry = family.stream(ref.stream);
+      if (ref.revision < entry.firstLive() || ref.revision > entry.durable) continue;
+      const [place] = this.#places(family, entry, ref.revision, 1);
+      if (place === undefined) continue;
+      const key = `${family.name} ${place.run.segment} ${place.run.offset}`;
+      const batch = batches.get(key) ?? { family, place, wanted: new Map<string, number[]>() };
+      batches.set(key, batch);
+      const eventKey = `${ref.revision} ${ref.stream}`;
+      const indexes = batch.wanted.get(eventKey);
+      if (indexes === undefined) batch.wanted.set(eventKey, [i]);
+      else indexes.push(i);
+    }
+    return [...batches.values()].sort(
+      (a, b) => a.place.run.segment - b.place.run.segment || a.place.run.offset - b.place.run.offset,
+    );
+  }
+
+  async #pick(batch: WantedBatch, found: (RecordedEvent | undefined)[]): Promise<void> {
+    const loaded = await this.#load(batch.place);
     const now = this.#options.now();
     while (loaded.next()) {
-      const indexes = place.wanted.get(`${loaded.revision} ${loaded.stream}`);
+      const indexes = batch.wanted.get(`${loaded.revision} ${loaded.stream}`);
       if (indexes === undefined || loaded.kind !== RECORD_EVENT) continue;
-      const entry = place.family.stream(loaded.stream);
-      if (!entry.isLive(loaded.revision, loaded.header.recordedAt, now)) continue;
+      if (!batch.family.isLive(loaded.stream, loaded.revision, loaded.header.recordedAt, now)) continue;
       const event = recordedEvent(loaded);
       for (const index of indexes) found[index] = event;
     }
   }
 
-  async #load(family: Family, run: Run): Promise<BatchReader | undefined> {
-    const segment = family.segment(run.segment);
-    if (segment === undefined) return undefined;
+  async #load({ run, segment }: Place): Promise<BatchReader> {
     const { bytes, header } = await this.#cache.load(segment, run.offset);
     return new BatchReader(bytes, header);
   }
 
-  #runs(family: Family, entry: StreamEntry, revision: number, limit = RUNS): Run[] {
-    const { runs } = entry;
-    const inMemoryFrom = runs.count > 0 ? runs.firstRevisionAt(0) : Number.POSITIVE_INFINITY;
-    if (!family.inMemory && revision < inMemoryFrom) {
-      const indexed = this.#options.index?.runsFrom(entry.name, revision, limit) ?? [];
-      if (indexed.length > 0) return indexed.filter((run) => run.firstRevision < inMemoryFrom);
+  /** Where the events of a stream from `revision` on lie now; dropped segments are left out. */
+  #places(family: Family, entry: StreamEntry, revision: number, limit = RUNS): Place[] {
+    const places: Place[] = [];
+    for (const run of runsOf(family, entry, revision, limit)) {
+      const segment = family.segment(run.segment);
+      if (segment !== undefined) places.push({ run, segment });
     }
-    const result: Run[] = [];
-    for (let i = runs.indexOf(revision); i < runs.count && result.length < limit; i++)
-      result.push(runs.at(i));
-    return result;
+    return places;
   }
 
   #family(stream: string): Family {
     return this.#options.families[retentionOf(stream)];
   }
+}
+
+/** From the one that holds `revision`. */
+function runsOf(family: Family, entry: StreamEntry, revision: number, limit: number): Run[] {
+  if (family.index !== undefined) return family.index.runsFrom(entry.name, revision, limit);
+  const { runs } = entry;
+  const result: Run[] = [];
+  for (let i = runs.indexOf(revision); i < runs.count && result.length < limit; i++)
+    result.push(runs.at(i, entry.durable));
+  return result;
+}
+
+/** The segment was dropped or compacted since: its batches must be looked up again. */
+function isStale(family: Family, { segment }: Place): boolean {
+  return family.segment(segment.number) !== segment;
 }
 
 function* eventsOf(batch: BatchReader, stream: string): Iterable<RecordedEvent> {

@@ -7,6 +7,7 @@ import {
   ftruncate,
   open as openCallback,
   read,
+  readSync,
   write,
 } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
@@ -47,6 +48,16 @@ class NodeFile implements DiskFile {
     let done = 0;
     while (done < into.length) {
       const got = await this.#readOnce(into, done, position + done);
+      if (got === 0) break;
+      done += got;
+    }
+    return done;
+  }
+
+  readNow(into: Uint8Array, position: number): number {
+    let done = 0;
+    while (done < into.length) {
+      const got = readSync(this.#fd, into, done, into.length - done, position + done);
       if (got === 0) break;
       done += got;
     }
@@ -133,7 +144,7 @@ export const nodeDisk: Disk = {
     await mkdir(path, { recursive: true, mode: 0o750 });
   },
   rename,
-  remove: (path) => rm(path, { force: true }),
+  remove: (path) => rm(path, { force: true, recursive: true }),
   async syncDirectory(path) {
     const handle = await open(path, 'r');
     try {

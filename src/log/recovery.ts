@@ -1,6 +1,6 @@
 import { BatchScanner, type ScannedBatch } from './batch-scanner.ts';
 import type { Disk } from './disk.ts';
-import { NO_HASH, SEGMENT_HEADER } from './format.ts';
+import { NO_HASH } from './format.ts';
 import { LogError } from './log-error.ts';
 import { type DroppedRange, hashFromHex, type Manifest } from './manifest.ts';
 import type { RetentionClass } from './retention.ts';
@@ -15,18 +15,6 @@ export interface TornTail {
   readonly reason: string;
 }
 
-/** Up to where the index has seen a family. */
-export interface Checkpoint {
-  readonly segment: number;
-  /** Behind the last batch that the index has. */
-  readonly offset: number;
-  /** Hash of that batch, hex. */
-  readonly hash: string;
-  /** Where that batch starts; the segment's header when it has none. */
-  readonly batchOffset: number;
-  readonly position: number;
-}
-
 export interface RecoveryOptions {
   readonly disk: Disk;
   readonly directory: string;
@@ -36,11 +24,13 @@ export interface RecoveryOptions {
   readonly repair: boolean;
   /** Another process writes: the end of the newest segment is not judged. @default false */
   readonly live?: boolean;
-  /** Scan only what is behind; the caller has made sure that it belongs to these files. */
-  readonly from?: Checkpoint | undefined;
+  /** True: a sealed segment need not be scanned, because its end and all that is in it are known. @default false */
+  readonly isKnown?: (segment: Segment, chainEnd: Buffer) => Promise<boolean>;
   /** Called before the first batch. */
   readonly onSegments?: (segments: readonly Segment[]) => void;
-  readonly onBatch: (segment: Segment, batch: ScannedBatch) => Promise<void> | void;
+  readonly onBatch: (segment: Segment, batch: ScannedBatch) => void;
+  /** Called behind the last batch of a segment that is not the newest. */
+  readonly onSealed?: () => Promise<void>;
 }
 
 export interface RecoveredFamily {
@@ -65,27 +55,30 @@ export async function recoverFamily(options: RecoveryOptions): Promise<Recovered
   const { segments, tornTail: tornHeader } = await openSegments(options);
   let chain = checkLinks(options, segments);
   options.onSegments?.(segments);
-  let lastPosition = options.from?.position ?? 0;
+  let lastPosition = 0;
   let tornTail = tornHeader;
   let unfinished: RecoveredFamily['unfinished'];
   for (const [i, segment] of segments.entries()) {
-    const from = options.from;
-    if (from !== undefined && segment.number < from.segment) continue;
-    const resumed = from?.segment === segment.number;
-    const start = resumed ? from.offset : SEGMENT_HEADER;
-    if (resumed) segment.lastBatch = from.batchOffset;
-    const hash = resumed ? hashFromHex(from.hash) : segment.header.chain;
+    const isNewest = i + 1 === segments.length;
     const endHash = endHashOf(segment, segments[i + 1], options.manifest.dropped(options.family));
-    const scan = new SegmentScan(segment, endHash, start, hash);
     lastPosition = Math.max(lastPosition, segment.header.firstPosition - 1);
+    const chainEnd = segment.header.compacted ? segment.header.chainEnd : endHash;
+    if (!isNewest && chainEnd !== undefined && (await options.isKnown?.(segment, chainEnd)) === true) {
+      chain = chainEnd;
+      continue;
+    }
+    const scan = new SegmentScan(segment, endHash);
     for (let batch = await scan.next(); batch !== undefined; batch = await scan.next()) {
       lastPosition = Math.max(lastPosition, batch.header.lastPosition);
       segment.lastBatch = batch.offset;
-      await options.onBatch(segment, batch);
+      options.onBatch(segment, batch);
     }
     chain = scan.chainEnd;
     segment.end = scan.offset;
-    if (segments[i + 1] !== undefined) continue;
+    if (!isNewest) {
+      await options.onSealed?.();
+      continue;
+    }
     const { path: file } = segment;
     if (options.live !== true) tornTail = (await cutTail(options, segment, scan.problem)) ?? tornTail;
     else if (scan.problem !== undefined) unfinished = { file, offset: scan.offset, reason: scan.problem };
@@ -120,11 +113,11 @@ export class SegmentScan {
   readonly #scanner: BatchScanner;
   #hash: Buffer;
 
-  constructor(segment: Segment, endHash: Buffer | undefined, offset: number, hash: Buffer) {
+  constructor(segment: Segment, endHash: Buffer | undefined) {
     this.#segment = segment;
     this.#endHash = endHash;
-    this.#scanner = new BatchScanner(segment.file, offset);
-    this.#hash = hash;
+    this.#scanner = new BatchScanner(segment.file);
+    this.#hash = segment.header.chain;
   }
 
   get offset(): number {

@@ -1,15 +1,13 @@
 import type { CancelTimer, Clock } from '../protocol/ports.ts';
-import { BatchReader } from './batch-reader.ts';
-import { BatchScanner } from './batch-scanner.ts';
 import { compactSegment } from './compaction.ts';
 import type { Disk } from './disk.ts';
 import type { StreamMetadata } from './event-log.ts';
 import type { Family } from './family.ts';
-import type { LogIndex } from './log-index.ts';
 import type { LogLogger } from './log-logger.ts';
 import type { Manifest } from './manifest.ts';
 import { endHashOf } from './recovery.ts';
 import { CATEGORY_RETENTION, type RetentionClass, retentionOf } from './retention.ts';
+import { runFilePath } from './run-file.ts';
 import type { Segment } from './segment.ts';
 import type { StreamEntry } from './stream-entry.ts';
 
@@ -21,7 +19,6 @@ export interface RetentionOptions {
   readonly families: Readonly<Record<RetentionClass, Family>>;
   readonly manifest: Manifest;
   readonly metadata: ReadonlyMap<string, StreamMetadata>;
-  readonly index: LogIndex | undefined;
 }
 
 const SOON_MS = 1000;
@@ -109,7 +106,7 @@ export class Retention {
     for (const segment of mail.segments) {
       if (this.#stopped || !this.#isSealed(mail, segment) || !isSparse(segment)) continue;
       await this.#carryHeads(mail, segment);
-      const chainEnd = this.#chainEnd(mail, segment);
+      const chainEnd = this.chainEnd(mail, segment);
       if (segment.live === 0) await this.#drop(mail, segment, chainEnd);
       else await compactSegment(this.#options.disk, this.#options.directory, mail, segment, chainEnd);
     }
@@ -137,8 +134,7 @@ export class Retention {
       const last = this.#lastTime(journal, segment);
       if (this.#stopped || !this.#isSealed(journal, segment) || last === undefined || last + maxAge > now)
         return;
-      await this.#forgetJournal(journal, segment);
-      await this.#drop(journal, segment, this.#chainEnd(journal, segment));
+      await this.#drop(journal, segment, this.chainEnd(journal, segment));
     }
   }
 
@@ -153,21 +149,6 @@ export class Retention {
     return longest;
   }
 
-  /** A journal stream whose events are all too old is forgotten, its revision too: sessions never come back. */
-  async #forgetJournal(journal: Family, segment: Segment): Promise<void> {
-    const { index } = this.#options;
-    if (index === undefined) return;
-    const scanner = new BatchScanner(segment.file);
-    scanner.hash = segment.header.chain;
-    scanner.endHash = this.#chainEnd(journal, segment);
-    for (let batch = await scanner.next(segment.end); batch; batch = await scanner.next(segment.end)) {
-      const runs = new Map<string, number>();
-      const reader = new BatchReader(batch.bytes, batch.header);
-      while (reader.next()) if (!runs.has(reader.stream)) runs.set(reader.stream, reader.revision);
-      await index.forget([...runs].map(([stream, firstRevision]) => ({ stream, firstRevision })));
-    }
-  }
-
   /** The manifest first: a file that it does not name as dropped must be there. */
   async #drop(family: Family, segment: Segment, chainEnd: Buffer): Promise<void> {
     const { manifest, disk, logger } = this.#options;
@@ -180,12 +161,15 @@ export class Retention {
       chain: chainEnd.toString('hex'),
     });
     family.removeSegment(segment);
+    await family.index?.drop(segment.number)?.close();
     await segment.release();
     await disk.remove(segment.path);
+    await disk.remove(runFilePath(segment.path));
     logger.info({ family: family.name, segment: segment.number }, 'dropped a segment of the log');
   }
 
-  #chainEnd(family: Family, segment: Segment): Buffer {
+  /** Hash of the last batch of a sealed segment, as it was written. */
+  chainEnd(family: Family, segment: Segment): Buffer {
     if (segment.header.compacted) return segment.header.chainEnd;
     const next = family.segments.find(({ number }) => number > segment.number);
     const end = endHashOf(segment, next, this.#options.manifest.dropped(family.name));

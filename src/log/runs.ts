@@ -1,6 +1,7 @@
-/** Where the events of a stream lie: those from `firstRevision` up to the next run are in the batch at this place. */
+/** Where events of a stream lie: those from `firstRevision` to `lastRevision` are in the batch at this place. */
 export interface Run {
   readonly firstRevision: number;
+  readonly lastRevision: number;
   readonly segment: number;
   readonly offset: number;
 }
@@ -43,9 +44,11 @@ export class Runs {
     if (this.#items !== undefined) this.#items[this.#start + index * STRIDE + 2] = offset;
   }
 
-  at(index: number): Run {
+  /** @param durable the last revision of the stream: the newest run ends there */
+  at(index: number, durable: number): Run {
     return {
       firstRevision: this.firstRevisionAt(index),
+      lastRevision: index + 1 < this.count ? this.firstRevisionAt(index + 1) - 1 : durable,
       segment: this.segmentAt(index),
       offset: this.offsetAt(index),
     };

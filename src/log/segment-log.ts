@@ -38,7 +38,7 @@ export interface SegmentLogParts {
   readonly positions: Positions;
   readonly metadata: Map<string, StreamMetadata>;
   readonly manifest: Manifest;
-  readonly indexWriter: IndexWriter | undefined;
+  readonly indexWriter: IndexWriter;
   readonly retention: Retention;
   readonly tornTails: readonly TornTail[];
   readonly history: History;
@@ -75,7 +75,6 @@ export class SegmentLog implements EventLog {
     this.#head = parts.positions.accepted;
     this.#reader = new LogReader({
       families: parts.families,
-      index: parts.indexWriter?.index,
       manifest: parts.manifest,
       now: () => parts.clock.now(),
       headPosition: () => this.#head,
@@ -122,7 +121,7 @@ export class SegmentLog implements EventLog {
 
   subscribeAll(subscriber: Subscriber, options: ReadAllOptions = {}): Subscription {
     const isLive = (stream: string, revision: number, recordedAt: number): boolean =>
-      this.#stream(stream).isLive(revision, recordedAt, this.#parts.clock.now());
+      this.#parts.families[retentionOf(stream)].isLive(stream, revision, recordedAt, this.#parts.clock.now());
     return follow(subscriber, options, {
       headPosition: () => this.#head,
       readAll: (from) => this.readAll(from),
@@ -168,7 +167,6 @@ export class SegmentLog implements EventLog {
     const events = [encodeMetadata(next)];
     await this.#accept('facts', [{ stream: metadataStream(stream), expected: 'any', events }]);
     this.#parts.metadata.set(stream, next);
-    this.#parts.indexWriter?.metadataChanged(stream);
     const family = this.#parts.families[retentionOf(stream)];
     family.applyMetadata(family.stream(stream), next);
     this.#parts.retention.changed();
@@ -186,17 +184,13 @@ export class SegmentLog implements EventLog {
   }
 
   async #close(): Promise<void> {
-    const { retention, indexWriter, release, logger } = this.#parts;
+    const { retention, indexWriter, release } = this.#parts;
     await retention.stop();
     while (this.#flushing !== undefined || this.#families.some((family) => family.hasQueued)) {
       await (this.#flushing ?? this.#startFlush());
     }
     for (const family of this.#families) await family.writer?.close();
-    try {
-      await indexWriter?.close();
-    } catch (error) {
-      logger.warn({ error }, 'the index of the log was not closed cleanly; it will be built anew');
-    }
+    await indexWriter.close();
     for (const family of this.#families) {
       for (const segment of family.segments) await segment.release();
     }
@@ -274,13 +268,13 @@ export class SegmentLog implements EventLog {
         const place = places[i];
         if (place !== undefined) family.applyBatch(batch, place.segment, place.offset);
       }
+      if (begun.length > 0) void this.#parts.indexWriter.run();
     } catch (cause) {
       this.#refuse(family, batches, cause);
       return [];
     }
     if (!family.healthy) this.#parts.logger.info({ family: family.name }, 'the log can write again');
     family.healthy = true;
-    this.#parts.indexWriter?.changed(family);
     return batches;
   }
 

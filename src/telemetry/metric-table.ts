@@ -234,6 +234,11 @@ export const METRICS = {
     labels: {},
     help: "Lines of the server's own output that were lost because nothing took them: a full disk, a reader that stopped.",
   },
+  commucat_log_index_rebuilt_total: {
+    type: 'counter',
+    labels: { reason: ['missing', 'damaged'] },
+    help: 'Segments of the log whose index was made anew from the segment: it was missing (after a kill), or damaged.',
+  },
   commucat_log_healthy: {
     type: 'gauge',
     labels: {},

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { verifyLog } from '../../src/log/inspect.ts';
 import { FRAME } from '../../src/protocol/frame-types.ts';
 import { systemClock } from '../../src/system/index.ts';
 import { ServerProcess } from '../support/server-process.ts';
+import { fill, smallDisk } from '../support/small-disk.ts';
 import { type ServerAddress, WireClient } from '../support/wire-client.ts';
 
 const limits = { timeout: 120_000 };
@@ -46,90 +45,54 @@ test(
   },
 );
 
-/** A file system of a few megabytes; undefined where nobody may mount one. */
-function smallDisk(): { readonly path: string; free(): void } | undefined {
-  const path = mkdtempSync(join(tmpdir(), 'commucat-small-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', path], { stdio: 'ignore' });
-  } catch {
-    rmSync(path, { recursive: true, force: true });
-    return undefined;
-  }
-  return {
-    path,
-    free: () => {
-      execFileSync('umount', ['-l', path]);
-      rmSync(path, { recursive: true, force: true });
-    },
-  };
-}
-
-/** Takes all the space that is left, also what the server's own background writes leave over. */
-function fill(path: string): void {
-  const piece = new Uint8Array(65_536);
-  writeFileSync(path, '');
-  for (;;) {
-    try {
-      appendFileSync(path, piece);
-    } catch (error) {
-      assert.equal((error as { readonly code?: unknown }).code, 'ENOSPC');
-      return;
-    }
-  }
-}
-
 test(
   'given a disk that fills up, when frames come, then none is acknowledged that is not kept, the sender is told, and with space it goes on',
   limits,
   async (t) => {
-    const disk = smallDisk();
+    using disk = smallDisk(24);
     if (disk === undefined) {
       t.skip('this user may not mount a file system');
       return;
     }
-    try {
-      const server = await ServerProcess.start(['log.segment_bytes=1048576'], disk.path);
-      const bob = await WireClient.connect(addressOf(server), 'bob');
-      const plain = await WireClient.connect(addressOf(server), 'plain', { capabilities: [] });
-      await plain.join(7, ['plain', 'bob']);
-      await bob.join(7, ['plain', 'bob']);
-      bob.close();
-      const ballast = join(disk.path, 'ballast');
-      fill(ballast);
-      const acknowledged: string[] = [];
-      let refused = 0;
-      for (let number = 0; refused < 3 && number < 2_000; number += 1) {
-        const words = `${number}:${'x'.repeat(30_000)}`;
-        const answer = await plain.say(7, words);
-        if (answer.type === FRAME.ACK) acknowledged.push(words);
-        else {
-          assert.equal(answer.json.error, 'storage');
-          refused += 1;
-        }
+    const server = await ServerProcess.start(['log.segment_bytes=1048576'], disk.path);
+    const bob = await WireClient.connect(addressOf(server), 'bob');
+    const plain = await WireClient.connect(addressOf(server), 'plain', { capabilities: [] });
+    await plain.join(7, ['plain', 'bob']);
+    await bob.join(7, ['plain', 'bob']);
+    bob.close();
+    const ballast = join(disk.path, 'ballast');
+    fill(ballast);
+    const acknowledged: string[] = [];
+    let refused = 0;
+    for (let number = 0; refused < 3 && number < 2_000; number += 1) {
+      const words = `${number}:${'x'.repeat(30_000)}`;
+      const answer = await plain.say(7, words);
+      if (answer.type === FRAME.ACK) acknowledged.push(words);
+      else {
+        assert.equal(answer.json.error, 'storage');
+        refused += 1;
       }
-      assert.equal(refused, 3, 'a full disk is noticed');
-      rmSync(ballast);
-      for (let tries = 0; tries < 50; tries += 1) {
-        const words = `with space ${tries}`;
-        if ((await plain.say(7, words)).type === FRAME.ACK) {
-          acknowledged.push(words);
-          break;
-        }
-      }
-      assert.match(acknowledged.at(-1) ?? '', /^with space/, 'it recovers by itself');
-      const back = await WireClient.connect(addressOf(server), 'bob');
-      for (const words of acknowledged) {
-        const message = await back.until(({ type }) => type === FRAME.MSG);
-        assert.equal(message.text, words);
-        back.post(FRAME.ACK, 0, { ack: message.sequence });
-      }
-      await back.barrier();
-      assert.deepEqual(back.rest(), []);
-      for (const client of [plain, back]) client.close();
-      assert.equal(await server.stop(), 0);
-      assert.deepEqual((await verifyLog(server.logDirectory, { clock: systemClock })).damage, []);
-    } finally {
-      disk.free();
     }
+    assert.equal(refused, 3, 'a full disk is noticed');
+    rmSync(ballast);
+    for (let tries = 0; tries < 50; tries += 1) {
+      const words = `with space ${tries}`;
+      if ((await plain.say(7, words)).type === FRAME.ACK) {
+        acknowledged.push(words);
+        break;
+      }
+    }
+    assert.match(acknowledged.at(-1) ?? '', /^with space/, 'it recovers by itself');
+    const back = await WireClient.connect(addressOf(server), 'bob');
+    for (const words of acknowledged) {
+      const message = await back.until(({ type }) => type === FRAME.MSG);
+      assert.equal(message.text, words);
+      back.post(FRAME.ACK, 0, { ack: message.sequence });
+    }
+    await back.barrier();
+    assert.deepEqual(back.rest(), []);
+    for (const client of [plain, back]) client.close();
+    assert.equal(await server.stop(), 0);
+    assert.deepEqual((await verifyLog(server.logDirectory, { clock: systemClock })).damage, []);
   },
 );

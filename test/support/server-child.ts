@@ -9,7 +9,7 @@ const [data = '.', port = '0', ...set] = process.argv.slice(2);
 const setup = await prepareDevServer({ data, port: Number(port), set });
 await runServer({
   config: setup.config,
-  logger: createLogger({ level: 'error' }),
+  logger: createLogger({ level: 'warn', destination: process.stderr }),
   onHangup: 'reload',
   pages: demoPages(),
   ready: (server) => process.stdout.write(`${JSON.stringify(readyOf(server, setup))}\n`),
