@@ -1,13 +1,12 @@
-import { ClientHandshake, type SessionFacts } from '../../src/client/handshake.ts';
+import { ClientHandshake, type EstablishedStep } from '../../src/client/handshake.ts';
 import { createDevice, type DeviceIdentity } from '../../src/client/index.ts';
-import { nodeBackend, nodeClock, nodeRandom } from '../../src/client/platform-node.ts';
+import { nodeBackend, nodeRandom } from '../../src/client/platform-node.ts';
 import { ByteArena } from '../../src/protocol/byte-arena.ts';
 import { fromHex } from '../../src/protocol/bytes.ts';
 import { type Frame, frameLength, writeFrame } from '../../src/protocol/frame.ts';
 import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
 import { FRAME } from '../../src/protocol/frame-types.ts';
 import { parseJson } from '../../src/protocol/json.ts';
-import type { HandshakeResult } from '../../src/protocol/noise.ts';
 import {
   RECORD_ROOM_BEFORE,
   RECORD_ROOM_BEHIND,
@@ -31,8 +30,7 @@ export interface SessionOptions {
 }
 
 interface Established {
-  readonly facts: SessionFacts;
-  readonly noise: HandshakeResult;
+  readonly step: EstablishedStep;
   /** What followed the handshake's ACK in its chunk. */
   readonly rest: Uint8Array;
 }
@@ -65,10 +63,11 @@ export class LoadSession {
     stream: ByteStream,
     device: DeviceIdentity,
     stopping: AbortSignal,
-    { facts, noise, rest }: Established,
+    { step, rest }: Established,
   ) {
     this.#stopping = stopping;
-    this.device = { ...device, userId: facts.userId, certificate: facts.certificate };
+    const { facts, issued, noise } = step;
+    this.device = { ...device, userId: facts.userId, certificate: issued.certificate };
     this.#stream = stream;
     this.#opener = new RecordOpener(noise.receive, arena);
     this.#sealer = new RecordSealer(noise.send);
@@ -94,7 +93,6 @@ export class LoadSession {
       authority: undefined,
       backend: nodeBackend,
       random: nodeRandom,
-      clock: nodeClock,
     });
     const stream = await options.dial(CONNECT_PATH);
     try {
@@ -200,7 +198,7 @@ function shakeHands(stream: ByteStream, handshake: ClientHandshake): Promise<Est
             continue;
           }
           const rest = chunk.subarray(chunk.length - decoder.buffered);
-          resolve({ facts: step.facts, noise: step.noise, rest });
+          resolve({ step, rest });
           return;
         }
       } catch (error) {

@@ -1,6 +1,6 @@
 import { concatBytes, utf8 } from '../../src/protocol/bytes.ts';
 import { nobleBackend } from '../../src/protocol/noble-backend.ts';
-import type { Clock, Random } from '../../src/protocol/ports.ts';
+import type { Random } from '../../src/protocol/ports.ts';
 
 /** Bytes with the look of randomness that are the same on every run: BLAKE3 of a label. Secrets of nobody. */
 export function material(label: string, length = 32): Uint8Array {
@@ -17,12 +17,4 @@ export function scriptedRandom(...values: readonly Uint8Array[]): Random {
       return concatBytes(next);
     },
   };
-}
-
-/** A clock that stands still, for code that only asks for the time. */
-export function stoppedClock(seconds: number): Clock {
-  const refuse = (): never => {
-    throw new Error('a vector must not need a timer');
-  };
-  return { now: () => seconds * 1000, monotonic: () => 0, after: refuse, soon: refuse };
 }

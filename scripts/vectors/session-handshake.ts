@@ -12,7 +12,7 @@ import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
 import { FRAME } from '../../src/protocol/frame-types.ts';
 import { parseJson } from '../../src/protocol/json.ts';
 import { type HandshakeResult, HandshakeState, type NoisePattern } from '../../src/protocol/noise.ts';
-import { material, scriptedRandom, stoppedClock } from './material.ts';
+import { material, scriptedRandom } from './material.ts';
 import { sessionCertificate, sessionDevice, sessionKeys, WORLD } from './session-world.ts';
 
 /** What differs between the connections. */
@@ -90,7 +90,6 @@ function clientOf(backend: CryptoBackend, plan: SessionPlan): ClientHandshake {
     authority: plan.registered ? authority.publicKey : undefined,
     backend,
     random: scriptedRandom(clientEphemeral, proofNonce),
-    clock: stoppedClock(WORLD.now + 60),
   });
 }
 

@@ -3,7 +3,11 @@ import type { Random } from '../protocol/ports.ts';
 export interface ReconnectOptions {
   /** Upper bound of the first delay in milliseconds. @default 250 */
   readonly initialDelay?: number;
-  /** Upper bound of every delay in milliseconds. @default 30000 */
+  /**
+   * Upper bound of every delay in milliseconds; of those after what looks like a refusal for good, 20 times as much.
+   *
+   * @default 30000
+   */
   readonly maxDelay?: number;
   /** Whether a first connection that fails is tried again like a later one. @default false */
   readonly first?: boolean;
@@ -11,6 +15,9 @@ export interface ReconnectOptions {
 
 const INITIAL_DELAY_MS = 250;
 const MAX_DELAY_MS = 30_000;
+const WARY_FACTOR = 20;
+/** An hour: who asks for more is mistaken, and nobody would ever look again. */
+const LONGEST_ASKED_MS = 3_600_000;
 
 /**
  * Milliseconds to wait before attempt `attempt` (0 is the first retry): exponential with full jitter, uniform in
@@ -18,8 +25,31 @@ const MAX_DELAY_MS = 30_000;
  */
 export function backoffDelay(random: Random, attempt: number, options: ReconnectOptions): number {
   const { initialDelay = INITIAL_DELAY_MS, maxDelay = MAX_DELAY_MS } = options;
-  const bound = Math.min(maxDelay, initialDelay * 2 ** Math.min(attempt, 30));
-  return Math.floor(fraction(random) * bound);
+  return Math.floor(fraction(random) * bound(initialDelay, maxDelay, attempt));
+}
+
+/**
+ * The same after an answer that looks final, although nobody can know who gave it: a proxy's 404, a captive portal, a
+ * refused handshake. Between a half and all of a bound that grows for longer, to 20 times `maxDelay`.
+ */
+export function waryDelay(random: Random, attempt: number, options: ReconnectOptions): number {
+  const { initialDelay = INITIAL_DELAY_MS, maxDelay = MAX_DELAY_MS } = options;
+  const most = bound(initialDelay, WARY_FACTOR * maxDelay, attempt);
+  return Math.floor((most * (1 + fraction(random))) / 2);
+}
+
+/**
+ * Milliseconds to wait when the server asks for `askedMs`: never less, for up to an hour, and up to twice as much, so that
+ * all those who were asked at the same time do not come back at the same time.
+ */
+export function askedDelay(random: Random, askedMs: number, options: ReconnectOptions): number {
+  const { initialDelay = INITIAL_DELAY_MS } = options;
+  const asked = Math.min(askedMs, LONGEST_ASKED_MS);
+  return asked + Math.floor(fraction(random) * Math.max(asked, initialDelay));
+}
+
+function bound(initialDelay: number, maxDelay: number, attempt: number): number {
+  return Math.min(maxDelay, initialDelay * 2 ** Math.min(attempt, 30));
 }
 
 /** Uniform in [0, 1). */

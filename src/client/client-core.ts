@@ -11,17 +11,24 @@ import { Confirmer } from './confirmer.ts';
 import { Connection, type ConnectionEvents } from './connection.ts';
 import { Dialer } from './dialer.ts';
 import type { Emitter } from './emitter.ts';
-import { ClientHandshake, type HandshakeSettings, type SessionFacts } from './handshake.ts';
+import {
+  ClientHandshake,
+  type EstablishedStep,
+  type HandshakeSettings,
+  type SessionFacts,
+} from './handshake.ts';
 import type { Inbox } from './inbox.ts';
 import { emitLive, farewellOf, refusalOf } from './incoming.ts';
-import { Outbound } from './outbound.ts';
+import { Outbound, type OutboundLimits, type Resumption } from './outbound.ts';
+import { acknowledgementOf, plainAckOf } from './receipt.ts';
 import type { StateKeeper } from './state-keeper.ts';
 import { UpstreamSequence } from './upstream-sequence.ts';
-import { objectOf, plainAckOf, serialMember } from './wire-values.ts';
+import { objectOf, serialMember } from './wire-values.ts';
 
 export interface ClientCoreParts {
   readonly options: ClientOptions;
   readonly settings: HandshakeSettings;
+  readonly limits: OutboundLimits;
   readonly keeper: StateKeeper;
   readonly inbox: Inbox;
   readonly emitter: Emitter<ClientEvents>;
@@ -53,16 +60,11 @@ export class ClientCore {
   constructor(parts: ClientCoreParts) {
     this.#parts = parts;
     const { keeper, emitter } = parts;
-    const { clock, random, reconnect = {}, maxUnacknowledged: most = {} } = parts.options;
-    const limits = {
-      frames: most.frames ?? DEFAULTS.maxFrames,
-      bytes: most.bytes ?? DEFAULTS.maxBytes,
-      waiting: most.waiting ?? DEFAULTS.maxWaiting,
-    };
+    const { clock, random, reconnect = {} } = parts.options;
     const sequence = new UpstreamSequence(keeper.state.sequence, (through) =>
       this.#keep({ sequence: through }),
     );
-    this.outbound = new Outbound(limits, sequence, (_channel, error) => emitter.emit('error', error));
+    this.outbound = new Outbound(parts.limits, sequence, (_channel, error) => emitter.emit('error', error));
     this.confirmer = new Confirmer({
       kept: keeper.state.processed,
       clock,
@@ -71,9 +73,15 @@ export class ClientCore {
       failed: (cause) => this.#storeFailed(cause),
     });
     this.dialer = new Dialer(
-      { clock, random, reconnect, create: (events) => this.#createConnection(events) },
       {
-        established: (facts, connection) => this.#established(facts, connection),
+        clock,
+        random,
+        reconnect,
+        known: keeper.state.device.userId !== undefined,
+        create: (events) => this.#createConnection(events),
+      },
+      {
+        established: (step, connection) => this.#established(step, connection),
         frame: (frame) => this.#receive(frame),
         silent: () => this.outbound.cast(FRAME.LEAVE, 0, QUESTION),
         retrying: (reason, delay) => this.#retrying(reason, delay),
@@ -128,7 +136,7 @@ export class ClientCore {
     const { device, authority } = keeper.state;
     const parts = {
       transport,
-      handshake: new ClientHandshake({ settings, device, authority, backend, random, clock }),
+      handshake: new ClientHandshake({ settings, device, authority, backend, random }),
       clock,
       arena,
       connectTimeoutMs: connectTimeout ?? DEFAULTS.connectTimeout,
@@ -137,20 +145,21 @@ export class ClientCore {
     return new Connection(parts, events);
   }
 
-  #established(facts: SessionFacts, connection: Connection): void {
-    const { keeper, emitter, connected } = this.#parts;
+  #established({ facts, issued }: EstablishedStep, connection: Connection): void {
+    const { keeper, emitter, connected, inbox } = this.#parts;
     const resumed = this.#session !== undefined;
     this.#session = facts;
     this.#connection = connection;
     const { device } = keeper.state;
-    const certificate = facts.certificate ?? device.certificate;
-    this.#keep({ device: { ...device, userId: facts.userId, certificate }, authority: facts.authority });
+    const certificate = issued.certificate ?? device.certificate;
+    this.#keep({ device: { ...device, userId: facts.userId, certificate }, authority: issued.authority });
     if (this.#crowded) connection.pause();
-    this.outbound.attach(connection, facts.received);
+    this.outbound.attach(connection, resumptionOf(facts));
     if (this.#presence !== undefined) this.outbound.cast(FRAME.PRESENCE, 0, this.#presence);
     if (facts.inbox !== undefined) this.#startInbox(facts.inbox.confirmed, facts.inbox.next);
     connected();
     emitter.emit('connected', { session: facts, resumed });
+    inbox.hurry();
   }
 
   /** Agrees with the server on where its mail begins. */
@@ -181,10 +190,9 @@ export class ClientCore {
   }
 
   #receiveAck(frame: Frame): void {
-    const plain = plainAckOf(frame.payload);
-    const body = plain === undefined ? objectOf(frame) : undefined;
-    const sequence = plain ?? (body && serialMember(body, 'ack'));
-    if (sequence !== undefined && this.outbound.acknowledged(sequence, body)) this.dialer.proveStable();
+    const acknowledgement = plainAckOf(frame.payload) ?? acknowledgementOf(objectOf(frame));
+    const { ack } = acknowledgement;
+    if (ack !== undefined && this.outbound.acknowledged(ack, acknowledgement)) this.dialer.achieved();
   }
 
   #receiveError(body: JsonObject): void {
@@ -231,4 +239,14 @@ export class ClientCore {
   #storeFailed(cause: unknown): void {
     this.#parts.emitter.emit('error', new ClientError('CLIENT_STORE', 'the device store failed', { cause }));
   }
+}
+
+/** What the handshake's ACK tells about frames of former sessions. */
+function resumptionOf({ resume }: SessionFacts): Resumption | undefined {
+  if (resume === undefined) return undefined;
+  const { received, refused } = resume;
+  return {
+    received,
+    refused: new Map(refused.map(({ sequence, error }) => [sequence, refusalOf({ error })])),
+  };
 }

@@ -1,4 +1,5 @@
-import { CommuCatError } from '../protocol/errors.ts';
+import { CommuCatError, type WireErrorCode } from '../protocol/errors.ts';
+import type { Json } from './plain-json.ts';
 
 /** What one code of ClientError says. `docs/client.md` lists this table. */
 interface ClientErrorKind {
@@ -34,6 +35,10 @@ export const CLIENT_ERRORS = {
     retryable: false,
     doc: 'The server refused the handshake; `wire.detail` is its text (PROTOCOL.md 3.12).',
   },
+  CLIENT_DEVICE_TAKEN: {
+    retryable: false,
+    doc: 'The device id is registered with another key, or for another account.',
+  },
   CLIENT_PAIRING_REQUIRED: {
     retryable: false,
     doc: 'The device is unknown and must be paired with an account.',
@@ -49,6 +54,10 @@ export const CLIENT_ERRORS = {
   CLIENT_PROTOCOL: { retryable: true, doc: 'The server sent what PROTOCOL.md does not allow.' },
   CLIENT_REPLACED: { retryable: false, doc: 'Another connection of the same device has taken over.' },
   CLIENT_REVOKED: { retryable: false, doc: 'The device was revoked.' },
+  CLIENT_LISTENER: {
+    retryable: false,
+    doc: 'A listener threw, or its promise was rejected; see `cause`. A durable frame comes to it again.',
+  },
   CLIENT_STORE: {
     retryable: true,
     doc: 'The device store failed; nothing is confirmed until it works again.',
@@ -61,12 +70,26 @@ export const CLIENT_ERRORS = {
 
 export type ClientErrorCode = keyof typeof CLIENT_ERRORS;
 
-/** The contents of an ERROR frame (PROTOCOL.md 11.4). */
+/**
+ * The document of an ERROR frame (PROTOCOL.md 9): these members have the types shown or are missing, and all others are
+ * as the server sent them.
+ */
 export interface WireErrorFacts {
-  /** The stable code, e.g. `unknown_channel`. */
-  readonly error: string;
-  readonly title: string | undefined;
-  readonly detail: string | undefined;
+  /** The stable code. A later server may have codes that this release does not know. */
+  readonly error: WireErrorCode | (string & {});
+  /** For people. */
+  readonly title?: string;
+  /** For people; of a refused handshake the text of PROTOCOL.md 3.12. */
+  readonly detail?: string;
+  /** Of a refused handshake: what did not fit (PROTOCOL.md 3.12). */
+  readonly reason?: string;
+  /** Of `wrong_channel`: the number on which the group talks. */
+  readonly channel?: number;
+  /** Of `mailbox_full`: frames that this device has missed. */
+  readonly missed?: number;
+  /** Devices that did not get the frame because their mailboxes were full. */
+  readonly not_stored?: number;
+  readonly [member: string]: Json | undefined;
 }
 
 export interface ClientErrorOptions {

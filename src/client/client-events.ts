@@ -1,15 +1,35 @@
-import type { JsonValue } from '../protocol/json.ts';
 import type { ClientError } from './client-error.ts';
 import type { SessionFacts } from './handshake.ts';
 import type { Message } from './inbox.ts';
+import type { Json } from './plain-json.ts';
 
 /** A frame with a JSON document of another device. */
 export interface ControlEvent {
   readonly channel: number;
   /** Inbox number of a durable frame. */
   readonly number: number | undefined;
-  /** The document as sent; its content is the sender's word. */
-  readonly value: JsonValue;
+  /**
+   * The document; its content is the sender's word. It is plain JSON: integers beyond 2^53 - 1 are strings of their
+   * digits.
+   */
+  readonly value: Json;
+}
+
+/** Somebody types, or stopped (PROTOCOL.md 5.13). All of it is the sender's word. */
+export interface TypingEvent extends ControlEvent {
+  readonly device: string | undefined;
+  readonly typing: boolean;
+  /** Milliseconds for which it holds. */
+  readonly ttlMs: number | undefined;
+  readonly label: string | undefined;
+}
+
+/** The presence of another device (PROTOCOL.md 5.14). */
+export interface PresenceEvent extends ControlEvent {
+  /** Whose presence it is: the server's word. */
+  readonly device: string | undefined;
+  /** A text of that device, or `offline`. */
+  readonly state: string | undefined;
 }
 
 /** A media packet. */
@@ -18,8 +38,15 @@ export interface MediaEvent {
   readonly payload: Uint8Array;
 }
 
+/**
+ * Events by name. Those of durable frames (`message`, `keyUpdate`, `groupCreate`, `groupInvite`, `groupEvent`,
+ * `callOffer`, `callEnd`) come one after the other: the next one waits for the promises of the listeners.
+ */
 export interface ClientEvents {
-  /** MSG, unless `messages()` is being read. It counts as processed when the listeners have returned. */
+  /**
+   * MSG, unless `messages()` is being read. It counts as processed when the listeners have returned and their promises
+   * are fulfilled; until then the next one waits. When one throws or is rejected, it comes again.
+   */
   readonly message: Message;
   readonly keyUpdate: ControlEvent;
   readonly groupCreate: ControlEvent;
@@ -30,8 +57,8 @@ export interface ClientEvents {
   readonly callEnd: ControlEvent;
   readonly callStats: ControlEvent;
   readonly transportUpdate: ControlEvent;
-  readonly typing: ControlEvent;
-  readonly presence: ControlEvent;
+  readonly typing: TypingEvent;
+  readonly presence: PresenceEvent;
   readonly voice: MediaEvent;
   readonly video: MediaEvent;
   /** A session is established. `resumed`: it goes on where a former one of this client broke off. */
@@ -44,7 +71,10 @@ export interface ClientEvents {
   };
   /** Stored frames with these inbox numbers expired before this device fetched them. */
   readonly expired: { readonly from: number; readonly to: number };
-  /** An ERROR that answers no waiting call, a channel that could not be joined again, a store that fails. */
+  /**
+   * An ERROR that answers no waiting call, a channel that could not be joined again, a store that fails, a listener that
+   * threw.
+   */
   readonly error: ClientError;
   /** The last event: the client has ended, by an error or because it was asked to. */
   readonly closed: { readonly error: ClientError | undefined };

@@ -1,12 +1,14 @@
 import type { ByteArena } from '../protocol/byte-arena.ts';
 import { fromHex } from '../protocol/bytes.ts';
 import { CRYPTO_LENGTHS, type CryptoBackend } from '../protocol/crypto-backend.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import type { NoisePattern } from '../protocol/noise.ts';
 import type { Clock, Random } from '../protocol/ports.ts';
 import type { ReconnectOptions } from './backoff.ts';
 import { ClientError } from './client-error.ts';
 import type { DeviceStore } from './device-store.ts';
 import type { HandshakeSettings } from './handshake.ts';
+import type { OutboundLimits } from './outbound.ts';
 import type { Transport } from './transport.ts';
 
 /** Options that are the same on every platform. */
@@ -34,7 +36,7 @@ export interface SessionOptions {
   readonly handshakeTimeout?: number;
   /** Frames, and bytes of payload, that may be without an answer; further sends wait. */
   readonly maxUnacknowledged?: {
-    /** @default 64 */
+    /** At most 256: so many refusals the server remembers for the next connection. @default 64 */
     readonly frames?: number;
     /** @default 1048576 */
     readonly bytes?: number;
@@ -56,6 +58,8 @@ export interface Platform {
   readonly clock: Clock;
   readonly random: Random;
   readonly backend: CryptoBackend;
+  /** Is told what a listener threw when there is no listener of `error` that could be. @default nobody is told */
+  readonly report?: (error: ClientError) => void;
 }
 
 export type ClientOptions = SessionOptions & Platform;
@@ -75,19 +79,39 @@ export const DEFAULTS = {
 } as const;
 
 /** What the handshake needs of the options. @throws ClientError code `CLIENT_OPTIONS` */
-export function handshakeSettings(options: SessionOptions): HandshakeSettings {
-  const { serverStatic } = options;
-  const key = typeof serverStatic === 'string' ? hexKey(serverStatic) : serverStatic;
-  if (key.length !== CRYPTO_LENGTHS.KEY) throw new ClientError('CLIENT_OPTIONS', 'serverStatic has 32 bytes');
+export function handshakeSettings(options: ClientOptions): HandshakeSettings {
   return {
     pattern: options.pattern ?? DEFAULTS.pattern,
     domain: options.domain,
-    serverStatic: key,
+    serverStatic: serverKey(options),
     prologue: options.prologue ?? DEFAULTS.prologue,
     capabilities: options.capabilities ?? DEFAULTS.capabilities,
     displayName: options.displayName,
     avatarUrl: options.avatarUrl,
   };
+}
+
+/** How much may be without an answer. @throws ClientError code `CLIENT_OPTIONS` */
+export function outboundLimits({ maxUnacknowledged: most = {} }: SessionOptions): OutboundLimits {
+  const { frames = DEFAULTS.maxFrames, bytes = DEFAULTS.maxBytes, waiting = DEFAULTS.maxWaiting } = most;
+  if (!Number.isInteger(frames) || frames < 1 || frames > LIMITS.REMEMBERED_REFUSALS) {
+    const text = `maxUnacknowledged.frames is an integer from 1 to ${LIMITS.REMEMBERED_REFUSALS}`;
+    throw new ClientError('CLIENT_OPTIONS', text);
+  }
+  return { frames, bytes, waiting };
+}
+
+function serverKey({ serverStatic, backend }: ClientOptions): Uint8Array {
+  const key = typeof serverStatic === 'string' ? hexKey(serverStatic) : serverStatic;
+  if (!(key instanceof Uint8Array) || key.length !== CRYPTO_LENGTHS.KEY)
+    throw new ClientError('CLIENT_OPTIONS', 'serverStatic has 32 bytes');
+  try {
+    // Points of small order give a secret that everybody knows; the handshake would refuse them in the middle.
+    backend.x25519(new Uint8Array(CRYPTO_LENGTHS.KEY).fill(1), key);
+  } catch (cause) {
+    throw new ClientError('CLIENT_OPTIONS', 'serverStatic is no public key of X25519', { cause });
+  }
+  return key;
 }
 
 function hexKey(text: string): Uint8Array {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { utf8 } from '../protocol/bytes.ts';
+import { isJsonObject, parseJson } from '../protocol/json.ts';
 import { serialAfter } from '../protocol/serial.ts';
 import { backoffDelay } from './backoff.ts';
 import { createDevice } from './device.ts';
@@ -8,9 +9,9 @@ import { newDeviceState } from './device-store.ts';
 import { Emitter } from './emitter.ts';
 import { nodeBackend as backend, nodeRandom as random } from './platform-node.ts';
 import { Queue } from './queue.ts';
+import { acknowledgementOf, plainAckOf } from './receipt.ts';
 import { StateKeeper } from './state-keeper.ts';
 import { UpstreamSequence } from './upstream-sequence.ts';
-import { plainAckOf } from './wire-values.ts';
 
 test('given the extremes of the random source, when delays are drawn, then they lie between 0 and the growing bound', () => {
   const lowest = { bytes: (length: number) => new Uint8Array(length) };
@@ -45,19 +46,37 @@ test('given a server that has higher sequences than the store, when they are tol
   assert.equal(sequence.next(), 1_000_001);
 });
 
-test('given ACK payloads, when they are the plain form, then the number is read, and any other form is left to the JSON reader', () => {
-  assert.equal(plainAckOf(utf8('{"ack":0}')), 0);
-  assert.equal(plainAckOf(utf8('{"ack":4294967295}')), 4_294_967_295);
+test('given ACK payloads, when they are compact, then their numbers are those of the JSON reader, and any other form is left to it', () => {
+  for (const compact of [
+    '{"ack":0}',
+    '{"ack":4294967295}',
+    '{"ack":7,"stored":2}',
+    '{"ack":7,"not_stored":3,"stored":0}',
+    '{"stored":1,"ack":9,"not_stored":10000}',
+  ]) {
+    const value = parseJson(utf8(compact));
+    assert.ok(isJsonObject(value));
+    assert.deepEqual(
+      plainAckOf(utf8(compact)),
+      { ...acknowledgementOf(value), document: undefined },
+      compact,
+    );
+  }
   for (const other of [
     '',
+    '{',
     '{"ack":}',
     '{"ack":-1}',
     '{"ack":1.5}',
     '{"ack": 1}',
     '{"ack":1,"a":2}',
+    '{"ack":1,}',
+    '{"ack":1}x',
     '{"ack":1e3}',
     '{"akc":1}',
+    '{"stored":1}',
     '{"ack":12345678901}',
+    '{"ack":1,"stored":"2"}',
   ]) {
     assert.equal(plainAckOf(utf8(other)), undefined, other);
   }
@@ -128,7 +147,7 @@ test('given thousands of items, when they go through a queue and some come back,
 });
 
 test('given a listener that removes itself, when the event comes, then the others still get it', () => {
-  const emitter = new Emitter<{ tick: number }>();
+  const emitter = new Emitter<{ tick: number }>(() => assert.fail('a listener failed'));
   const seen: string[] = [];
   const off = emitter.on('tick', (value) => {
     seen.push(`a${value}`);

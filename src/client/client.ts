@@ -1,17 +1,20 @@
 import type { ByteArena } from '../protocol/byte-arena.ts';
-import { utf8 } from '../protocol/bytes.ts';
 import { FRAME } from '../protocol/frame-types.ts';
-import { encodeJson, type JsonInput } from '../protocol/json.ts';
+import type { JsonInput } from '../protocol/json.ts';
 import { ClientCore } from './client-core.ts';
 import { ClientError } from './client-error.ts';
 import type { ClientEvents } from './client-events.ts';
-import { type ClientOptions, DEFAULTS, handshakeSettings } from './client-options.ts';
+import { abortError, closedError, listenerError, notConnected, storeError } from './client-failures.ts';
+import { type ClientOptions, DEFAULTS, handshakeSettings, outboundLimits } from './client-options.ts';
+import { type DeviceState, loadDevice } from './device-store.ts';
 import { Emitter } from './emitter.ts';
 import { ClientGroups, type GroupLink } from './groups.ts';
 import type { HandshakeSettings, SessionFacts } from './handshake.ts';
 import { Inbox, type Message, type MessagesOptions } from './inbox.ts';
 import { emitDurable } from './incoming.ts';
-import type { Receipt } from './outbound.ts';
+import type { OutboundLimits } from './outbound.ts';
+import { documentPayload, messagePayload } from './payloads.ts';
+import type { Receipt } from './receipt.ts';
 import { createRecordArena } from './record-writer.ts';
 import { StateKeeper } from './state-keeper.ts';
 
@@ -50,8 +53,9 @@ export class Client {
   readonly groups: ClientGroups;
   readonly #options: ClientOptions;
   readonly #settings: HandshakeSettings;
+  readonly #limits: OutboundLimits;
   readonly #arena: ByteArena;
-  readonly #emitter = new Emitter<ClientEvents>();
+  readonly #emitter = new Emitter<ClientEvents>((name, cause) => this.#listenerFailed(name, cause));
   readonly #inbox: Inbox;
   /** There once the store has been read. */
   #core: ClientCore | undefined;
@@ -65,8 +69,9 @@ export class Client {
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#settings = handshakeSettings(options);
+    this.#limits = outboundLimits(options);
     this.#arena = options.arena ?? createRecordArena();
-    this.#inbox = new Inbox({
+    this.#inbox = new Inbox(options.clock, {
       listens: () => this.#emitter.has('message'),
       emit: (message) => emitDurable(this.#emitter, message),
       progress: (number) => this.#core?.confirmer.progress(number),
@@ -100,14 +105,18 @@ export class Client {
     return this.#core?.outbound.writable ?? false;
   }
 
-  /** Adds a listener; the returned function removes it. Add listeners before `connect` to miss nothing. */
-  on<K extends keyof ClientEvents>(name: K, listener: (event: ClientEvents[K]) => void): () => void {
+  /**
+   * Adds a listener; the returned function removes it. Add listeners before `connect` to miss nothing. A listener may be
+   * asynchronous: a durable frame is processed when its promise is fulfilled. What it throws, or rejects with, is an event
+   * `error` with the code `CLIENT_LISTENER`.
+   */
+  on<K extends keyof ClientEvents>(name: K, listener: (event: ClientEvents[K]) => unknown): () => void {
     const off = this.#emitter.on(name, listener);
     if (name === 'message') this.#inbox.pump();
     return off;
   }
 
-  off<K extends keyof ClientEvents>(name: K, listener: (event: ClientEvents[K]) => void): void {
+  off<K extends keyof ClientEvents>(name: K, listener: (event: ClientEvents[K]) => unknown): void {
     this.#emitter.off(name, listener);
   }
 
@@ -117,19 +126,24 @@ export class Client {
    * @throws ClientError; the client is closed then
    */
   async connect(): Promise<void> {
+    if (this.#state === 'closed') throw this.#ending ?? closedError();
     if (this.#state !== 'idle') throw new ClientError('CLIENT_OPTIONS', 'connect() is called once');
     this.#state = 'connecting';
-    const { signal, store } = this.#options;
-    const state = await store.load();
-    if (state === undefined)
-      throw this.#finish(new ClientError('CLIENT_OPTIONS', 'the store holds no device'));
+    const { signal, store, backend } = this.#options;
+    let state: DeviceState;
+    try {
+      state = await loadDevice(store, backend);
+    } catch (error) {
+      throw this.#finish(storeError(error));
+    }
     if (signal?.aborted === true) throw this.#finish(abortError(signal));
     if (this.#closing !== undefined) throw this.#finish(closedError());
-    this.#core = this.#createCore(new StateKeeper(store, state));
+    const core = this.#createCore(new StateKeeper(store, state));
+    this.#core = core;
     signal?.addEventListener('abort', this.#aborted, { once: true });
     await new Promise<void>((resolve, reject) => {
       this.#started = { resolve, reject };
-      this.#core?.dialer.dial();
+      core.dialer.dial();
     });
   }
 
@@ -139,15 +153,15 @@ export class Client {
    * @param channel 1 to 2^32-1
    * @throws ClientError code `CLIENT_REFUSED` when the server does not allow it
    */
-  join(channel: number, options: JoinOptions = {}): Promise<Receipt> {
+  async join(channel: number, options: JoinOptions = {}): Promise<Receipt> {
     const { members = [], relay = false, groupId } = options;
-    const payload = encodeJson({ members, relay, ...(groupId === undefined ? {} : { group_id: groupId }) });
+    const payload = documentPayload({ members, relay, group_id: groupId });
     return this.#post('membership', FRAME.JOIN, channel, payload);
   }
 
   /** Leaves a channel. */
   leave(channel: number): Promise<Receipt> {
-    return this.#post('membership', FRAME.LEAVE, channel, encodeJson({}));
+    return this.#post('membership', FRAME.LEAVE, channel, documentPayload({}));
   }
 
   /**
@@ -159,7 +173,8 @@ export class Client {
    *   the client's end
    */
   send(channel: number, content: Uint8Array | string, options: SendOptions = {}): Promise<Receipt> {
-    const payload = typeof content === 'string' ? utf8(content) : content;
+    const payload = messagePayload(content);
+    if (payload instanceof ClientError) return Promise.reject(payload);
     return this.#post('durable', FRAME.MSG, channel, payload, options.signal);
   }
 
@@ -170,47 +185,51 @@ export class Client {
     await core.outbound.room();
   }
 
-  keyUpdate(channel: number, value: JsonInput): Promise<Receipt> {
-    return this.#post('durable', FRAME.KEY_UPDATE, channel, encodeJson(value));
+  async keyUpdate(channel: number, value: JsonInput): Promise<Receipt> {
+    return this.#post('durable', FRAME.KEY_UPDATE, channel, documentPayload(value));
   }
 
-  groupCreate(channel: number, value: JsonInput): Promise<Receipt> {
-    return this.#post('durable', FRAME.GROUP_CREATE, channel, encodeJson(value));
+  async groupCreate(channel: number, value: JsonInput): Promise<Receipt> {
+    return this.#post('durable', FRAME.GROUP_CREATE, channel, documentPayload(value));
   }
 
-  groupInvite(channel: number, value: JsonInput): Promise<Receipt> {
-    return this.#post('durable', FRAME.GROUP_INVITE, channel, encodeJson(value));
+  async groupInvite(channel: number, value: JsonInput): Promise<Receipt> {
+    return this.#post('durable', FRAME.GROUP_INVITE, channel, documentPayload(value));
   }
 
-  groupEvent(channel: number, value: JsonInput): Promise<Receipt> {
-    return this.#post('durable', FRAME.GROUP_EVENT, channel, encodeJson(value));
+  async groupEvent(channel: number, value: JsonInput): Promise<Receipt> {
+    return this.#post('durable', FRAME.GROUP_EVENT, channel, documentPayload(value));
   }
 
   /** CALL_OFFER with the document of PROTOCOL.md 5. */
-  callOffer(channel: number, value: JsonInput): Promise<Receipt> {
-    return this.#post('durable', FRAME.CALL_OFFER, channel, encodeJson(value));
+  async callOffer(channel: number, value: JsonInput): Promise<Receipt> {
+    return this.#post('durable', FRAME.CALL_OFFER, channel, documentPayload(value));
   }
 
-  callEnd(channel: number, value: JsonInput): Promise<Receipt> {
-    return this.#post('durable', FRAME.CALL_END, channel, encodeJson(value));
+  async callEnd(channel: number, value: JsonInput): Promise<Receipt> {
+    return this.#post('durable', FRAME.CALL_END, channel, documentPayload(value));
   }
 
   /** CALL_ANSWER: live only. @throws ClientError code `CLIENT_DISCONNECTED` when the connection breaks before its answer */
-  callAnswer(channel: number, value: JsonInput): Promise<Receipt> {
+  async callAnswer(channel: number, value: JsonInput): Promise<Receipt> {
     return this.#request(FRAME.CALL_ANSWER, channel, value);
   }
 
-  callStats(channel: number, value: JsonInput): Promise<Receipt> {
+  async callStats(channel: number, value: JsonInput): Promise<Receipt> {
     return this.#request(FRAME.CALL_STATS, channel, value);
   }
 
-  transportUpdate(channel: number, value: JsonInput): Promise<Receipt> {
+  async transportUpdate(channel: number, value: JsonInput): Promise<Receipt> {
     return this.#request(FRAME.TRANSPORT_UPDATE, channel, value);
   }
 
   /** Tells the channel that its user types. False when it was dropped: there is no connection, or it is congested. */
   typing(channel: number, value: JsonInput = {}): boolean {
-    return this.#cast(FRAME.TYPING, channel, encodeJson({ device: this.deviceId, ...objectInput(value) }));
+    return this.#cast(
+      FRAME.TYPING,
+      channel,
+      documentPayload({ device: this.deviceId, ...objectInput(value) }),
+    );
   }
 
   voice(channel: number, packet: Uint8Array): boolean {
@@ -223,7 +242,7 @@ export class Client {
 
   /** Publishes a presence state, now and after every reconnect. Without effect before `connect`. */
   presence(state: string): void {
-    this.#core?.present(encodeJson({ state }));
+    this.#core?.present(documentPayload({ state }));
   }
 
   /**
@@ -266,9 +285,14 @@ export class Client {
     core.outbound.seal(closedError());
     const ended = new Promise<void>((resolve) => this.#onClosed.push(resolve));
     const cancel = this.#options.clock.after(deadlineMs, () => this.#finish(undefined));
-    await Promise.race([core.outbound.idle().then(() => core.confirmer.settled()), ended]);
+    const handled = this.#inbox.seal();
+    const done = async (): Promise<void> => {
+      await Promise.all([core.outbound.idle(), handled]);
+      await core.confirmer.settled();
+    };
+    await Promise.race([done(), ended]);
     if (!core.hasConnection) this.#finish(undefined);
-    else core.dialer.end();
+    else core.dialer.end(closedError());
     await ended;
     cancel();
   }
@@ -302,7 +326,7 @@ export class Client {
   #request(type: number, channel: number, value: JsonInput): Promise<Receipt> {
     const outbound = this.#core?.outbound;
     if (outbound === undefined) return Promise.reject(this.#ending ?? notConnected());
-    return outbound.request(type, channel, encodeJson(value));
+    return outbound.request(type, channel, documentPayload(value));
   }
 
   #cast(type: number, channel: number, payload: Uint8Array): boolean {
@@ -313,6 +337,7 @@ export class Client {
     return new ClientCore({
       options: this.#options,
       settings: this.#settings,
+      limits: this.#limits,
       keeper,
       inbox: this.#inbox,
       emitter: this.#emitter,
@@ -329,6 +354,13 @@ export class Client {
         this.#finish(this.#state === 'closing' ? undefined : reason);
       },
     });
+  }
+
+  /** Nothing of it is lost: without anybody who listens to errors the platform reports it. */
+  #listenerFailed(name: keyof ClientEvents, cause: unknown): void {
+    const error = listenerError(name, cause);
+    if (name !== 'error' && this.#emitter.has('error')) this.#emitter.emit('error', error);
+    else this.#options.report?.(error);
   }
 
   readonly #aborted = (): void => {
@@ -355,16 +387,4 @@ export class Client {
 function objectInput(value: JsonInput): { readonly [key: string]: JsonInput } {
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   return isObject ? (value as { readonly [key: string]: JsonInput }) : {};
-}
-
-function closedError(): ClientError {
-  return new ClientError('CLIENT_CLOSED', 'the client is closed');
-}
-
-function notConnected(): ClientError {
-  return new ClientError('CLIENT_OPTIONS', 'connect() comes first');
-}
-
-function abortError(signal: AbortSignal | undefined): ClientError {
-  return new ClientError('CLIENT_ABORTED', 'the client was aborted', { cause: signal?.reason });
 }

@@ -5,14 +5,15 @@ import { FrameDecoder } from '../protocol/frame-decoder.ts';
 import type { CancelTimer, Clock } from '../protocol/ports.ts';
 import { RecordOpener } from '../protocol/record.ts';
 import { ClientError } from './client-error.ts';
-import type { ClientHandshake, SessionFacts } from './handshake.ts';
+import { textOf } from './client-failures.ts';
+import type { ClientHandshake, EstablishedStep } from './handshake.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { RecordWriter } from './record-writer.ts';
-import type { Transport, TransportConnection } from './transport.ts';
+import type { Transport, TransportConnection, TransportReceiver } from './transport.ts';
 
 export interface ConnectionEvents {
   /** The handshake is complete; frames may be sent from within this call on. */
-  established(facts: SessionFacts): void;
+  established(step: EstablishedStep): void;
   /** One frame. The payload never changes and is valid for as long as it is held. */
   frame(frame: Frame): void;
   /** The peer has been silent, and the transport cannot tell why: send something that it answers. */
@@ -61,10 +62,7 @@ export class Connection {
       chunk: (bytes: Uint8Array) => this.#receive(bytes),
       closed: (error?: Error) => this.#fail(transportError(error)),
     };
-    transport.open(receiver, this.#abort.signal).then(
-      (pipe) => this.#opened(pipe),
-      (error: unknown) => this.#fail(transportError(error)),
-    );
+    void this.#open(transport, receiver);
   }
 
   /** Sends one frame with all others of this turn. Only after `established`. */
@@ -93,7 +91,7 @@ export class Connection {
   end(): void {
     if (this.#ended) return;
     this.#flush();
-    this.#pipe?.end();
+    this.#guard(() => this.#pipe?.end());
   }
 
   /** Drops the connection without any further call of its events. */
@@ -113,8 +111,19 @@ export class Connection {
 
   readonly #flush = (): void => {
     this.#flushScheduled = false;
-    if (!this.#ended) this.#writer?.flush(this.#write);
+    if (!this.#ended) this.#guard(() => this.#writer?.flush(this.#write));
   };
+
+  async #open(transport: Transport, receiver: TransportReceiver): Promise<void> {
+    let pipe: TransportConnection;
+    try {
+      pipe = await transport.open(receiver, this.#abort.signal);
+    } catch (error) {
+      this.#fail(transportError(error));
+      return;
+    }
+    this.#guard(() => this.#opened(pipe));
+  }
 
   #opened(pipe: TransportConnection): void {
     if (this.#ended) {
@@ -129,12 +138,18 @@ export class Connection {
   #receive(bytes: Uint8Array): void {
     if (this.#ended) return;
     this.#heartbeat?.heard();
-    try {
+    this.#guard(() => {
       if (this.#opener === undefined) this.#readHandshake(bytes);
       else this.#readRecords(this.#opener, bytes);
+    });
+  }
+
+  /** All work of a connection is done in here: whatever is thrown ends the connection, and nothing but that. */
+  #guard(work: () => void): void {
+    try {
+      work();
     } catch (error) {
-      if (!(error instanceof CommuCatError)) throw error;
-      this.#fail(error instanceof ClientError ? error : protocolError(error));
+      this.#fail(faultOf(error));
     }
   }
 
@@ -155,7 +170,7 @@ export class Connection {
       this.#opener = opener;
       this.#writer = new RecordWriter(step.noise.send, this.#parts.arena);
       this.#startHeartbeat();
-      this.#events.established(step.facts);
+      this.#events.established(step);
       if (rest.length > 0) this.#readRecords(opener, rest);
       return;
     }
@@ -179,7 +194,7 @@ export class Connection {
     if (this.#ended || this.#writer === undefined || transport.silence === undefined) return;
     const { timeoutMs } = transport.silence;
     this.#heartbeat ??= new Heartbeat(clock, transport.silence, {
-      silent: () => this.#events.silent(),
+      silent: () => this.#guard(() => this.#events.silent()),
       dead: () => this.#fail(new ClientError('CLIENT_TIMEOUT', `no answer for ${timeoutMs} ms`)),
     });
   }
@@ -201,10 +216,12 @@ export class Connection {
 function transportError(error: unknown): ClientError {
   if (error instanceof ClientError) return error;
   if (error === undefined) return new ClientError('CLIENT_DISCONNECTED', 'the server ended the connection');
-  const text = error instanceof Error ? error.message : String(error);
-  return new ClientError('CLIENT_TRANSPORT', `connection failed: ${text}`, { cause: error });
+  return new ClientError('CLIENT_TRANSPORT', `connection failed: ${textOf(error)}`, { cause: error });
 }
 
-function protocolError(cause: CommuCatError): ClientError {
-  return new ClientError('CLIENT_PROTOCOL', `the server broke the protocol: ${cause.message}`, { cause });
+function faultOf(cause: unknown): ClientError {
+  if (cause instanceof ClientError) return cause;
+  if (cause instanceof CommuCatError)
+    return new ClientError('CLIENT_PROTOCOL', `the server broke the protocol: ${textOf(cause)}`, { cause });
+  return new ClientError('CLIENT_TRANSPORT', `the connection failed: ${textOf(cause)}`, { cause });
 }

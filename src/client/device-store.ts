@@ -1,7 +1,8 @@
-import { fromHex, toHex } from '../protocol/bytes.ts';
+import { equalBytes, toHex } from '../protocol/bytes.ts';
+import { CRYPTO_LENGTHS, type CryptoBackend } from '../protocol/crypto-backend.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../protocol/json.ts';
 import { ClientError } from './client-error.ts';
-import { type DeviceIdentity, deviceFromJson, deviceToJson } from './device.ts';
+import { type DeviceIdentity, deviceFromJson, deviceToJson, keyOf } from './device.ts';
 
 /** What a device keeps between two runs of a program: for one server, one store per device. */
 export interface DeviceState {
@@ -30,6 +31,23 @@ export interface DeviceStore {
 /** The state of a device that has never connected. */
 export function newDeviceState(device: DeviceIdentity): DeviceState {
   return { device, sequence: 0, processed: undefined, authority: undefined };
+}
+
+/**
+ * What a store holds, fit for a handshake.
+ *
+ * @throws ClientError code `CLIENT_OPTIONS`, or whatever the store throws
+ */
+export async function loadDevice(store: DeviceStore, backend: CryptoBackend): Promise<DeviceState> {
+  const state = await store.load();
+  if (state === undefined) throw new ClientError('CLIENT_OPTIONS', 'the store holds no device');
+  const { privateKey, publicKey } = state.device;
+  if (
+    privateKey.length !== CRYPTO_LENGTHS.KEY ||
+    !equalBytes(backend.ed25519Signer(privateKey).publicKey, publicKey)
+  )
+    throw new ClientError('CLIENT_OPTIONS', "the device's keys do not belong together");
+  return state;
 }
 
 /** For tests, load generators, and devices that live as long as their process. */
@@ -67,7 +85,7 @@ export function deviceStateFromJson(value: JsonValue): DeviceState {
     device: deviceFromJson(value.device),
     sequence: serialOf(value, 'sequence') ?? 0,
     processed: serialOf(value, 'processed'),
-    authority: typeof authority === 'string' ? fromHex(authority) : undefined,
+    authority: authority === undefined ? undefined : keyOf(value, 'authority'),
   };
 }
 

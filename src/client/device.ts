@@ -67,8 +67,16 @@ export function deviceFromJson(value: JsonValue | undefined): DeviceIdentity {
     publicKey: keyOf(value, 'public_key'),
     handle: textOf(value, 'handle'),
     userId: typeof userId === 'string' ? userId : undefined,
-    certificate: value.certificate === undefined ? undefined : certificateFromJson(value.certificate),
+    certificate: value.certificate === undefined ? undefined : certificateOf(value.certificate),
   };
+}
+
+function certificateOf(value: JsonValue): DeviceCertificate {
+  try {
+    return certificateFromJson(value);
+  } catch (cause) {
+    throw new ClientError('CLIENT_OPTIONS', 'certificate of a device is none', { cause });
+  }
 }
 
 function textOf(object: JsonObject, key: string): string {
@@ -77,7 +85,8 @@ function textOf(object: JsonObject, key: string): string {
   return text;
 }
 
-function keyOf(object: JsonObject, key: string): Uint8Array {
+/** A key of 32 bytes in hex. @throws ClientError code `CLIENT_OPTIONS` */
+export function keyOf(object: JsonObject, key: string): Uint8Array {
   const text = textOf(object, key);
   if (!/^[0-9a-f]+$/i.test(text) || text.length !== 2 * CRYPTO_LENGTHS.KEY) {
     throw new ClientError('CLIENT_OPTIONS', `${key} of a device has ${2 * CRYPTO_LENGTHS.KEY} hex digits`);

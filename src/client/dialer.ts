@@ -1,12 +1,13 @@
 import type { Frame } from '../protocol/frame.ts';
 import type { CancelTimer, Clock, Random } from '../protocol/ports.ts';
-import { backoffDelay, type ReconnectOptions } from './backoff.ts';
-import type { ClientError } from './client-error.ts';
+import { askedDelay, backoffDelay, type ReconnectOptions, waryDelay } from './backoff.ts';
+import { ClientError, type ClientErrorCode } from './client-error.ts';
+import { textOf } from './client-failures.ts';
 import type { Connection, ConnectionEvents } from './connection.ts';
-import type { SessionFacts } from './handshake.ts';
+import type { EstablishedStep } from './handshake.ts';
 
 export interface DialerEvents {
-  established(facts: SessionFacts, connection: Connection): void;
+  established(step: EstablishedStep, connection: Connection): void;
   frame(frame: Frame): void;
   /** The session's peer has been silent: send something that it answers. */
   silent(): void;
@@ -20,17 +21,25 @@ export interface DialerParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly reconnect: ReconnectOptions | false;
+  /** A server has let this device in before. */
+  readonly known: boolean;
   /** A connection that has not started. @throws ClientError when there can be none */
   readonly create: (events: ConnectionEvents) => Connection;
 }
 
-/** A session that lived this long, or got an answer, shows that the server is well: the delays start over. */
+/** A session that lived this long has achieved something, and the delays start over. */
 const STABLE_MS = 10_000;
 /**
- * A server that stops or is overloaded may answer with a text that also means "never": a device that was let in before
- * asks this many times before it believes it.
+ * What ends a client whatever has been before: the caller's own doing, and what the server says inside of an encrypted
+ * session. Everything else may be said by whoever stands between the client and its server.
  */
-const REFUSALS = 3;
+const FINAL: ReadonlySet<ClientErrorCode> = new Set([
+  'CLIENT_ABORTED',
+  'CLIENT_CLOSED',
+  'CLIENT_OPTIONS',
+  'CLIENT_REPLACED',
+  'CLIENT_REVOKED',
+]);
 
 /** Keeps one connection up: opens it, and opens the next one when it has ended, with full jitter. */
 export class Dialer {
@@ -38,8 +47,12 @@ export class Dialer {
   readonly #events: DialerEvents;
   #connection: Connection | undefined;
   #cancelRetry: CancelTimer | undefined;
+  /** Attempts since something was achieved. */
   #attempt = 0;
+  /** Attempts in a row that failed by what looks like a final answer. */
   #refusals = 0;
+  #known: boolean;
+  /** Whether this client has had a session. */
   #letIn = false;
   #establishedAt: number | undefined;
   #farewell: ClientError | undefined;
@@ -48,6 +61,7 @@ export class Dialer {
   constructor(parts: DialerParts, events: DialerEvents) {
     this.#parts = parts;
     this.#events = events;
+    this.#known = parts.known;
   }
 
   /** Opens a connection. */
@@ -56,23 +70,32 @@ export class Dialer {
     this.#cancelRetry = undefined;
     this.#establishedAt = undefined;
     this.#farewell = undefined;
-    const connection = this.#parts.create({
-      established: (facts) => {
-        this.#letIn = true;
-        this.#refusals = 0;
-        this.#establishedAt = this.#parts.clock.monotonic();
-        this.#events.established(facts, connection);
-      },
-      frame: (frame) => this.#events.frame(frame),
-      silent: () => this.#events.silent(),
-      closed: (error) => this.#ended(error),
-    });
+    let connection: Connection;
+    try {
+      connection = this.#parts.create({
+        established: (step) => {
+          this.#letIn = true;
+          this.#known = true;
+          this.#refusals = 0;
+          this.#establishedAt = this.#parts.clock.monotonic();
+          this.#events.established(step, connection);
+        },
+        frame: (frame) => this.#events.frame(frame),
+        silent: () => this.#events.silent(),
+        closed: (error) => this.#ended(error),
+      });
+    } catch (cause) {
+      this.#ended(
+        new ClientError('CLIENT_OPTIONS', `there can be no connection: ${textOf(cause)}`, { cause }),
+      );
+      return;
+    }
     this.#connection = connection;
     connection.start();
   }
 
-  /** The server has answered a frame. */
-  proveStable(): void {
+  /** The server has done what it was asked for, and kept it. Joining again, or talking, is nothing of that kind. */
+  achieved(): void {
     this.#attempt = 0;
   }
 
@@ -96,9 +119,10 @@ export class Dialer {
     this.dial();
   }
 
-  /** Ends our direction; `gaveUp` follows. */
-  end(): void {
+  /** Ends our direction; `gaveUp` follows with this reason. */
+  end(reason: ClientError): void {
     this.#stopped = true;
+    this.#farewell = reason;
     this.#cancelRetry?.();
     this.#connection?.end();
   }
@@ -114,7 +138,7 @@ export class Dialer {
   #ended(error: ClientError): void {
     this.#connection = undefined;
     const reason = this.#farewell ?? error;
-    const { clock, random, reconnect } = this.#parts;
+    const { clock, reconnect } = this.#parts;
     if (this.#establishedAt !== undefined && clock.monotonic() - this.#establishedAt >= STABLE_MS)
       this.#attempt = 0;
     if (this.#stopped || reconnect === false || !this.#mayRetry(reason, reconnect)) {
@@ -122,17 +146,22 @@ export class Dialer {
       this.#events.gaveUp(reason);
       return;
     }
-    const delay = Math.max(backoffDelay(random, this.#attempt, reconnect), reason.retryAfterMs ?? 0);
-    this.#attempt += 1;
+    const delay = this.#delayAfter(reason, reconnect);
     this.#cancelRetry = clock.after(delay, () => this.dial());
     this.#events.retrying(reason, delay);
   }
 
+  #delayAfter(reason: ClientError, reconnect: ReconnectOptions): number {
+    const { random } = this.#parts;
+    if (reason.retryAfterMs !== undefined) return askedDelay(random, reason.retryAfterMs, reconnect);
+    if (!reason.retryable) return waryDelay(random, this.#refusals++, reconnect);
+    return backoffDelay(random, this.#attempt++, reconnect);
+  }
+
+  /** A device that was let in before believes no proxy, no portal and no plaintext that it is not any more. */
   #mayRetry(reason: ClientError, reconnect: ReconnectOptions): boolean {
+    if (FINAL.has(reason.code)) return false;
     if (!this.#letIn && reconnect.first !== true) return false;
-    if (reason.retryable) return true;
-    if (reason.code !== 'CLIENT_HANDSHAKE_REFUSED' || !this.#letIn) return false;
-    this.#refusals += 1;
-    return this.#refusals < REFUSALS;
+    return reason.retryable || this.#known;
   }
 }

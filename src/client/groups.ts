@@ -1,9 +1,10 @@
 import { toHex } from '../protocol/bytes.ts';
 import { FRAME } from '../protocol/frame-types.ts';
-import { encodeJson, isJsonObject, type JsonInput, type JsonValue } from '../protocol/json.ts';
+import type { JsonInput } from '../protocol/json.ts';
 import type { Random } from '../protocol/ports.ts';
-import type { Receipt } from './outbound.ts';
-import { textMember } from './wire-values.ts';
+import { documentPayload } from './payloads.ts';
+import { isJsonDocument, type Json, type JsonDocument } from './plain-json.ts';
+import type { Receipt } from './receipt.ts';
 
 /** What a member of a group may do (PROTOCOL.md 6.6). */
 export type GroupRole = 'owner' | 'admin' | 'member';
@@ -66,7 +67,7 @@ export class ClientGroups {
   }
 
   /** Takes part in a group that has invited this device. */
-  join(channel: number, groupId: string): Promise<Receipt> {
+  async join(channel: number, groupId: string): Promise<Receipt> {
     return this.#link.join(channel, joinOf(groupId));
   }
 
@@ -96,19 +97,19 @@ export class ClientGroups {
   }
 
   /** A GROUP_EVENT has come: whoever was removed has nothing to join any more. */
-  observe(channel: number, value: JsonValue): void {
+  observe(channel: number, value: Json): void {
     const change = groupChangeOf(value);
     if (change?.type === 'removed' && change.device === this.#link.deviceId()) this.#link.forget(channel);
   }
 
-  #post(type: number, channel: number, value: JsonInput): Promise<Receipt> {
-    return this.#link.post(type, channel, encodeJson(value));
+  async #post(type: number, channel: number, value: JsonInput): Promise<Receipt> {
+    return this.#link.post(type, channel, documentPayload(value));
   }
 }
 
 /** What the document of an event `groupEvent` changes; undefined when it is free-form, between the clients. */
-export function groupChangeOf(value: JsonValue): GroupChange | undefined {
-  if (!isJsonObject(value)) return undefined;
+export function groupChangeOf(value: Json): GroupChange | undefined {
+  if (!isJsonDocument(value)) return undefined;
   const groupId = textMember(value, 'group_id');
   const device = textMember(value, 'device');
   if (groupId === undefined) return undefined;
@@ -125,5 +126,10 @@ function isRole(role: string | undefined): role is GroupRole {
 }
 
 function joinOf(groupId: string): Uint8Array {
-  return encodeJson({ group_id: groupId });
+  return documentPayload({ group_id: groupId });
+}
+
+function textMember(document: JsonDocument, key: string): string | undefined {
+  const member = document[key];
+  return typeof member === 'string' ? member : undefined;
 }

@@ -1,12 +1,6 @@
 import { equalBytes, toHex, utf8 } from '../protocol/bytes.ts';
-import {
-  certificateFromJson,
-  certificateToJson,
-  certificateValidity,
-  type DeviceCertificate,
-  verifyCertificate,
-} from '../protocol/certificate.ts';
-import type { CryptoBackend } from '../protocol/crypto-backend.ts';
+import { certificateFromJson, type DeviceCertificate, verifyCertificate } from '../protocol/certificate.ts';
+import { CRYPTO_LENGTHS, type CryptoBackend } from '../protocol/crypto-backend.ts';
 import { CommuCatError } from '../protocol/errors.ts';
 import { encodeFrame, type Frame } from '../protocol/frame.ts';
 import { FRAME } from '../protocol/frame-types.ts';
@@ -14,18 +8,13 @@ import { encodeJson, isJsonObject, type JsonObject, type JsonValue } from '../pr
 import { noiseStaticFromDeviceKey } from '../protocol/keys.ts';
 import { SUPPORTED_VERSIONS } from '../protocol/limits.ts';
 import { type HandshakeResult, HandshakeState, type NoisePattern } from '../protocol/noise.ts';
-import type { Clock, Random } from '../protocol/ports.ts';
+import type { Random } from '../protocol/ports.ts';
 import { proofToJson, proveDeviceKey } from '../protocol/proof.ts';
-import { ClientError } from './client-error.ts';
+import { ClientError, type ClientErrorCode } from './client-error.ts';
 import type { DeviceIdentity } from './device.ts';
-import {
-  bytesMember,
-  objectOf,
-  serialMember,
-  textMember,
-  wireErrorOf,
-  wireErrorText,
-} from './wire-values.ts';
+import { type JsonDocument, plainDocument } from './plain-json.ts';
+import { type InboxFacts, inboxOf, type ResumeFacts, resumeOf } from './session-facts.ts';
+import { bytesMember, objectOf, textMember, wireErrorOf, wireErrorText } from './wire-values.ts';
 
 export interface HandshakeSettings {
   readonly pattern: NoisePattern;
@@ -46,31 +35,39 @@ export interface HandshakeParts {
   readonly authority: Uint8Array | undefined;
   readonly backend: CryptoBackend;
   readonly random: Random;
-  readonly clock: Clock;
 }
 
-/** What the handshake's ACK says (PROTOCOL.md 3.10, 11). */
+/** What the handshake's ACK says (PROTOCOL.md 3.10, 11). Plain JSON. */
 export interface SessionFacts {
   /** Id of the session and bearer token of the REST interface: a secret. */
   readonly session: string;
   readonly userId: string;
-  readonly user: JsonObject | undefined;
-  readonly certificate: DeviceCertificate | undefined;
-  /** Ed25519 key of the device authority. */
-  readonly authority: Uint8Array | undefined;
+  readonly user: JsonDocument | undefined;
   /** The capabilities in force. */
   readonly capabilities: readonly string[];
-  readonly inbox: { readonly confirmed: number; readonly next: number } | undefined;
-  /** Highest upstream sequence of this device that is in the server's log. */
-  readonly received: number | undefined;
+  /** Where this device's mail stands, with the capability `delivery-ack` (PROTOCOL.md 11.2). */
+  readonly inbox: InboxFacts | undefined;
+  /** What has become of this device's frames, with the capability `resume` (PROTOCOL.md 11.3). */
+  readonly resume: ResumeFacts | undefined;
   readonly pairingRequired: boolean;
   /** The whole ACK, for what is not listed here. */
-  readonly acknowledgement: JsonObject;
+  readonly acknowledgement: JsonDocument;
 }
 
-export type HandshakeStep =
-  | { readonly kind: 'send'; readonly bytes: Uint8Array }
-  | { readonly kind: 'established'; readonly facts: SessionFacts; readonly noise: HandshakeResult };
+export interface EstablishedStep {
+  readonly kind: 'established';
+  /** Plain JSON, for the application. */
+  readonly facts: SessionFacts;
+  /** For the device's store. */
+  readonly issued: {
+    readonly certificate: DeviceCertificate | undefined;
+    /** Ed25519 key of the device authority. */
+    readonly authority: Uint8Array | undefined;
+  };
+  readonly noise: HandshakeResult;
+}
+
+export type HandshakeStep = { readonly kind: 'send'; readonly bytes: Uint8Array } | EstablishedStep;
 
 const HELLO_SEQUENCE = 1;
 const AUTH_SEQUENCE = 2;
@@ -101,7 +98,10 @@ export class ClientHandshake {
     });
   }
 
-  /** The first frame: HELLO with Noise message 1. */
+  /**
+   * The first frame: HELLO with Noise message 1. Without the device's certificate: the server knows what it has issued,
+   * and a copy could only be refused, by a clock that is wrong.
+   */
   hello(): Uint8Array {
     const { backend, random, settings, device } = this.#parts;
     const statement = {
@@ -110,7 +110,6 @@ export class ClientHandshake {
       devicePublic: device.publicKey,
       clientStatic: this.#clientStatic,
     };
-    const certificate = this.#usableCertificate();
     const hello = {
       supported_versions: SUPPORTED_VERSIONS,
       pattern: settings.pattern,
@@ -120,7 +119,6 @@ export class ClientHandshake {
       handshake: toHex(this.#noise.writeMessage()),
       zkp: proofToJson(proveDeviceKey(backend, random, device.privateKey, statement)),
       capabilities: settings.capabilities,
-      ...(certificate === undefined ? {} : { certificate: certificateToJson(certificate) }),
       user: {
         ...(device.userId === undefined ? {} : { id: device.userId }),
         handle: device.handle,
@@ -147,14 +145,6 @@ export class ClientHandshake {
   /** Erases the keys of a handshake that is given up. */
   destroy(): void {
     this.#noise.destroy();
-  }
-
-  /** An expired certificate would be refused; without one the server issues a new one. */
-  #usableCertificate(): DeviceCertificate | undefined {
-    const { device, clock } = this.#parts;
-    const { certificate } = device;
-    if (certificate === undefined || certificate.deviceId !== device.deviceId) return undefined;
-    return certificateValidity(certificate, seconds(clock)) === 'valid' ? certificate : undefined;
   }
 
   #readAuth(frame: Frame): HandshakeStep {
@@ -220,21 +210,23 @@ export class ClientHandshake {
     const facts: SessionFacts = {
       session,
       userId,
-      user: isJsonObject(ack.user) ? ack.user : undefined,
-      certificate: this.#certificate(ack.device_certificate, userId, authority),
-      authority,
+      user: isJsonObject(ack.user) ? plainDocument(ack.user) : undefined,
       capabilities: strings(ack.capabilities),
       inbox: inboxOf(ack.inbox),
-      received: isJsonObject(ack.resume) ? serialMember(ack.resume, 'received') : undefined,
+      resume: resumeOf(ack.resume),
       pairingRequired: ack.pairing_required === true,
-      acknowledgement: ack,
+      acknowledgement: plainDocument(ack),
     };
-    return { kind: 'established', facts, noise: this.#noise.split() };
+    const issued = { certificate: this.#certificate(ack.device_certificate, userId, authority), authority };
+    return { kind: 'established', facts, issued, noise: this.#noise.split() };
   }
 
   #authority(ack: JsonObject): Uint8Array | undefined {
     const pinned = this.#parts.authority;
     const named = bytesMember(ack, 'device_ca_public');
+    if (named !== undefined && named.length !== CRYPTO_LENGTHS.KEY) {
+      throw new ClientError('CLIENT_PROTOCOL', 'the key of the device authority has another length');
+    }
     if (pinned !== undefined && named !== undefined && !equalBytes(pinned, named)) {
       throw new ClientError('CLIENT_CERTIFICATE', 'the server names another device authority than before');
     }
@@ -246,7 +238,7 @@ export class ClientHandshake {
     userId: string,
     authority: Uint8Array | undefined,
   ): DeviceCertificate | undefined {
-    const { backend, clock, device } = this.#parts;
+    const { backend, device } = this.#parts;
     if (value === undefined || value === null || authority === undefined) return undefined;
     let certificate: DeviceCertificate;
     try {
@@ -262,19 +254,9 @@ export class ClientHandshake {
     if (!ours || certificate.userId !== userId) {
       throw new ClientError('CLIENT_CERTIFICATE', 'the device certificate is made out to somebody else');
     }
-    const validity = certificateValidity(certificate, seconds(clock));
-    if (validity !== 'valid') {
-      throw new ClientError(
-        'CLIENT_CERTIFICATE',
-        `the device certificate is ${validity.replaceAll('_', ' ')}`,
-      );
-    }
+    // Its dates are the server's business: this machine's clock may be wrong, and nobody here relies on them.
     return certificate;
   }
-}
-
-function seconds(clock: Clock): number {
-  return Math.floor(clock.now() / 1000);
 }
 
 function strings(value: JsonValue | undefined): readonly string[] {
@@ -283,18 +265,21 @@ function strings(value: JsonValue | undefined): readonly string[] {
     : [];
 }
 
-function inboxOf(value: JsonValue | undefined): SessionFacts['inbox'] {
-  if (!isJsonObject(value)) return undefined;
-  const confirmed = serialMember(value, 'confirmed');
-  const next = serialMember(value, 'next');
-  return confirmed === undefined || next === undefined ? undefined : { confirmed, next };
-}
+/** What did not fit, in the words of PROTOCOL.md 3.12, where the server says it. */
+const REFUSAL_REASONS: ReadonlyMap<string | undefined, readonly [ClientErrorCode, string]> = new Map([
+  ['server_key', ['CLIENT_SERVER_KEY', 'the server does not hold the expected Noise key']],
+  ['proof', ['CLIENT_SERVER_KEY', 'the server is not of the expected domain']],
+  ['device_id', ['CLIENT_DEVICE_TAKEN', 'the device id belongs to another key']],
+  ['account', ['CLIENT_DEVICE_TAKEN', 'the device belongs to another account']],
+]);
 
 function refusal(error: JsonObject): ClientError {
   const wire = wireErrorOf(error);
   if (error.pairing_required === true) {
     return new ClientError('CLIENT_PAIRING_REQUIRED', 'the device must be paired first', { wire });
   }
+  const known = REFUSAL_REASONS.get(wire.reason);
+  if (known !== undefined) return new ClientError(known[0], known[1], { wire });
   // Servers that stop, or cannot write, say so by a code of their own instead of `handshake`.
   const retryable =
     wire.error === 'handshake' ? TRANSIENT.includes(wire.detail ?? '') : wire.error !== 'decode';

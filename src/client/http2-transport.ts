@@ -1,3 +1,4 @@
+import { validateHeaderValue } from 'node:http';
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -10,6 +11,7 @@ import { isIP } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Clock } from '../protocol/ports.ts';
 import { ClientError } from './client-error.ts';
+import { textOf } from './client-failures.ts';
 import type { Transport, TransportConnection, TransportReceiver } from './transport.ts';
 
 export interface Http2TransportOptions {
@@ -49,6 +51,7 @@ export class Http2Transport implements Transport {
     this.#options = options;
     this.#clock = clock;
     this.#url = connectUrl(options.url);
+    checkUserAgent(options.userAgent);
     if (options.insecureLoopback === true && !isLoopback(this.#url.hostname)) {
       throw new ClientError('CLIENT_OPTIONS', 'insecureLoopback is for loopback addresses only');
     }
@@ -64,10 +67,10 @@ export class Http2Transport implements Transport {
         session.destroy();
         reject(new ClientError('CLIENT_ABORTED', 'connecting was aborted'));
       };
-      const fail = (error: Error): void => {
+      const fail = (error: unknown): void => {
         signal.removeEventListener('abort', abandon);
         session.destroy();
-        reject(openError(error));
+        reject(connectError(error));
       };
       const closed = (): void => fail(new Error('the connection was closed'));
       session.once('error', fail);
@@ -76,8 +79,12 @@ export class Http2Transport implements Transport {
         signal.removeEventListener('abort', abandon);
         session.off('error', fail);
         session.off('close', closed);
-        session.setLocalWindowSize(CONNECTION_WINDOW);
-        resolve(this.#request(session, receiver));
+        try {
+          session.setLocalWindowSize(CONNECTION_WINDOW);
+          resolve(this.#request(session, receiver));
+        } catch (error) {
+          fail(error);
+        }
       });
       signal.addEventListener('abort', abandon, { once: true });
       if (signal.aborted) abandon();
@@ -87,8 +94,12 @@ export class Http2Transport implements Transport {
   /** Reading the trusted certificates takes longer than the rest of a handshake: once for all connections. */
   #context(): SecureContext {
     const { ca } = this.#options;
-    const trusted = ca === undefined ? {} : { ca: certificates(ca) };
-    this.#secureContext ??= createSecureContext({ minVersion: 'TLSv1.3', ...trusted });
+    try {
+      const trusted = ca === undefined ? {} : { ca: certificates(ca) };
+      this.#secureContext ??= createSecureContext({ minVersion: 'TLSv1.3', ...trusted });
+    } catch (cause) {
+      throw new ClientError('CLIENT_OPTIONS', `ca holds no certificates: ${textOf(cause)}`, { cause });
+    }
     return this.#secureContext;
   }
 
@@ -103,6 +114,8 @@ export class Http2Transport implements Transport {
       secureContext: this.#context(),
     });
     socket.setNoDelay(true);
+    // The session reports it; without a listener one that comes behind the end of the session would be uncaught.
+    socket.on('error', () => undefined);
     return socket;
   }
 
@@ -184,8 +197,7 @@ class Http2Connection implements TransportConnection {
       this.#stream.on('data', (bytes: Uint8Array) => this.#receiver.chunk(bytes));
       return;
     }
-    const seconds = Number(headers['retry-after']);
-    const retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
+    const retryAfterMs = retryAfterOf(headers['retry-after']);
     const retryable = status >= 500 || status === 429 || status === 408;
     const options = { retryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
     this.#end(new ClientError('CLIENT_HTTP', `the server answered with HTTP status ${status}`, options));
@@ -193,7 +205,7 @@ class Http2Connection implements TransportConnection {
 
   #heartbeat(clock: Clock, intervalMs: number, timeoutMs: number): void {
     this.#cancelTimer = clock.after(intervalMs, () => {
-      if (this.#closed) return;
+      if (this.#closed || this.#session.destroyed) return;
       this.#cancelTimer = clock.after(timeoutMs, () => {
         this.#end(new ClientError('CLIENT_TIMEOUT', `no answer to a ping for ${timeoutMs} ms`));
       });
@@ -214,6 +226,13 @@ class Http2Connection implements TransportConnection {
     this.#session.destroy();
     this.#receiver.closed(this.#error);
   }
+}
+
+/** Milliseconds; undefined for a date, which depends on two clocks, and for anything below a second. */
+function retryAfterOf(value: string | undefined): number | undefined {
+  if (value === undefined || !/^\d+$/.test(value)) return undefined;
+  const seconds = Number(value);
+  return seconds > 0 ? seconds * 1000 : undefined;
 }
 
 function connectUrl(from: string | URL): URL {
@@ -250,11 +269,23 @@ function certificates(ca: NonNullable<Http2TransportOptions['ca']>): (string | B
   return list.map((entry) => (typeof entry === 'string' ? entry : Buffer.from(entry)));
 }
 
-function openError(error: Error): ClientError {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+function checkUserAgent(text: string | undefined): void {
+  if (text === undefined) return;
+  try {
+    validateHeaderValue('user-agent', text);
+  } catch (cause) {
+    throw new ClientError('CLIENT_OPTIONS', 'userAgent is no value of a header', { cause });
+  }
+}
+
+/** What connecting over TLS failed with. */
+export function connectError(error: unknown): ClientError {
+  if (error instanceof ClientError) return error;
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
   const kind = UNTRUSTED.test(code) ? 'CLIENT_TLS' : 'CLIENT_TRANSPORT';
   const name = kind === 'CLIENT_TLS' ? 'certificate of the server refused' : 'cannot connect';
-  return new ClientError(kind, `${name}: ${error.message}${code === '' ? '' : ` (${code})`}`, {
-    cause: error,
-  });
+  const text = textOf(error);
+  // A socket that tried several addresses has no text of its own.
+  const what = [text, code === '' || text.includes(code) ? '' : `(${code})`].filter((part) => part !== '');
+  return new ClientError(kind, `${name}: ${what.join(' ')}`, { cause: error });
 }

@@ -1,6 +1,8 @@
 import { FRAME } from '../protocol/frame-types.ts';
+import type { CancelTimer, Clock } from '../protocol/ports.ts';
 import { serialAfter } from '../protocol/serial.ts';
 import { ClientError } from './client-error.ts';
+import type { Outcome } from './emitter.ts';
 import { Queue } from './queue.ts';
 
 const decoder = new TextDecoder();
@@ -47,8 +49,8 @@ export class Message {
 export interface InboxEvents {
   /** Whether somebody listens to messages as events. */
   listens(): boolean;
-  /** Hands a frame to listeners: any durable frame but MSG, and MSG while `listens`. */
-  emit(message: Message): void;
+  /** Hands a frame to listeners: any durable frame but MSG, and MSG while `listens`. False when one of them failed. */
+  emit(message: Message): Outcome;
   /** Every frame up to this inbox number is processed. */
   progress(number: number): void;
   /** The queue is longer than it should be (true), or short again. */
@@ -71,6 +73,9 @@ interface Reader {
     | undefined;
 }
 
+/** A frame whose listener failed comes to it again after 1 s, then 2 s, and so on. */
+const FIRST_REPETITION_MS = 1000;
+const LAST_REPETITION_MS = 30_000;
 const CROWDED = 1024;
 const UNCROWDED = 256;
 const DONE: IteratorResult<Message, undefined> = { done: true, value: undefined };
@@ -78,8 +83,12 @@ const DONE: IteratorResult<Message, undefined> = { done: true, value: undefined 
 /**
  * Durable frames on their way to the application: in inbox order, each once (PROTOCOL.md 11.2). They wait here until
  * somebody takes them; the server's window of unconfirmed frames bounds how many.
+ *
+ * Listeners get one frame at a time: the next one when their promises are fulfilled. A frame whose listener failed is
+ * not processed: it stays the next one, and those behind it wait, because to confirm one is to confirm all before it.
  */
 export class Inbox {
+  readonly #clock: Clock;
   readonly #events: InboxEvents;
   /** Not handed out yet. */
   readonly #queue = new Queue<Message>();
@@ -90,9 +99,17 @@ export class Inbox {
   #taken: number | undefined;
   #crowded = false;
   #pumping = false;
+  /** Listeners are at work on a frame. */
+  #handling = false;
+  #failures = 0;
+  #cancelRepetition: CancelTimer | undefined;
+  /** Listeners get nothing more. */
+  #sealed = false;
+  #onIdle: (() => void)[] = [];
   #end: { readonly error: ClientError | undefined } | undefined;
 
-  constructor(events: InboxEvents) {
+  constructor(clock: Clock, events: InboxEvents) {
+    this.#clock = clock;
     this.#events = events;
   }
 
@@ -126,22 +143,24 @@ export class Inbox {
   pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    for (let head = this.#queue.peek(); head !== undefined; head = this.#queue.peek()) {
-      const waiting = this.#reader?.waiting;
-      if (head.type !== FRAME.MSG || (this.#reader === undefined && this.#events.listens())) {
-        this.#take();
-        this.#events.emit(head);
-        head.ack();
-      } else if (this.#reader !== undefined && waiting !== undefined) {
-        this.#take();
-        this.#reader.waiting = undefined;
-        this.#reader.current = head;
-        waiting.resolve({ done: false, value: head });
-      } else {
-        break;
-      }
-    }
+    while (this.#handOut());
     this.#pumping = false;
+  }
+
+  /** A session begins: a frame whose listener failed does not wait any longer. */
+  hurry(): void {
+    if (this.#cancelRepetition === undefined) return;
+    this.#cancelRepetition();
+    this.#cancelRepetition = undefined;
+    this.pump();
+  }
+
+  /** Gives listeners no further frame. Resolves when they have done with the one they have. */
+  seal(): Promise<void> {
+    this.#sealed = true;
+    this.#cancelRepetition?.();
+    if (!this.#handling) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
   /** Reports how far the processed frames reach without a gap. */
@@ -157,6 +176,8 @@ export class Inbox {
   /** Nothing follows any more. With an error the reader gets it, else its loop ends. */
   end(error: ClientError | undefined): void {
     this.#end ??= { error };
+    this.#sealed = true;
+    this.#cancelRepetition?.();
     const waiting = this.#reader?.waiting;
     if (this.#reader !== undefined) this.#reader.waiting = undefined;
     if (error === undefined) waiting?.resolve(DONE);
@@ -207,10 +228,60 @@ export class Inbox {
     if (this.#reader !== reader) return;
     this.#reader = undefined;
     reader.waiting?.resolve(DONE);
+    reader.waiting = undefined;
     if (!reader.manual && reader.current !== undefined && !reader.current.processed) {
       this.#queue.unshift(reader.current);
     }
     this.pump();
+  }
+
+  /** Hands out the next frame; false when it has to wait. */
+  #handOut(): boolean {
+    const head = this.#queue.peek();
+    if (head === undefined || this.#handling || this.#cancelRepetition !== undefined) return false;
+    const reader = this.#reader;
+    if (head.type !== FRAME.MSG || (reader === undefined && this.#events.listens())) return this.#tell(head);
+    if (reader?.waiting === undefined) return false;
+    const { waiting } = reader;
+    this.#take();
+    reader.waiting = undefined;
+    reader.current = head;
+    waiting.resolve({ done: false, value: head });
+    return true;
+  }
+
+  /** Gives a frame to listeners; false while they are at work, or when it has to come again. */
+  #tell(message: Message): boolean {
+    if (this.#sealed) return false;
+    this.#take();
+    const outcome = this.#events.emit(message);
+    if (typeof outcome === 'boolean') return this.#told(message, outcome);
+    this.#handling = true;
+    void outcome.then((done) => {
+      this.#handling = false;
+      this.#told(message, done);
+      for (const resolve of this.#onIdle.splice(0)) resolve();
+      this.pump();
+    });
+    return false;
+  }
+
+  #told(message: Message, done: boolean): boolean {
+    // A listener may have confirmed it by itself before it failed.
+    if (done || message.processed) {
+      this.#failures = 0;
+      message.ack();
+      return true;
+    }
+    this.#queue.unshift(message);
+    if (this.#sealed) return false;
+    const delay = Math.min(FIRST_REPETITION_MS * 2 ** this.#failures, LAST_REPETITION_MS);
+    this.#failures += 1;
+    this.#cancelRepetition = this.#clock.after(delay, () => {
+      this.#cancelRepetition = undefined;
+      this.pump();
+    });
+    return false;
   }
 
   #take(): void {

@@ -3,14 +3,16 @@ import type { Frame } from '../protocol/frame.ts';
 import { FRAME } from '../protocol/frame-types.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { ClientError } from './client-error.ts';
-import type { ClientEvents, ControlEvent } from './client-events.ts';
-import type { Emitter } from './emitter.ts';
+import type { ClientEvents, ControlEvent, PresenceEvent, TypingEvent } from './client-events.ts';
+import type { Emitter, Outcome } from './emitter.ts';
 import type { Message } from './inbox.ts';
+import { isJsonDocument, type Json, plainJson } from './plain-json.ts';
 import { jsonOf, wireErrorOf, wireErrorText } from './wire-values.ts';
 
-type ControlEventName = {
-  [K in keyof ClientEvents]: ClientEvents[K] extends ControlEvent ? K : never;
-}[keyof ClientEvents];
+type ControlEventName = Exclude<
+  { [K in keyof ClientEvents]: ClientEvents[K] extends ControlEvent ? K : never }[keyof ClientEvents],
+  'typing' | 'presence'
+>;
 
 /** The event of each frame type that carries JSON of another device. */
 const CONTROL_EVENTS: Readonly<Record<number, ControlEventName | undefined>> = {
@@ -23,8 +25,6 @@ const CONTROL_EVENTS: Readonly<Record<number, ControlEventName | undefined>> = {
   [FRAME.CALL_END]: 'callEnd',
   [FRAME.CALL_STATS]: 'callStats',
   [FRAME.TRANSPORT_UPDATE]: 'transportUpdate',
-  [FRAME.TYPING]: 'typing',
-  [FRAME.PRESENCE]: 'presence',
 };
 
 /** The server's ERROR about one frame. */
@@ -59,24 +59,58 @@ export function farewellOf(error: JsonObject): ClientError | undefined {
 /** Emits a frame that is never stored. @throws ClientError code `CLIENT_PROTOCOL` when it carries no JSON */
 export function emitLive(emitter: Emitter<ClientEvents>, frame: Frame): void {
   const { type, channel, payload } = frame;
-  if (type === FRAME.VOICE_FRAME) emitter.emit('voice', { channel, payload });
-  if (type === FRAME.VIDEO_FRAME) emitter.emit('video', { channel, payload });
+  const number = undefined;
+  const value = (): Json => plainJson(jsonOf(frame));
   const name = CONTROL_EVENTS[type];
-  if (name === undefined || !emitter.has(name)) return;
-  emitter.emit(name, { channel, number: undefined, value: jsonOf(frame) });
+  if (type === FRAME.VOICE_FRAME) emitter.emit('voice', { channel, payload });
+  else if (type === FRAME.VIDEO_FRAME) emitter.emit('video', { channel, payload });
+  else if (type === FRAME.TYPING && emitter.has('typing')) emitter.emit('typing', typingOf(channel, value()));
+  else if (type === FRAME.PRESENCE && emitter.has('presence'))
+    emitter.emit('presence', presenceOf(channel, value()));
+  else if (name !== undefined && emitter.has(name)) emitter.emit(name, { channel, number, value: value() });
 }
 
 /** Emits a frame of the inbox. */
-export function emitDurable(emitter: Emitter<ClientEvents>, message: Message): void {
+export function emitDurable(emitter: Emitter<ClientEvents>, message: Message): Outcome {
   const { type, channel, number } = message;
-  if (type === FRAME.MSG) emitter.emit('message', message);
+  if (type === FRAME.MSG) return emitter.emit('message', message);
   const name = CONTROL_EVENTS[type];
-  if (name === undefined || !emitter.has(name)) return;
+  if (name === undefined || !emitter.has(name)) return true;
+  let value: Json;
   try {
-    emitter.emit(name, { channel, number, value: jsonOf(message) });
+    value = plainJson(jsonOf(message));
   } catch (error) {
     // Ending the connection would not help: the frame would come again and fail again.
     if (!(error instanceof ClientError)) throw error;
     emitter.emit('error', error);
+    return true;
   }
+  return emitter.emit(name, { channel, number, value });
+}
+
+/** PROTOCOL.md 5.13. */
+function typingOf(channel: number, value: Json): TypingEvent {
+  const document = isJsonDocument(value) ? value : {};
+  const { device, device_id: deviceId, sender, typing, ttl_ms: ttl, label } = document;
+  return {
+    channel,
+    number: undefined,
+    value,
+    device: [device, deviceId, sender].find((name) => typeof name === 'string'),
+    typing: typing !== false,
+    ttlMs: typeof ttl === 'number' ? ttl : undefined,
+    label: typeof label === 'string' ? label : undefined,
+  };
+}
+
+/** PROTOCOL.md 5.14. */
+function presenceOf(channel: number, value: Json): PresenceEvent {
+  const { entity, peer, state } = isJsonDocument(value) ? value : {};
+  return {
+    channel,
+    number: undefined,
+    value,
+    device: [entity, peer].find((name) => typeof name === 'string'),
+    state: typeof state === 'string' ? state : undefined,
+  };
 }

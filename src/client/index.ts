@@ -1,7 +1,7 @@
 /** The client SDK of CommuCat for Node.js. See docs/client.md. */
 import { entryPoints, type PlatformOptions } from './entry-points.ts';
 import { Http2Transport, type Http2TransportOptions } from './http2-transport.ts';
-import { nodeBackend, nodeClock, nodeRandom } from './platform-node.ts';
+import { nodeBackend, nodeClock, nodeRandom, nodeReport } from './platform-node.ts';
 
 export { FileDeviceStore } from './file-store.ts';
 export { Http2Transport, type Http2TransportOptions } from './http2-transport.ts';
@@ -16,5 +16,6 @@ export const { createDevice, openDevice, createClient, connect } = entryPoints<H
   clock: nodeClock,
   random: nodeRandom,
   backend: nodeBackend,
+  report: nodeReport,
   createTransport: (options, clock) => new Http2Transport(options, clock),
 });

@@ -1,21 +1,11 @@
 import { utf8 } from '../protocol/bytes.ts';
-import { frameLength } from '../protocol/frame.ts';
 import { FRAME } from '../protocol/frame-types.ts';
-import type { JsonObject } from '../protocol/json.ts';
-import { LIMITS } from '../protocol/limits.ts';
 import { serialAfter } from '../protocol/serial.ts';
 import { ClientError } from './client-error.ts';
+import { checkSize, type Entry, newEntry, rejoin } from './outbound-entry.ts';
 import { Queue } from './queue.ts';
+import type { Acknowledgement, Receipt } from './receipt.ts';
 import type { UpstreamSequence } from './upstream-sequence.ts';
-
-/** The server's answer to a frame. */
-export interface Receipt {
-  readonly channel: number;
-  /** The frame's sequence. */
-  readonly sequence: number;
-  /** The whole ACK where it says more than the number, e.g. `group_id` (PROTOCOL.md 5). */
-  readonly acknowledgement: JsonObject | undefined;
-}
 
 /** Where frames go while there is a session. */
 export interface FrameLink {
@@ -31,28 +21,13 @@ export interface OutboundLimits {
   readonly waiting: number;
 }
 
-/**
- * - `durable`: kept until the log has it; sent again with the same sequence
- * - `membership`: JOIN and LEAVE; sent again with a new sequence, in its place among the durable ones
- * - `live`: asks for an answer, lost with its connection
- * - `rejoin`: a JOIN of ours that nobody waits for
- */
-type Kind = 'durable' | 'membership' | 'live' | 'rejoin';
-
-interface Entry {
-  readonly kind: Kind;
-  readonly type: number;
-  readonly channel: number;
-  readonly payload: Uint8Array;
-  readonly resolve: (receipt: Receipt) => void;
-  readonly reject: (error: unknown) => void;
-  sequence: number;
-  /** What the server said when it could not store the frame; decided at the next connection. */
-  refusal: ClientError | undefined;
-  abandoned: boolean;
+/** What a server tells about the frames of former sessions (PROTOCOL.md 11.3). */
+export interface Resumption {
+  /** The highest durable sequence of this device in the server's log. */
+  readonly received: number;
+  /** Frames that it refused for good and whose answer may have been lost. */
+  readonly refused: ReadonlyMap<number, ClientError>;
 }
-
-const NOBODY = (): void => undefined;
 
 /**
  * Frames on their way up: without loss, doubles or change of order across connections (PROTOCOL.md 11.3). What has no
@@ -110,17 +85,7 @@ export class Outbound {
     const refused = this.#failure ?? checkSize(channel, payload) ?? aborted(signal);
     if (refused !== undefined) return Promise.reject(refused);
     return new Promise((resolve, reject) => {
-      const entry: Entry = {
-        kind,
-        type,
-        channel,
-        payload,
-        resolve,
-        reject,
-        sequence: 0,
-        refusal: undefined,
-        abandoned: false,
-      };
+      const entry = newEntry({ kind, type, channel, payload }, { resolve, reject });
       if (this.#waiting.length === 0 && this.#hasRoom(payload.length)) {
         this.#admit(entry);
       } else if (this.#waiting.length >= this.#limits.waiting) {
@@ -150,17 +115,8 @@ export class Outbound {
       return Promise.reject(new ClientError('CLIENT_DISCONNECTED', 'not connected'));
     return new Promise((resolve, reject) => {
       const sequence = this.#sequence.next();
-      const entry: Entry = {
-        kind: 'live',
-        type,
-        channel,
-        payload,
-        resolve,
-        reject,
-        sequence,
-        refusal: undefined,
-        abandoned: false,
-      };
+      const entry = newEntry({ kind: 'live', type, channel, payload }, { resolve, reject });
+      entry.sequence = sequence;
       this.#entries.set(sequence, entry);
       this.#link?.send(type, channel, sequence, payload);
     });
@@ -191,24 +147,23 @@ export class Outbound {
   }
 
   /**
-   * A session begins: joins again, settles what the server has, sends the rest again.
+   * A session begins: joins again, settles what the server has or has refused, sends the rest again.
    *
-   * @param received the highest durable sequence in the server's log; undefined without the capability `resume`: what was
-   *   sent before is then rejected, because nobody knows whether it arrived
+   * @param resumption undefined without the capability `resume`: what was sent before is then rejected, because nobody
+   *   knows whether it arrived
    */
-  attach(link: FrameLink, received: number | undefined): void {
+  attach(link: FrameLink, resumption: Resumption | undefined): void {
     this.#link = link;
-    this.#resumes = received !== undefined;
-    if (received !== undefined) this.#sequence.passed(received);
+    this.#resumes = resumption !== undefined;
+    if (resumption !== undefined) this.#sequence.passed(resumption.received);
     const former = this.#entries;
     this.#entries = new Map();
     for (const [channel, payload] of this.#joined)
       this.#transmit(rejoin(channel, payload), this.#sequence.next());
     for (const entry of former.values()) {
       if (entry.kind === 'membership') this.#transmit(entry, this.#sequence.next());
-      else if (received === undefined) this.#lose(entry);
-      else if (received !== 0 && !serialAfter(entry.sequence, received)) this.#settle(entry, undefined);
-      else this.#transmit(entry, entry.sequence);
+      else if (resumption === undefined) this.#lose(entry);
+      else this.#resume(entry, resumption);
     }
     this.#refill();
   }
@@ -222,14 +177,14 @@ export class Outbound {
     }
   }
 
-  /** The server answered a frame by ACK. False when no frame with this sequence waits for one. */
-  acknowledged(sequence: number, acknowledgement: JsonObject | undefined): boolean {
+  /** The server answered a frame by ACK. True when it keeps the effect of something that it was asked for. */
+  acknowledged(sequence: number, acknowledgement: Acknowledgement): boolean {
     const entry = this.#entries.get(sequence);
     if (entry === undefined) return false;
     this.#entries.delete(sequence);
     this.#settle(entry, acknowledgement);
     this.#refill();
-    return true;
+    return entry.kind === 'durable' || entry.kind === 'membership';
   }
 
   /**
@@ -250,8 +205,7 @@ export class Outbound {
       this.#joined.delete(entry.channel);
       this.#rejoinFailed(entry.channel, error);
     } else {
-      entry.reject(error);
-      this.#release(entry);
+      this.#reject(entry, error);
     }
     this.#refill();
     return 'settled';
@@ -308,22 +262,41 @@ export class Outbound {
     this.#link?.send(entry.type, entry.channel, sequence, entry.payload);
   }
 
-  #settle(entry: Entry, acknowledgement: JsonObject | undefined): void {
-    const { channel, sequence, kind } = entry;
+  /** Whether a durable frame of a former session arrived is the server's word. */
+  #resume(entry: Entry, { received, refused }: Resumption): void {
+    const refusal = refused.get(entry.sequence);
+    if (received === 0 || serialAfter(entry.sequence, received)) this.#transmit(entry, entry.sequence);
+    else if (refusal === undefined) this.#settle(entry, undefined);
+    else this.#reject(entry, refusal);
+  }
+
+  #settle(entry: Entry, acknowledgement: Acknowledgement | undefined): void {
+    const { channel, sequence } = entry;
     if (entry.refusal !== undefined) {
       // The server refused it and then stored later frames: it cannot be sent any more without a change of order.
-      entry.reject(entry.refusal);
-    } else {
-      if (entry.type === FRAME.JOIN) this.#joined.set(channel, entry.payload);
-      if (entry.type === FRAME.LEAVE) this.#joined.delete(channel);
-      entry.resolve({ channel, sequence, acknowledgement });
+      this.#reject(entry, entry.refusal);
+      return;
     }
-    if (kind === 'durable' || kind === 'membership') this.#release(entry);
+    if (entry.type === FRAME.JOIN) this.#joined.set(channel, entry.payload);
+    if (entry.type === FRAME.LEAVE) this.#joined.delete(channel);
+    entry.resolve({
+      channel,
+      sequence,
+      stored: acknowledgement?.stored,
+      notStored: acknowledgement?.notStored ?? 0,
+      acknowledgement: acknowledgement?.document,
+    });
+    this.#release(entry);
+  }
+
+  #reject(entry: Entry, error: ClientError): void {
+    entry.reject(error);
+    this.#release(entry);
   }
 
   #lose(entry: Entry): void {
-    entry.reject(new ClientError('CLIENT_DISCONNECTED', 'the connection broke; the frame may have arrived'));
-    this.#release(entry);
+    const text = 'the connection broke; the frame may have arrived';
+    this.#reject(entry, new ClientError('CLIENT_DISCONNECTED', text));
   }
 
   #release(entry: Entry): void {
@@ -350,32 +323,6 @@ export class Outbound {
       for (const resolve of this.#onRoom.splice(0)) resolve();
     }
   }
-}
-
-function rejoin(channel: number, payload: Uint8Array): Entry {
-  return {
-    kind: 'rejoin',
-    type: FRAME.JOIN,
-    channel,
-    payload,
-    resolve: NOBODY,
-    reject: NOBODY,
-    sequence: 0,
-    refusal: undefined,
-    abandoned: false,
-  };
-}
-
-function checkSize(channel: number, payload: Uint8Array): ClientError | undefined {
-  if (channel >>> 0 !== channel) {
-    return new ClientError('CLIENT_OPTIONS', `a channel is an integer from 0 to ${LIMITS.MAX_CHANNEL}`);
-  }
-  const length = frameLength(channel, LIMITS.MAX_SEQUENCE, payload.length);
-  if (length <= LIMITS.MAX_RECORD_PLAINTEXT) return undefined;
-  return new ClientError(
-    'CLIENT_TOO_LARGE',
-    `a frame has up to ${LIMITS.MAX_RECORD_PLAINTEXT} bytes, this one ${length}`,
-  );
 }
 
 function aborted(signal: AbortSignal | undefined): ClientError | undefined {

@@ -25,3 +25,8 @@ export const nodeClock: Clock = {
 export const nodeRandom: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
 
 export const nodeBackend: CryptoBackend = sodiumBackend;
+
+/** What nobody listens to becomes a warning of the process; it goes on. */
+export function nodeReport(error: Error): void {
+  process.emitWarning(error);
+}

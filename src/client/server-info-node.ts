@@ -1,11 +1,11 @@
 import { request } from 'node:https';
 import { ClientError } from './client-error.ts';
-import { type Http2TransportOptions, isLoopback, trustOptions } from './http2-transport.ts';
+import { connectError, type Http2TransportOptions, isLoopback, trustOptions } from './http2-transport.ts';
 import {
+  noAnswer,
   readServerInfo,
   SERVER_INFO,
   type ServerInfo,
-  serverInfoError,
   serverInfoUrl,
   tooLong,
 } from './server-info.ts';
@@ -25,14 +25,18 @@ export async function fetchServerInfo(
   if (options.insecureLoopback === true && !isLoopback(target.hostname)) {
     throw new ClientError('CLIENT_OPTIONS', 'insecureLoopback is for loopback addresses only');
   }
-  return readServerInfo(await fetchBody(target, options));
+  try {
+    return readServerInfo(await fetchBody(target, options));
+  } catch (error) {
+    throw connectError(error);
+  }
 }
 
 function fetchBody(target: URL, options: ServerInfoOptions): Promise<Uint8Array> {
   const timeout = AbortSignal.timeout(options.timeout ?? SERVER_INFO.TIMEOUT_MS);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
   return new Promise((resolve, reject) => {
-    const fail = (error: Error): void => reject(serverInfoError(target, error, timeout.aborted));
+    const fail = (error: unknown): void => reject(timeout.aborted ? noAnswer(error) : error);
     const outgoing = request(target, { ...trustOptions(options), agent: false, signal }, (response) => {
       if (response.statusCode !== 200) {
         response.destroy(

@@ -1,7 +1,7 @@
 import { fromHex } from '../protocol/bytes.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../protocol/json.ts';
 import { ClientError } from './client-error.ts';
-import { textMember } from './wire-values.ts';
+import { type JsonDocument, plainDocument } from './plain-json.ts';
+import { objectOf, textMember } from './wire-values.ts';
 
 /** What a server says about itself before anybody logs in (PROTOCOL.md 3.3). */
 export interface ServerInfo {
@@ -9,7 +9,7 @@ export interface ServerInfo {
   /** Its newest Noise static key. Pin it: whoever can forge this answer can pretend to be the server. */
   readonly noisePublic: Uint8Array;
   /** The whole document. */
-  readonly document: JsonObject;
+  readonly document: JsonDocument;
 }
 
 export const SERVER_INFO = {
@@ -33,25 +33,22 @@ export function serverInfoUrl(url: string | URL): URL {
   return target;
 }
 
-/** @throws JsonError, or ClientError code `CLIENT_PROTOCOL` */
+/** @throws ClientError code `CLIENT_PROTOCOL` */
 export function readServerInfo(body: Uint8Array): ServerInfo {
-  const document = parseJson(body);
-  const domain = isJsonObject(document) ? textMember(document, 'domain') : undefined;
-  const key = isJsonObject(document) ? textMember(document, 'noise_public') : undefined;
-  if (!isJsonObject(document) || domain === undefined || key === undefined || !/^[0-9a-f]{64}$/i.test(key)) {
+  const document = objectOf({ payload: body });
+  const domain = textMember(document, 'domain');
+  const key = textMember(document, 'noise_public');
+  if (domain === undefined || key === undefined || !/^[0-9a-f]{64}$/i.test(key)) {
     throw new ClientError('CLIENT_PROTOCOL', 'the server describes itself without domain or noise_public');
   }
-  return { domain, noisePublic: fromHex(key), document };
+  return { domain, noisePublic: fromHex(key), document: plainDocument(document) };
 }
 
 export function tooLong(): ClientError {
   return new ClientError('CLIENT_PROTOCOL', 'the answer is too long');
 }
 
-/** What an attempt to read the answer failed with. `late`: the time was over. */
-export function serverInfoError(target: URL, error: unknown, late: boolean): ClientError {
-  if (late) return new ClientError('CLIENT_TIMEOUT', 'the server does not answer', { cause: error });
-  if (error instanceof ClientError) return error;
-  const text = error instanceof Error ? error.message : String(error);
-  return new ClientError('CLIENT_TRANSPORT', `cannot read ${target.href}: ${text}`, { cause: error });
+/** The time was over. */
+export function noAnswer(cause: unknown): ClientError {
+  return new ClientError('CLIENT_TIMEOUT', 'the server does not answer', { cause });
 }

@@ -2,11 +2,13 @@ import { fromHex } from '../protocol/bytes.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../protocol/json.ts';
 import { ClientError, type WireErrorFacts } from './client-error.ts';
+import { type Json, plainDocument } from './plain-json.ts';
 
 /** The JSON object in a frame. @throws ClientError code `CLIENT_PROTOCOL` */
 export function objectOf(frame: Pick<Frame, 'payload'>): JsonObject {
   const value = jsonOf(frame);
-  if (!isJsonObject(value)) throw new ClientError('CLIENT_PROTOCOL', 'a frame carries no JSON object');
+  if (!isJsonObject(value))
+    throw new ClientError('CLIENT_PROTOCOL', 'there is no JSON object where one belongs');
   return value;
 }
 
@@ -15,7 +17,7 @@ export function jsonOf(frame: Pick<Frame, 'payload'>): JsonValue {
   try {
     return parseJson(frame.payload);
   } catch (cause) {
-    throw new ClientError('CLIENT_PROTOCOL', 'a frame carries no JSON', { cause });
+    throw new ClientError('CLIENT_PROTOCOL', 'there is no JSON where some belongs', { cause });
   }
 }
 
@@ -38,40 +40,20 @@ export function bytesMember(object: JsonObject, key: string): Uint8Array | undef
     : fromHex(text);
 }
 
-/** What an ERROR says. */
+/** What an ERROR says: members whose type PROTOCOL.md 9 gives are left out when they have another. */
 export function wireErrorOf(object: JsonObject): WireErrorFacts {
-  return {
-    error: textMember(object, 'error') ?? 'unknown',
-    title: textMember(object, 'title'),
-    detail: textMember(object, 'detail'),
-  };
+  const numbers = ['channel', 'missed', 'not_stored'].map((name) => [name, serialMember(object, name)]);
+  const texts = ['title', 'detail', 'reason'].map((name) => [name, textMember(object, name)]);
+  const facts: Record<string, Json | undefined> = Object.fromEntries([
+    ...Object.entries(plainDocument(object)),
+    ...numbers,
+    ...texts,
+  ]);
+  const known = Object.entries(facts).filter(([, member]) => member !== undefined);
+  return { ...Object.fromEntries(known), error: textMember(object, 'error') ?? 'unknown' };
 }
 
 /** The error code and text of an ERROR on one line. */
 export function wireErrorText(wire: WireErrorFacts): string {
   return wire.detail === undefined ? wire.error : `${wire.error}: ${wire.detail}`;
-}
-
-const PLAIN_ACK = new TextEncoder().encode('{"ack":');
-const CLOSING_BRACE = 0x7d;
-const MAX_DIGITS = 10;
-
-/**
- * The number in `{"ack":n}`, undefined for any other spelling or content. One of these comes back for every message, and
- * reading it as JSON costs more than all the rest of its way.
- */
-export function plainAckOf(payload: Uint8Array): number | undefined {
-  const end = payload.length - 1;
-  const digits = end - PLAIN_ACK.length;
-  if (digits < 1 || digits > MAX_DIGITS || payload[end] !== CLOSING_BRACE) return undefined;
-  for (let i = 0; i < PLAIN_ACK.length; i += 1) {
-    if (payload[i] !== PLAIN_ACK[i]) return undefined;
-  }
-  let value = 0;
-  for (let i = PLAIN_ACK.length; i < end; i += 1) {
-    const digit = (payload[i] ?? 0) - 0x30;
-    if (digit < 0 || digit > 9) return undefined;
-    value = value * 10 + digit;
-  }
-  return value;
 }

@@ -12,7 +12,6 @@ import type { ConnectMode } from './connect-mode.ts';
 import type { GatewayContext } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Handshake, Refused } from './handshake.ts';
-import { refusalPayload } from './handshake-payloads.ts';
 import { Link } from './link.ts';
 import type { PartialHolder } from './partial-input.ts';
 import type { Transport, TransportHandler } from './transport.ts';
@@ -163,7 +162,7 @@ class HandshakeDriver implements Endpoint, TransportHandler, PartialHolder {
   }
 
   #onResolution(resolution: Resolution, channel: number): void {
-    if (!resolution.ok) throw new Refused(refusalPayload(resolution.refusal), resolution.reason);
+    if (!resolution.ok) throw this.#handshake.refused(resolution.refusal, resolution.reason);
     const auth = this.#handshake.auth(resolution);
     this.#writeFrame(FRAME.AUTH, channel, AUTH_SEQUENCE, auth);
     this.#phase = 'auth';
@@ -186,7 +185,7 @@ class HandshakeDriver implements Endpoint, TransportHandler, PartialHolder {
   }
 
   #onEstablishment(establishment: Establishment, { send, receive }: HandshakeResult): void {
-    if (!establishment.ok) throw new Refused(refusalPayload(establishment.refusal), establishment.reason);
+    if (!establishment.ok) throw this.#handshake.refused(establishment.refusal, establishment.reason);
     const { facts } = establishment;
     const { clock, counters, guard, links, logger, peerTag, relay } = this.#context;
     this.#writeFrame(FRAME.ACK, 0, ACK_SEQUENCE, this.#handshake.acknowledgement(facts));

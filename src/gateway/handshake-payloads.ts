@@ -1,7 +1,7 @@
 import type { EstablishedFacts, HandshakeRefusal, UserSnapshot } from '../actors/relay-port.ts';
 import { toHex, utf8 } from '../protocol/bytes.ts';
 import { certificateToJson } from '../protocol/certificate.ts';
-import { handshakeErrorPayload, pairingRequiredPayload } from '../protocol/errors.ts';
+import { type HandshakeReason, handshakeErrorPayload, pairingRequiredPayload } from '../protocol/errors.ts';
 import { canonicalJson, type JsonObject } from '../protocol/json.ts';
 import { PROTOCOL_VERSION, SUPPORTED_VERSIONS } from '../protocol/limits.ts';
 import { type NoiseKey, noiseKeyJson } from './noise-keys.ts';
@@ -73,9 +73,24 @@ export function acknowledgementPayload(facts: AcknowledgementFacts): Uint8Array 
   });
 }
 
-/** The ERROR that answers what the relay refused. PROTOCOL.md 3.12. */
-export function refusalPayload(refusal: HandshakeRefusal): Uint8Array {
-  return refusal === 'pairing required' ? pairingRequiredPayload() : handshakeErrorPayload(refusal);
+/** The reasons of refusals that concern what the peer believes, not what it sent. */
+const TOLD: ReadonlyMap<string, HandshakeReason> = new Map([
+  ['proof', 'proof'],
+  ['noise_message_1', 'server_key'],
+  ['device_key_mismatch', 'device_id'],
+  ['user_mismatch', 'account'],
+  ['handle_mismatch', 'account'],
+]);
+
+/**
+ * The ERROR that answers what the gateway or the relay refused. PROTOCOL.md 3.12.
+ *
+ * @param reason the word for metrics and the log
+ * @param extended the peer asks for extensions
+ */
+export function refusalPayload(refusal: HandshakeRefusal, reason: string, extended: boolean): Uint8Array {
+  if (refusal === 'pairing required') return pairingRequiredPayload();
+  return handshakeErrorPayload(refusal, extended ? TOLD.get(reason) : undefined);
 }
 
 function userJson(user: UserSnapshot): JsonObject {

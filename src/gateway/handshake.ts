@@ -1,4 +1,11 @@
-import type { EstablishedFacts, HelloFacts, Resolution, SessionNumber } from '../actors/relay-port.ts';
+import { asksForExtensions } from '../actors/capabilities.ts';
+import type {
+  EstablishedFacts,
+  HandshakeRefusal,
+  HelloFacts,
+  Resolution,
+  SessionNumber,
+} from '../actors/relay-port.ts';
 import { equalBytes } from '../protocol/bytes.ts';
 import { CertificateError, certificateFromJson, type DeviceCertificate } from '../protocol/certificate.ts';
 import {
@@ -19,7 +26,12 @@ import { NoiseError } from '../protocol/noise-error.ts';
 import type { Random } from '../protocol/ports.ts';
 import { verifyDeviceKeyProof } from '../protocol/proof.ts';
 import { generationOf } from './generation.ts';
-import { acknowledgementPayload, authPayload, identityPayload } from './handshake-payloads.ts';
+import {
+  acknowledgementPayload,
+  authPayload,
+  identityPayload,
+  refusalPayload,
+} from './handshake-payloads.ts';
 import { keepaliveInterval, type NoiseKey, type NoiseKeyring } from './noise-keys.ts';
 
 /** What the server brings to each handshake. */
@@ -73,7 +85,7 @@ export class Handshake {
     const { backend, domain, plaintextClients } = this.#identity;
     const { deviceId, devicePublic, clientStatic, proof, user } = hello;
     if (!verifyDeviceKeyProof(backend, { domain, deviceId, devicePublic, clientStatic, proof })) {
-      throw invalidRequest('proof');
+      throw this.refused('invalid request', 'proof');
     }
     const key = this.#readMessage1(hello);
     const certificate = certificateOf(hello);
@@ -135,6 +147,12 @@ export class Handshake {
     });
   }
 
+  /** The end of a handshake whose HELLO was understood. `reason`: a stable word for metrics and the log. */
+  refused(refusal: HandshakeRefusal, reason: string): Refused {
+    const extended = asksForExtensions(this.#hello?.capabilities ?? []);
+    return new Refused(refusalPayload(refusal, reason, extended), reason);
+  }
+
   /** Erases the Noise keys of a handshake that is given up. Ciphers that `proof` returned live on. */
   destroy(): void {
     this.#noise?.destroy();
@@ -159,7 +177,7 @@ export class Handshake {
       this.#key = key;
       return key;
     }
-    throw invalidRequest('noise_message_1');
+    throw this.refused('invalid request', 'noise_message_1');
   }
 
   /** A payload that is no JSON is a decode error, whatever frame was expected: the reference decodes first. */

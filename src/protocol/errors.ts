@@ -189,9 +189,15 @@ export function errorPayload(
   return encodeJson({ ...extra, ...fields });
 }
 
-/** Answers a failed handshake. `detail` is one of the texts of PROTOCOL.md 3.12; other texts confuse older clients. */
-export function handshakeErrorPayload(detail: string): Uint8Array {
-  return encodeJson({ detail: cut(detail), error: 'handshake' });
+/** What a refused handshake may be told did not fit. PROTOCOL.md 3.12. */
+export type HandshakeReason = 'account' | 'device_id' | 'proof' | 'server_key';
+
+/**
+ * Answers a failed handshake. `detail` is one of the texts of PROTOCOL.md 3.12; other texts confuse older clients. `reason`
+ * is for clients that ask for extensions.
+ */
+export function handshakeErrorPayload(detail: string, reason?: HandshakeReason): Uint8Array {
+  return encodeJson({ detail: cut(detail), error: 'handshake', reason });
 }
 
 /** Answers an unknown device that must be paired first. PROTOCOL.md 3.12. */

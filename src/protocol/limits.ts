@@ -8,6 +8,8 @@ export const LIMITS = {
   MAX_CHANNEL: 4_294_967_295,
   /** Largest sequence number; counters wrap behind it. PROTOCOL.md 1.2, 1.7. */
   MAX_SEQUENCE: 4_294_967_295,
+  /** Refused durable frames of a device that the server names in `resume`, the newest ones. PROTOCOL.md 11.3. */
+  REMEMBERED_REFUSALS: 256,
   /** Nested arrays and objects in a JSON text. PROTOCOL.md 1.4. */
   MAX_JSON_DEPTH: 127,
   /** Nested arrays and objects in the JSON of a handshake, whose sender has proved nothing. PROTOCOL.md 1.4. */

@@ -115,6 +115,27 @@ const CASES: readonly Case[] = [
     code: 'CLIENT_HANDSHAKE_REFUSED',
   },
   {
+    name: 'the server says that its key is another one',
+    arrange: ({ server }) => {
+      server.refusal = handshakeErrorPayload('invalid request', 'server_key');
+    },
+    code: 'CLIENT_SERVER_KEY',
+  },
+  {
+    name: 'the server says that the proof does not hold',
+    arrange: ({ server }) => {
+      server.refusal = handshakeErrorPayload('invalid request', 'proof');
+    },
+    code: 'CLIENT_SERVER_KEY',
+  },
+  {
+    name: 'the server says that the device id is another device’s',
+    arrange: ({ server }) => {
+      server.refusal = handshakeErrorPayload('invalid request', 'device_id');
+    },
+    code: 'CLIENT_DEVICE_TAKEN',
+  },
+  {
     name: 'the device must be paired',
     arrange: ({ server }) => {
       server.refusal = pairingRequiredPayload();
@@ -189,14 +210,6 @@ const CASES: readonly Case[] = [
     code: 'CLIENT_CERTIFICATE',
   },
   {
-    name: 'the certificate has expired',
-    arrange: async ({ server, store }) => {
-      const certificate = await forged({ issuedAt: 1, expiresAt: 2 }, store, server)();
-      server.editAck = (ack) => ({ ...ack, device_certificate: certificate });
-    },
-    code: 'CLIENT_CERTIFICATE',
-  },
-  {
     name: 'the ACK names another session than Noise carried',
     arrange: ({ server }) => {
       server.editAck = (ack) => ({ ...ack, session: 'other' });
@@ -258,20 +271,26 @@ test('given a server key that is not the expected one, when XK or IK starts, the
   }
 });
 
-test('given a session before, when the server refuses like one that stops, then the client asks three times before it gives up', async () => {
-  const { clock, server, network, client: create } = setting();
-  const client = create();
-  void client.connect();
-  await clock.run(() => client.state === 'connected');
-  server.refusal = handshakeErrorPayload('invalid request');
-  let end: unknown;
-  client.on('closed', ({ error }) => {
-    end = error;
-  });
-  network.cut();
-  await clock.run(() => client.state === 'closed');
-  assert.ok(end instanceof ClientError);
-  assert.deepEqual([end.code, network.opened], ['CLIENT_HANDSHAKE_REFUSED', 4]);
+test('given any clock, when the dates of the certificate do not fit it, then the client connects and sends no certificate', async () => {
+  for (const [issuedAt, expiresAt] of [
+    [1, 2],
+    [4_000_000_000, 4_100_000_000],
+  ] as const) {
+    const created = setting();
+    const certificate = await forged({ issuedAt, expiresAt }, created.store, created.server)();
+    created.server.editAck = (ack) => ({ ...ack, device_certificate: certificate });
+    for (let life = 0; life < 2; life += 1) {
+      const client = created.client();
+      void client.connect();
+      await created.clock.run(() => client.state === 'connected');
+      const closed = client.close();
+      await created.clock.run(() => client.state === 'closed');
+      await closed;
+    }
+    const state = await created.store.load();
+    assert.equal(state?.device.certificate?.expiresAt, expiresAt);
+    assert.deepEqual(created.server.certificates, [undefined, undefined]);
+  }
 });
 
 test('given a storage failure of the server, when a known client comes back, then it tries until it is let in', async () => {

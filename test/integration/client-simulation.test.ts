@@ -1,48 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { Client } from '../../src/client/client.ts';
-import type { ClientOptions } from '../../src/client/client-options.ts';
-import { createDevice, type DeviceStore, MemoryDeviceStore } from '../../src/client/index.ts';
+import type { Client } from '../../src/client/client.ts';
+import type { DeviceStore } from '../../src/client/index.ts';
 import { serialAfter } from '../../src/protocol/serial.ts';
-import {
-  backend,
-  DOMAIN,
-  SERVER_STATIC,
-  SimulatedClock,
-  SimulatedNetwork,
-  SimulatedServer,
-  seededRandom,
-} from './client-simulation.ts';
-
-interface World {
-  readonly clock: SimulatedClock;
-  readonly server: SimulatedServer;
-  readonly network: SimulatedNetwork;
-  readonly store: MemoryDeviceStore;
-  client(options?: Partial<ClientOptions>): Client;
-}
-
-function world(cuts: readonly (number | undefined)[] = [], seed = 1): World {
-  const clock = new SimulatedClock();
-  const server = new SimulatedServer(clock);
-  const network = new SimulatedNetwork(clock, server, cuts);
-  const store = new MemoryDeviceStore(createDevice({ deviceId: 'device-1' }));
-  const client = (options: Partial<ClientOptions> = {}): Client =>
-    new Client({
-      transport: network,
-      clock,
-      random: seededRandom(seed),
-      backend,
-      domain: DOMAIN,
-      serverStatic: SERVER_STATIC,
-      store,
-      reconnect: { initialDelay: 10, maxDelay: 100, first: true },
-      maxUnacknowledged: { frames: 4 },
-      ...options,
-    });
-  return { clock, server, network, store, client };
-}
+import { finish, world } from './client-world.ts';
 
 /** Reads messages until the client ends. */
 function reader(client: Client): { number: number | undefined; text: string }[] {
@@ -486,18 +448,3 @@ test('given close and a server that is gone, when the deadline has passed, then 
   await sent;
   assert.equal(client.state, 'closed');
 });
-
-/** Lets time pass until the promise is settled. */
-async function finish<T>(clock: SimulatedClock, promise: Promise<T>): Promise<T> {
-  let over = false;
-  promise.then(
-    () => {
-      over = true;
-    },
-    () => {
-      over = true;
-    },
-  );
-  await clock.run(() => over, 'the promise');
-  return promise;
-}

@@ -246,6 +246,8 @@ export class SimulatedServer {
   /** JOINs as they arrived. */
   readonly joins: { readonly channel: number; readonly sequence: number }[] = [];
   hellos = 0;
+  /** What the HELLOs carried as `certificate`. */
+  readonly certificates: unknown[] = [];
   ended = 0;
   /** Changes the members of AUTH. */
   editAuth: (auth: Record<string, JsonInput>) => Record<string, JsonInput> = (auth) => auth;
@@ -256,7 +258,12 @@ export class SimulatedServer {
   /** Does not answer HELLO. */
   silent = false;
   /** Looks at each durable frame; a code refuses it. */
-  refuse: (posted: Posted) => 'storage' | 'forbidden' | undefined = () => undefined;
+  refuse: (posted: Posted) => 'storage' | 'forbidden' | 'mailbox_full' | undefined = () => undefined;
+  /** What was refused for good; the newest go into `resume`, unless the server is an old one. */
+  readonly refusals: { readonly sequence: number; readonly error: string }[] = [];
+  namesRefusals = true;
+  /** Members of each ACK of a durable frame. */
+  counts: Record<string, JsonInput> = {};
   accepted = 0;
   letters: Letter[] = [];
   readonly sessions = new Set<SimulatedSession>();
@@ -396,6 +403,7 @@ class SimulatedSession {
       return;
     }
     this.#device = parseHello(parseJson(frame.payload));
+    server.certificates.push(this.#device.certificate);
     this.#noise = new HandshakeState({
       backend,
       random: systemRandom,
@@ -448,7 +456,12 @@ class SimulatedSession {
       inbox: granted.includes('delivery-ack')
         ? { confirmed: server.confirmed, next: serialNext(server.last) }
         : undefined,
-      resume: granted.includes('resume') ? { received: server.received } : undefined,
+      resume: granted.includes('resume')
+        ? {
+            received: server.received,
+            ...(server.namesRefusals ? { refused: server.refusals.slice(-256) } : {}),
+          }
+        : undefined,
     });
     this.#wire.write(encodeFrame(FRAME.ACK, 0, 2, encodeJson(ack)));
     this.#opener = new RecordOpener(receive);
@@ -460,8 +473,8 @@ class SimulatedSession {
   #handle(frame: Frame): void {
     const server = this.#server;
     const { type, channel, sequence } = frame;
-    const acknowledge = (): void =>
-      this.send(FRAME.ACK, channel, ++this.#control, encodeJson({ ack: sequence }));
+    const acknowledge = (members = {}): void =>
+      this.send(FRAME.ACK, channel, ++this.#control, encodeJson({ ack: sequence, ...members }));
     switch (type) {
       case FRAME.JOIN:
         server.joins.push({ channel, sequence });
@@ -478,7 +491,7 @@ class SimulatedSession {
         return;
       }
       case FRAME.MSG:
-        this.#post(frame, acknowledge);
+        this.#post(frame, () => acknowledge(server.counts));
         return;
       default:
         acknowledge();
@@ -490,6 +503,7 @@ class SimulatedSession {
     const { channel, sequence } = frame;
     const posted = { sequence, channel, text: Buffer.from(frame.payload).toString() };
     const code = server.channels.has(channel) ? server.refuse(posted) : 'unknown_channel';
+    if (code !== undefined && code !== 'storage') server.refusals.push({ sequence, error: code });
     if (code === undefined) server.commit(posted, acknowledge);
     else this.send(FRAME.ERROR, channel, ++this.#control, errorPayload(code, 'simulated', { ack: sequence }));
   }

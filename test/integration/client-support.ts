@@ -51,6 +51,12 @@ export class TestServer {
     return `https://localhost:${this.#port}/connect`;
   }
 
+  /** Its certificate and key, for who takes its place. */
+  get tls(): { readonly cert: Buffer; readonly key: Buffer } {
+    const read = (name: string): Buffer => readFileSync(join(this.#directory, name));
+    return { cert: read('cert.pem'), key: read('key.pem') };
+  }
+
   /** Options for a client of this server. Delays are short: tests wait for them. */
   options(store: DeviceStore): ConnectOptions {
     const { url, ca, domain, noisePublic: serverStatic } = this;

@@ -167,12 +167,28 @@ test(
       code: 'CLIENT_HTTP',
       retryable: false,
     });
-    await assert.rejects(connect({ ...options, domain: 'Client.test' }), {
-      code: 'CLIENT_HANDSHAKE_REFUSED',
-    });
-    await assert.rejects(connect({ ...options, serverStatic: '11'.repeat(32) }), {
-      code: 'CLIENT_HANDSHAKE_REFUSED',
-    });
+    for (const pattern of ['XK', 'IK'] as const) {
+      const domain = connect({ ...options, pattern, domain: 'Client.test' });
+      await assert.rejects(domain, { code: 'CLIENT_SERVER_KEY', message: /domain/ });
+      const key = connect({ ...options, pattern, serverStatic: '11'.repeat(32) });
+      await assert.rejects(key, { code: 'CLIENT_SERVER_KEY', message: /Noise key/ });
+    }
+    await (await connect(server.newDevice('taken'))).close();
+    await assert.rejects(connect(server.newDevice('taken')), { code: 'CLIENT_DEVICE_TAKEN' });
+    const renamed = createDevice({ deviceId: 'renamed' });
+    await (await connect(server.options(new MemoryDeviceStore(renamed)))).close();
+    const other = new MemoryDeviceStore({ ...renamed, handle: 'another' });
+    await assert.rejects(connect(server.options(other)), { code: 'CLIENT_DEVICE_TAKEN' });
+    for (const bytes of [0, 1]) {
+      const serverStatic = new Uint8Array(32);
+      serverStatic[0] = bytes;
+      await assert.rejects(connect({ ...options, serverStatic }), { code: 'CLIENT_OPTIONS' });
+    }
+    const ca = 5 as unknown as string;
+    await assert.rejects(connect({ ...options, ca }), { code: 'CLIENT_OPTIONS' });
+    assert.throws(() => createClient({ ...options, userAgent: 'two\nlines' }), { code: 'CLIENT_OPTIONS' });
+    await assert.rejects(fetchServerInfo(server.url), { code: 'CLIENT_TLS' });
+    await assert.rejects(fetchServerInfo(server.url, { ca }), ClientError);
     assert.throws(() => createClient({ ...options, serverStatic: 'xy' }), { code: 'CLIENT_OPTIONS' });
     assert.throws(() => createClient({ ...options, url: 'http://localhost' }), { code: 'CLIENT_OPTIONS' });
     assert.throws(() => createClient({ ...options, url: 'https://example.org', insecureLoopback: true }), {

@@ -16,6 +16,8 @@ after(() => server[Symbol.asyncDispose]());
 
 const refusal = (detail: string): string => `{"detail":"${detail}","error":"handshake"}`;
 const INVALID = refusal('invalid request');
+const reasoned = (reason: string): string =>
+  `{"detail":"invalid request","error":"handshake","reason":"${reason}"}`;
 const CRYPTO = refusal('crypto failure');
 const PAIRING =
   '{"detail":"pairing required","error":"handshake","pairing_required":true,"title":"PairingRequired"}';
@@ -92,14 +94,24 @@ const HELLOS: readonly (readonly [string, Readonly<Record<string, JsonInput | un
   ['a device id with @', { device_id: 'a@b' }, INVALID],
   ['a long device id', { device_id: 'x'.repeat(129) }, INVALID],
   ['a handshake that is no hex', { handshake: 'zz' }, INVALID],
-  ['a short Noise message', { handshake: '00' }, INVALID],
-  ['a Noise message for another server', { handshake: '01'.repeat(48) }, INVALID],
+  ['a short Noise message', { handshake: '00' }, reasoned('server_key')],
+  ['a Noise message for another server', { handshake: '01'.repeat(48) }, reasoned('server_key')],
+  [
+    'a Noise message for another server and no wish for extensions',
+    { handshake: '01'.repeat(48), capabilities: ['noise'] },
+    INVALID,
+  ],
   ['a short static key', { client_static: '00' }, INVALID],
   ['no device key', { device_public: undefined }, INVALID],
   ['no proof', { zkp: undefined }, INVALID],
   [
     'a proof that does not hold',
     { zkp: { commitment: '01'.repeat(32), response: '01'.repeat(32) } },
+    reasoned('proof'),
+  ],
+  [
+    'a proof that does not hold and no capabilities',
+    { zkp: { commitment: '01'.repeat(32), response: '01'.repeat(32) }, capabilities: undefined },
     INVALID,
   ],
   ['a certificate that is null', { certificate: null }, INVALID],

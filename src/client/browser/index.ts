@@ -2,7 +2,7 @@
 import type { Client } from '../client.ts';
 import { entryPoints, type PlatformOptions } from '../entry-points.ts';
 import { WebSocketTransport, type WebSocketTransportOptions } from '../websocket-transport.ts';
-import { browserBackend, browserClock, browserRandom } from './platform.ts';
+import { browserBackend, browserClock, browserRandom, browserReport } from './platform.ts';
 
 export * from '../shared.ts';
 export { IndexedDbDeviceStore, type IndexedDbStoreOptions } from './indexeddb-store.ts';
@@ -16,6 +16,7 @@ const platform = entryPoints<WebSocketTransportOptions>({
   clock: browserClock,
   random: browserRandom,
   backend: browserBackend,
+  report: browserReport,
   createTransport: (options, clock) => new WebSocketTransport(options, clock),
 });
 

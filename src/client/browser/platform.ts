@@ -29,6 +29,9 @@ export const browserRandom: Random = {
 
 export const browserBackend: CryptoBackend = nobleBackend;
 
+/** What nobody listens to is an event `error` of the window, and a line in its console. */
+export const browserReport = (error: Error): void => reportError(error);
+
 /** A message to oneself: unlike `setTimeout` it is neither slowed down in the background nor delayed by 4 ms. */
 function createSoon(): (callback: () => void) => void {
   const { port1, port2 } = new MessageChannel();

@@ -1,9 +1,10 @@
 import { ClientError } from '../client-error.ts';
+import { textOf } from '../client-failures.ts';
 import {
+  noAnswer,
   readServerInfo,
   SERVER_INFO,
   type ServerInfo,
-  serverInfoError,
   serverInfoUrl,
   tooLong,
 } from '../server-info.ts';
@@ -30,7 +31,11 @@ export async function fetchServerInfo(
     if (!response.ok) throw new ClientError('CLIENT_HTTP', `${target.href}: HTTP status ${response.status}`);
     return readServerInfo(await bodyOf(response));
   } catch (error) {
-    throw serverInfoError(target, error, timeout.aborted);
+    if (timeout.aborted) throw noAnswer(error);
+    if (error instanceof ClientError) throw error;
+    throw new ClientError('CLIENT_TRANSPORT', `cannot read ${target.href}: ${textOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
