@@ -9,8 +9,3 @@ export function grantedCapabilities(hello: HelloFacts): readonly string[] {
     ? []
     : CAPABILITIES.filter((capability) => hello.capabilities.includes(capability));
 }
-
-/** Whether a client asks for any extension: only such a client is sent what PROTOCOL.md marks as one. */
-export function asksForExtensions(capabilities: readonly string[]): boolean {
-  return CAPABILITIES.some((capability) => capabilities.includes(capability));
-}

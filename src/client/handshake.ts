@@ -1,7 +1,7 @@
 import { equalBytes, toHex, utf8 } from '../protocol/bytes.ts';
 import { certificateFromJson, type DeviceCertificate, verifyCertificate } from '../protocol/certificate.ts';
 import { CRYPTO_LENGTHS, type CryptoBackend } from '../protocol/crypto-backend.ts';
-import { CommuCatError } from '../protocol/errors.ts';
+import { CommuCatError, REFUSAL_REASON } from '../protocol/errors.ts';
 import { encodeFrame, type Frame } from '../protocol/frame.ts';
 import { FRAME } from '../protocol/frame-types.ts';
 import { encodeJson, isJsonObject, type JsonObject, type JsonValue } from '../protocol/json.ts';
@@ -118,7 +118,7 @@ export class ClientHandshake {
       device_public: toHex(device.publicKey),
       handshake: toHex(this.#noise.writeMessage()),
       zkp: proofToJson(proveDeviceKey(backend, random, device.privateKey, statement)),
-      capabilities: settings.capabilities,
+      capabilities: [...settings.capabilities, REFUSAL_REASON],
       user: {
         ...(device.userId === undefined ? {} : { id: device.userId }),
         handle: device.handle,

@@ -86,11 +86,11 @@ const TOLD: ReadonlyMap<string, HandshakeReason> = new Map([
  * The ERROR that answers what the gateway or the relay refused. PROTOCOL.md 3.12.
  *
  * @param reason the word for metrics and the log
- * @param extended the peer asks for extensions
+ * @param asked the peer wants to be told
  */
-export function refusalPayload(refusal: HandshakeRefusal, reason: string, extended: boolean): Uint8Array {
+export function refusalPayload(refusal: HandshakeRefusal, reason: string, asked: boolean): Uint8Array {
   if (refusal === 'pairing required') return pairingRequiredPayload();
-  return handshakeErrorPayload(refusal, extended ? TOLD.get(reason) : undefined);
+  return handshakeErrorPayload(refusal, asked ? TOLD.get(reason) : undefined);
 }
 
 function userJson(user: UserSnapshot): JsonObject {

@@ -1,4 +1,3 @@
-import { asksForExtensions } from '../actors/capabilities.ts';
 import type {
   EstablishedFacts,
   HandshakeRefusal,
@@ -16,7 +15,7 @@ import {
   parseHello,
 } from '../protocol/control/index.ts';
 import type { CryptoBackend } from '../protocol/crypto-backend.ts';
-import { decodeErrorPayload, handshakeErrorPayload } from '../protocol/errors.ts';
+import { decodeErrorPayload, handshakeErrorPayload, REFUSAL_REASON } from '../protocol/errors.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
 import { isJsonObject, JsonError, type JsonValue, parseJson } from '../protocol/json.ts';
@@ -149,8 +148,8 @@ export class Handshake {
 
   /** The end of a handshake whose HELLO was understood. `reason`: a stable word for metrics and the log. */
   refused(refusal: HandshakeRefusal, reason: string): Refused {
-    const extended = asksForExtensions(this.#hello?.capabilities ?? []);
-    return new Refused(refusalPayload(refusal, reason, extended), reason);
+    const asked = this.#hello?.capabilities.includes(REFUSAL_REASON) ?? false;
+    return new Refused(refusalPayload(refusal, reason, asked), reason);
   }
 
   /** Erases the Noise keys of a handshake that is given up. Ciphers that `proof` returned live on. */

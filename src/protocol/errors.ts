@@ -189,12 +189,15 @@ export function errorPayload(
   return encodeJson({ ...extra, ...fields });
 }
 
+/** The capability of a client that wants to be told why its handshake is refused. PROTOCOL.md 3.12, 11.1. */
+export const REFUSAL_REASON = 'refusal-reason';
+
 /** What a refused handshake may be told did not fit. PROTOCOL.md 3.12. */
 export type HandshakeReason = 'account' | 'device_id' | 'proof' | 'server_key';
 
 /**
  * Answers a failed handshake. `detail` is one of the texts of PROTOCOL.md 3.12; other texts confuse older clients. `reason`
- * is for clients that ask for extensions.
+ * is for clients that ask for it.
  */
 export function handshakeErrorPayload(detail: string, reason?: HandshakeReason): Uint8Array {
   return encodeJson({ detail: cut(detail), error: 'handshake', reason });
