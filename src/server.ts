@@ -235,6 +235,7 @@ function startRelay(
       cursorInterval: CURSOR_INTERVAL,
       expiryInterval: EXPIRY_INTERVAL,
       waitingBytes: LIMIT_TABLE.waitingFrames.value * limits.maxFrame,
+      changes: { burst: limits.changeBurstBytes, perSecond: limits.changeBytesPerSecond },
       office: {
         collected: LIMIT_TABLE.collectedBytes.value,
         collectedPerDevice: LIMIT_TABLE.collectedBytesPerDevice.value,

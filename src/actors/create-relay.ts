@@ -10,8 +10,10 @@ import type { CryptoBackend } from '../protocol/crypto-backend.ts';
 import type { CancelTimer, Clock, Random } from '../protocol/ports.ts';
 import type { AccountPolicy } from './account-decider.ts';
 import { Accounts } from './accounts.ts';
+import type { BudgetRate } from './budget.ts';
 import { CallFrames } from './call-frames.ts';
 import { Calls } from './calls.ts';
+import { ChangeBudget } from './change-budget.ts';
 import { ChannelDirectory } from './channel-directory.ts';
 import { type ChannelPolicy, Channels } from './channels.ts';
 import { type AbsentPoster, Desk } from './desk.ts';
@@ -43,6 +45,8 @@ export interface RelayLimits {
   /** Bytes of frames that may wait for an earlier one of their session. */
   readonly waitingBytes: number;
   readonly office: PostOfficeLimits;
+  /** Bytes of facts that one account may cause. */
+  readonly changes: BudgetRate;
 }
 
 export interface RelayOptions {
@@ -166,6 +170,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
         channels,
         groups: new GroupFrames(desk, groups),
         calls: callFrames,
+        changes: new ChangeBudget(clock, limits.changes),
         notices,
         presence,
         events,

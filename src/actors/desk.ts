@@ -89,6 +89,17 @@ export class Desk {
     this.refuse(session, frame, 'limit', `limits.${limitLabel(limit)} is reached`);
   }
 
+  /** Refuses a frame because its account does this too often. */
+  refuseRate(session: Session, frame: WaitingFrame, limit: 'changeBytesPerSecond'): void {
+    this.#events.limitReached(limit);
+    this.refuse(
+      session,
+      frame,
+      'rate_limited',
+      `limits.${limitLabel(limit)} is reached: send it again later`,
+    );
+  }
+
   /** With `resume`: whether the log has this durable frame already, or will have it in a moment. */
   isRepetition(session: Session, sequence: number): boolean {
     const { accepted } = session.mailbox;

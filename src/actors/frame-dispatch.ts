@@ -6,6 +6,7 @@ import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
 import { type JsonValue, parseJson } from '../protocol/json.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { CallFrames } from './call-frames.ts';
+import type { ChangeBudget } from './change-budget.ts';
 import type { Channels, JoinRefusal, JoinRequest } from './channels.ts';
 import type { Desk } from './desk.ts';
 import type { GroupFrames } from './group-frames.ts';
@@ -21,6 +22,7 @@ export interface FrameDispatchParts {
   readonly channels: Channels;
   readonly groups: GroupFrames;
   readonly calls: CallFrames;
+  readonly changes: ChangeBudget;
   readonly notices: OpenRoomNotices;
   readonly presence: Presence;
   readonly events: RelayEvents;
@@ -169,6 +171,10 @@ export class FrameDispatch {
     if (!this.#fits(session, frame)) {
       return undefined;
     }
+    const changes = frame.type !== FRAME.GROUP_EVENT || groups.isChange(session, value);
+    if (changes && !this.#mayChange(session, frame)) {
+      return undefined;
+    }
     switch (frame.type) {
       case FRAME.GROUP_CREATE:
         return groups.create(session, frame, value);
@@ -188,7 +194,7 @@ export class FrameDispatch {
     const { desk, channels, groups } = this.#parts;
     const { members, relay, groupId } = parseJoin(value);
     if (groupId !== undefined) {
-      return groups.join(session, frame, groupId);
+      return this.#mayChange(session, frame) ? groups.join(session, frame, groupId) : undefined;
     }
     const { device, user, plaintext } = session;
     const request = { device, user: user.id, number: frame.channel, members, relay, plaintext };
@@ -197,7 +203,18 @@ export class FrameDispatch {
       this.#noticeJoin(session, frame, false);
       return undefined;
     }
-    return this.#joinChannel(session, frame, request);
+    return this.#mayChange(session, frame) ? this.#joinChannel(session, frame, request) : undefined;
+  }
+
+  /** Whether the account may make one more change of channels, groups or calls; the frame has been refused otherwise. */
+  #mayChange(session: Session, frame: WaitingFrame, offeredTo?: Route): boolean {
+    const { changes, desk } = this.#parts;
+    const isAllowed =
+      offeredTo === undefined ? changes.take(session, frame) : changes.takeOffer(session, frame, offeredTo);
+    if (!isAllowed) {
+      desk.refuseRate(session, frame, 'changeBytesPerSecond');
+    }
+    return isAllowed;
   }
 
   async #joinChannel(session: Session, frame: WaitingFrame, request: JoinRequest): Promise<void> {
@@ -275,8 +292,24 @@ export class FrameDispatch {
     const step = calls.read(session, frame, value);
     const route = this.#route(session, frame);
     const offers = frame.type === FRAME.CALL_OFFER;
-    if (route !== undefined && (!offers || desk.mayPost(session, route, frame))) {
+    if (route === undefined || !this.#mayCall(session, frame, route)) {
+      return;
+    }
+    if (!offers || desk.mayPost(session, route, frame)) {
       await step(route);
+    }
+  }
+
+  /** Hanging up and telling how it sounds are free: neither leaves more behind than there was. */
+  #mayCall(session: Session, frame: WaitingFrame, route: Route): boolean {
+    switch (frame.type) {
+      case FRAME.CALL_END:
+      case FRAME.CALL_STATS:
+        return true;
+      case FRAME.CALL_OFFER:
+        return this.#mayChange(session, frame, route);
+      default:
+        return this.#mayChange(session, frame);
     }
   }
 }

@@ -57,6 +57,11 @@ export class GroupFrames {
     );
   }
 
+  /** Whether a GROUP_EVENT changes its group; others are only relayed. @throws CommuCatError `CONTROL_INVALID` */
+  isChange(session: Session, value: JsonValue): boolean {
+    return parseGroupDocument(value, session.device) !== undefined;
+  }
+
   /**
    * `undefined` when the document is free-form: it is relayed like any other frame.
    *

@@ -148,6 +148,7 @@ async function startParts(
       cursorInterval: 20,
       expiryInterval: 60_000,
       waitingBytes: 4 * config.limits.maxFrame,
+      changes: { burst: 4_194_304, perSecond: 32_768 },
       office: { collected: 1_048_576, collectedPerDevice: 1_048_576 },
     },
   });

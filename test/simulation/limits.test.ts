@@ -163,3 +163,24 @@ test('given names that never joined, when their channels are left in any order, 
   await settle(20);
   assert.deepEqual(somebody.heard(), ['for somebody']);
 });
+
+test('given an account that joins and leaves without end, when its budget is spent, then it is refused until time brings it back, and what is free stays free', async () => {
+  const clock = new SimulatedClock();
+  await using server = await world({ clock, changes: { burst: 4096, perSecond: 100 } });
+  const alice = await server.connect('alice');
+  const answers: string[] = [];
+  for (let round = 0; round < 10; round += 1) {
+    const { type, json } = await alice.join(round, ['bob']);
+    answers.push(type === FRAME.ACK ? 'ACK' : json.error);
+  }
+  const [first, last] = [answers[0], answers.at(-1)];
+  assert.deepEqual([first, last], ['ACK', 'rate_limited']);
+  assert.equal((await alice.join(0, ['bob'])).type, FRAME.ACK);
+  assert.equal((await alice.ask(FRAME.LEAVE, 0, {})).type, FRAME.ACK);
+  const refused = await alice.ask(FRAME.CALL_OFFER, 1, { call_id: 'c', from: 'alice', to: [] });
+  assert.match(refused.json.detail, /limits\.change_bytes_per_second/);
+  const bob = await server.connect('bob');
+  assert.equal((await bob.join(1, ['alice'])).type, FRAME.ACK);
+  await clock.advance(10_000);
+  assert.equal((await alice.join(0, ['bob'])).type, FRAME.ACK);
+});

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { BudgetRate } from '../../src/actors/budget.ts';
 import type { OpenRooms, Reach } from '../../src/actors/channels.ts';
 import { createRelay, type RunningRelay } from '../../src/actors/create-relay.ts';
 import type { RelayEvents } from '../../src/actors/relay-events.ts';
@@ -38,6 +39,7 @@ export interface WorldOptions {
   readonly membersPerChannel?: number;
   readonly listingsPerDevice?: number;
   readonly listingBytes?: number;
+  readonly changes?: BudgetRate;
   /** Largest channel whose members are told of presence, and largest open room that tells who comes. */
   readonly presenceMembers?: number;
   readonly mailbox?: { readonly frames: number; readonly bytes: number };
@@ -94,6 +96,7 @@ export class RelayWorld implements AsyncDisposable {
         cursorInterval: 500,
         expiryInterval: 60_000,
         waitingBytes: 1_048_576,
+        changes: options.changes ?? { burst: 1_000_000_000, perSecond: 1 },
         office: options.office ?? { collected: 1_048_576, collectedPerDevice: 1_048_576 },
       },
     });
