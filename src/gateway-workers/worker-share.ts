@@ -22,13 +22,17 @@ export function workerShare(config: Config): Config {
       connections: inAll(limits.connections),
       halfOpen: inAll(limits.halfOpen),
       handshakes: inAll(limits.handshakes),
+      sessions: inAll(limits.sessions),
+      partialInputBytes: inAll(limits.partialInputBytes),
       connectionsPerAddress: perAddress(limits.connectionsPerAddress),
       halfOpenPerAddress: perAddress(limits.halfOpenPerAddress),
       handshakesPerAddress: perAddress(limits.handshakesPerAddress),
+      sessionsPerAddress: perAddress(limits.sessionsPerAddress),
     },
     rateLimit: {
       ...rateLimit,
       connectBurst: perAddress(rateLimit.connectBurst),
+      knownBurst: perAddress(rateLimit.knownBurst),
       httpBurst: perAddress(rateLimit.httpBurst),
     },
   };

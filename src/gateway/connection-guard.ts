@@ -122,9 +122,11 @@ export class ConnectionGuard {
 
   /**
    * Whether one more handshake of this address may begin, and a session come out of it; if not, it is counted as refused.
+   *
+   * @param known whether it is that of a device that was in before: only strangers are few at a time
    */
-  mayShakeHands(address: string): boolean {
-    const full = this.#fullForHandshake(address);
+  mayShakeHands(address: string, known = false): boolean {
+    const full = this.#fullForHandshake(address, known);
     if (full === undefined) return true;
     this.#parts.reached(full);
     return false;
@@ -156,11 +158,11 @@ export class ConnectionGuard {
     };
   }
 
-  #fullForHandshake(address: string): CountedLimit | undefined {
+  #fullForHandshake(address: string, known: boolean): CountedLimit | undefined {
     const { isProxy, limits } = this.#parts;
     const { handshakes, sessions } = this.#addresses.get(addressKey(address)) ?? NOBODY;
     if (this.#handshakes >= limits.handshakes) return 'handshakes';
-    if (handshakes >= limits.handshakesPerAddress) return 'handshakesPerAddress';
+    if (!known && handshakes >= limits.handshakesPerAddress) return 'handshakesPerAddress';
     // Each handshake may become a session.
     if (this.#sessions + this.#handshakes >= limits.sessions) return 'sessions';
     const isEverybody = isProxy?.(address) ?? false;

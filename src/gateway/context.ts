@@ -9,6 +9,7 @@ import type { GatewayCounters } from './gateway-counters.ts';
 import type { ServerIdentity } from './handshake.ts';
 import type { LinkTable } from './link-table.ts';
 import type { PartialInput } from './partial-input.ts';
+import type { Tickets } from './tickets.ts';
 
 export interface LinkLimits {
   /** From the start of `/connect` to the ACK, in milliseconds. */
@@ -32,6 +33,7 @@ export interface GatewayContext {
   /** Caps and deadlines of connections and sessions, as configured. docs/limits.md. */
   readonly bounds: Config['limits'];
   readonly guard: ConnectionGuard;
+  readonly tickets: Tickets;
   /** What peers have begun to send and not finished. */
   readonly partials: PartialInput;
   readonly clock: Clock;

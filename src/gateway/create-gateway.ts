@@ -1,13 +1,18 @@
 import type { Config, NoiseKey as LoadedNoiseKey } from '../config/index.ts';
+import { LIMIT_TABLE } from '../limits/index.ts';
 import type { Clock } from '../protocol/ports.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';
 import type { NoiseKeyring } from './noise-keys.ts';
-import { RateLimiter } from './rate-limiter.ts';
+import { type RateLimit, RateLimiter } from './rate-limiter.ts';
 
 /** Published as the end of a Noise key's life: older clients pin the first one for ever. PROTOCOL.md 3. */
 const HUNDRED_YEARS = 3_155_760_000_000;
 
+/** What `deviceConnects` is measured over, in milliseconds. */
+const DEVICE_WINDOW_MS = 10_000;
+
+type Scope = 'connect' | 'known' | 'device' | 'http';
 type Derived = 'keyring' | 'limiters';
 
 export interface CreateGatewayOptions extends Omit<GatewayOptions, Derived> {
@@ -22,19 +27,34 @@ export function createGateway({ keys, ...options }: CreateGatewayOptions): Gatew
   return new Gateway({ ...options, limiters, keyring: keyringOf(keys) });
 }
 
-function rateLimiters(config: Config, clock: Clock, metrics: Metrics): GatewayOptions['limiters'] {
+/** Every rate limiter of a gateway, as configured. */
+export function rateLimiters(config: Config, clock: Clock, metrics: Metrics): GatewayOptions['limiters'] {
   const limits = config.rateLimit;
   const { maxAddresses } = limits;
-  const limiterOf = (scope: 'connect' | 'http', burst: number, windowMs: number, penaltyMs: number) => {
+  const limiterOf = (scope: Scope, limit: RateLimit, keyOf?: (name: string) => string) => {
     const evicted = metrics.counter('commucat_rate_limit_evicted_total', { scope });
-    const limit = { burst, windowMs, penaltyMs };
-    const limiter = new RateLimiter({ clock, maxAddresses, limit, onEvicted: () => evicted.add() });
+    const options = { clock, maxAddresses, limit, onEvicted: () => evicted.add() };
+    const limiter = new RateLimiter(keyOf === undefined ? options : { ...options, keyOf });
     metrics.gaugeFrom('commucat_rate_limit_addresses', () => limiter.size, { scope });
     return limiter;
   };
   return {
-    connect: limiterOf('connect', limits.connectBurst, limits.connectWindowMs, limits.connectPenaltyMs),
-    http: limiterOf('http', limits.httpBurst, limits.httpWindowMs, limits.httpPenaltyMs),
+    connect: limiterOf('connect', {
+      burst: limits.connectBurst,
+      windowMs: limits.connectWindowMs,
+      penaltyMs: limits.connectPenaltyMs,
+    }),
+    known: limiterOf('known', { burst: limits.knownBurst, windowMs: limits.knownWindowMs, penaltyMs: 0 }),
+    device: limiterOf(
+      'device',
+      { burst: LIMIT_TABLE.deviceConnects.value, windowMs: DEVICE_WINDOW_MS, penaltyMs: 0 },
+      (device) => device,
+    ),
+    http: limiterOf('http', {
+      burst: limits.httpBurst,
+      windowMs: limits.httpWindowMs,
+      penaltyMs: limits.httpPenaltyMs,
+    }),
   };
 }
 

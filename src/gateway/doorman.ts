@@ -1,15 +1,26 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { ConnectAdmission } from './admission.ts';
 import { type ConnectMode, connectMode } from './connect-mode.ts';
 import type { ConnectionGuard } from './connection-guard.ts';
 import { type HttpAnswer, notImplemented, PROBLEMS, tooManyRequests } from './problem.ts';
-import type { RateLimiter } from './rate-limiter.ts';
+import type { KnownDevice } from './tickets.ts';
 import { webSocketFlaw } from './websocket-opening.ts';
 
 const CONNECT_PATH = '/connect';
+/** Where a client shows its ticket: in a header, or in the query where it cannot set headers. PROTOCOL.md 2.1. */
+const TICKET_HEADER = 'commucat-ticket';
+const TICKET_KEY = 'ticket=';
+
+export interface SessionAdmission {
+  readonly kind: 'session';
+  readonly mode: ConnectMode;
+  /** Whom the ticket names, if the request has one; the handshake must be its. */
+  readonly known: KnownDevice | undefined;
+}
 
 /** What becomes of a request, judged by its head alone. */
 export type Admission =
-  | { readonly kind: 'session'; readonly mode: ConnectMode }
+  | SessionAdmission
   /** A GET has no upstream: its session is over with the response head. */
   | { readonly kind: 'empty'; readonly mode: ConnectMode }
   | { readonly kind: 'refused'; readonly answer: HttpAnswer }
@@ -28,7 +39,7 @@ export interface RequestHead {
 }
 
 export interface DoormanParts {
-  readonly limiter: RateLimiter;
+  readonly admission: ConnectAdmission;
   readonly guard: Pick<ConnectionGuard, 'mayShakeHands'>;
   readonly onLimited: () => void;
 }
@@ -50,13 +61,15 @@ export class Doorman {
   admit(head: RequestHead): Admission {
     const { path, query } = targetOf(head.target);
     if (path !== CONNECT_PATH) return { kind: 'route', path };
-    const verdict = this.#parts.limiter.check(head.address);
+    const verdict = this.#parts.admission.check(head.address, ticketOf(head, query));
     if (!verdict.allowed) {
       this.#parts.onLimited();
       return { kind: 'refused', answer: tooManyRequests(verdict.retryAfter) };
     }
     if (this.#stopping) return { kind: 'refused', answer: PROBLEMS.stopping };
-    if (!this.#parts.guard.mayShakeHands(head.address)) return { kind: 'refused', answer: PROBLEMS.busy };
+    const { known } = verdict;
+    const mayShakeHands = this.#parts.guard.mayShakeHands(head.address, known !== undefined);
+    if (!mayShakeHands) return { kind: 'refused', answer: PROBLEMS.busy };
     const { headers, method, protocol } = head;
     if (protocol !== undefined && protocol !== 'websocket') {
       return { kind: 'refused', answer: notImplemented('the only protocol here is websocket') };
@@ -66,9 +79,9 @@ export class Doorman {
     if (!allowed) return { kind: 'refused', answer: PROBLEMS.notFound };
     if (mode === 'websocket') {
       const flaw = webSocketFlaw({ method, headers, protocol, httpVersion: head.httpVersion });
-      return flaw === undefined ? { kind: 'session', mode } : { kind: 'refused', answer: flaw };
+      return flaw === undefined ? { kind: 'session', mode, known } : { kind: 'refused', answer: flaw };
     }
-    return { kind: method === 'POST' ? 'session' : 'empty', mode };
+    return method === 'POST' ? { kind: 'session', mode, known } : { kind: 'empty', mode };
   }
 }
 
@@ -76,4 +89,12 @@ function targetOf(target: string): { readonly path: string; readonly query: stri
   const mark = target.indexOf('?');
   if (mark < 0) return { path: target, query: '' };
   return { path: target.slice(0, mark), query: target.slice(mark + 1) };
+}
+
+/** The ticket that a request shows; the header goes before the query. */
+function ticketOf({ headers }: RequestHead, query: string): string | undefined {
+  const header = headers[TICKET_HEADER];
+  if (typeof header === 'string') return header.trim();
+  const pair = query.split('&').find((one) => one.startsWith(TICKET_KEY));
+  return pair?.slice(TICKET_KEY.length);
 }

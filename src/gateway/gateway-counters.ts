@@ -1,6 +1,7 @@
 import { type CountedLimit, limitLabel } from '../limits/index.ts';
 import { type CounterHandle, frameCounters, type HistogramHandle, type Metrics } from '../telemetry/index.ts';
 import type { ConnectMode } from './connect-mode.ts';
+import type { TicketFault } from './tickets.ts';
 
 export type HandshakeEnd = 'established' | 'rejected' | 'abandoned';
 
@@ -33,6 +34,11 @@ export class GatewayCounters {
 
   handshake(pattern: 'XK' | 'IK' | 'unknown', result: HandshakeEnd): void {
     this.#metrics.counter('commucat_handshakes_total', { pattern, result }).add();
+  }
+
+  /** A request for `/connect` had a ticket. */
+  ticket(result: 'valid' | TicketFault): void {
+    this.#metrics.counter('commucat_connect_tickets_total', { result }).add();
   }
 
   handshakeFailed(reason: string): void {

@@ -5,6 +5,7 @@ import { utf8 } from '../protocol/bytes.ts';
 import type { CryptoBackend } from '../protocol/crypto-backend.ts';
 import type { CancelTimer, Clock, Random } from '../protocol/ports.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
+import { ConnectAdmission, type ConnectLimiters } from './admission.ts';
 import { ConnectionGuard } from './connection-guard.ts';
 import type { GatewayContext } from './context.ts';
 import { Doorman } from './doorman.ts';
@@ -21,6 +22,7 @@ import type { HttpAnswer } from './problem.ts';
 import { Proxies } from './proxies.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { serverInfo } from './server-info.ts';
+import { Tickets, ticketSecret } from './tickets.ts';
 
 /** How often links are asked about their deadlines: so many times within `limits.write_stall_ms`, within bounds. */
 const TICKS_PER_STALL = 8;
@@ -43,7 +45,7 @@ export interface GatewayOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  readonly limiters: { readonly connect: RateLimiter; readonly http: RateLimiter };
+  readonly limiters: ConnectLimiters & { readonly http: RateLimiter };
   /** Whether everything that the server needs is up: `/readyz`. */
   readonly ready: () => Promise<boolean>;
   /** Of this software, for `/healthz`. */
@@ -72,7 +74,11 @@ export class Gateway {
     const context = contextOf(options, proxies);
     this.#context = context;
     this.#doorman = new Doorman({
-      limiter: limiters.connect,
+      admission: new ConnectAdmission({
+        limiters,
+        tickets: context.tickets,
+        onTicket: (result) => context.counters.ticket(result),
+      }),
       guard: context.guard,
       onLimited: () => context.counters.limitedHandshakes.add(),
     });
@@ -157,6 +163,10 @@ function contextOf(options: GatewayOptions, proxies: Proxies): GatewayContext {
       limits: config.limits,
       reached: (limit) => counters.limitReached(limit),
       isProxy: (address) => proxies.has(address),
+    }),
+    tickets: new Tickets({
+      clock,
+      secrets: () => keyring.active().map(({ keyPair }) => ticketSecret(keyPair.privateKey)),
     }),
     partials: new PartialInput(config.limits.partialInputBytes, () =>
       counters.limitReached('partialInputBytes'),

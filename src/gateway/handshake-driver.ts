@@ -14,6 +14,7 @@ import type { Endpoint } from './endpoint.ts';
 import { Handshake, Refused } from './handshake.ts';
 import { Link } from './link.ts';
 import type { PartialHolder } from './partial-input.ts';
+import type { KnownDevice } from './tickets.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 
 /** Sequences of our AUTH and ACK, and of an ERROR in place of either. PROTOCOL.md 1.7, 3.12. */
@@ -25,6 +26,8 @@ export interface Caller {
   readonly address: string;
   readonly userAgent: string;
   readonly mode: ConnectMode;
+  /** Whom its ticket names. */
+  readonly known: KnownDevice | undefined;
 }
 
 type Deadline = 'handshakeTimeoutMs' | 'helloTimeoutMs' | 'authTimeoutMs';
@@ -67,6 +70,8 @@ class HandshakeDriver implements Endpoint, TransportHandler, PartialHolder {
   /** Chunks whose end may lie behind the frame that the decoder gives next. */
   #chunks: Uint8Array[] = [];
   #generation: 'records' | 'plaintext' = 'records';
+  /** From HELLO. */
+  #device = '';
   /** Bytes that the transport keeps of what the peer has begun. */
   #heldBelow = 0;
 
@@ -151,6 +156,11 @@ class HandshakeDriver implements Endpoint, TransportHandler, PartialHolder {
 
   #onHello(frame: Frame): void {
     const facts = this.#handshake.hello(frame, this.#session, this.#caller.userAgent);
+    // It was let in ahead of others as somebody else.
+    if (this.#caller.known?.isOf(facts.deviceId) === false) {
+      throw new Refused(handshakeErrorPayload('invalid request'), 'foreign_ticket');
+    }
+    this.#device = facts.deviceId;
     this.#phase = 'resolving';
     this.#cancelStep();
     this.#generation = facts.generation;
@@ -187,8 +197,13 @@ class HandshakeDriver implements Endpoint, TransportHandler, PartialHolder {
   #onEstablishment(establishment: Establishment, { send, receive }: HandshakeResult): void {
     if (!establishment.ok) throw this.#handshake.refused(establishment.refusal, establishment.reason);
     const { facts } = establishment;
-    const { clock, counters, guard, links, logger, peerTag, relay } = this.#context;
-    this.#writeFrame(FRAME.ACK, 0, ACK_SEQUENCE, this.#handshake.acknowledgement(facts));
+    const { clock, counters, guard, links, logger, peerTag, relay, tickets } = this.#context;
+    this.#writeFrame(
+      FRAME.ACK,
+      0,
+      ACK_SEQUENCE,
+      this.#handshake.acknowledgement(facts, tickets.issue(this.#device)),
+    );
     const rest = this.#rest();
     const { pattern } = this.#handshake;
     this.#leave();

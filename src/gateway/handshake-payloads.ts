@@ -38,6 +38,8 @@ export function authPayload(
 
 export interface AcknowledgementFacts {
   readonly established: EstablishedFacts;
+  /** For the next connection. PROTOCOL.md 2.1. */
+  readonly ticket?: string;
   readonly usedKey: NoiseKey;
   readonly activeKeys: readonly NoiseKey[];
   readonly keepaliveSeconds: number;
@@ -68,6 +70,7 @@ export function acknowledgementPayload(facts: AcknowledgementFacts): Uint8Array 
     noise_expires_at: used.expires_at,
     keepalive_interval: facts.keepaliveSeconds,
     capabilities: established.capabilities,
+    ...(facts.ticket === undefined ? {} : { ticket: facts.ticket }),
     ...(inbox === undefined ? {} : { inbox }),
     ...(resume === undefined ? {} : { resume }),
   });

@@ -136,10 +136,11 @@ export class Handshake {
   }
 
   /** The payload of the handshake ACK. */
-  acknowledgement(established: EstablishedFacts): Uint8Array {
+  acknowledgement(established: EstablishedFacts, ticket: string): Uint8Array {
     const { keyring, keepalive } = this.#identity;
     return acknowledgementPayload({
       established,
+      ticket,
       usedKey: this.#begun().key,
       activeKeys: keyring.active(),
       keepaliveSeconds: keepaliveInterval(keepalive),

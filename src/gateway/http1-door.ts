@@ -6,7 +6,7 @@ import type { CancelTimer } from '../protocol/ports.ts';
 import { CONNECT_HEADS } from './connect-head.ts';
 import type { ConnectMode } from './connect-mode.ts';
 import type { GatewayContext } from './context.ts';
-import type { Admission, Doorman } from './doorman.ts';
+import type { Admission, Doorman, SessionAdmission } from './doorman.ts';
 import { startHandshake } from './handshake-driver.ts';
 import type { HttpRoutes } from './http-routes.ts';
 import { Http1Transport } from './http1-transport.ts';
@@ -93,7 +93,7 @@ export class Http1Door {
     if (admission.kind === 'session' && admission.mode === 'websocket') {
       stream.write(switchingProtocols(request.headers['sec-websocket-key'] ?? ''), 'latin1');
       if (head.length > 0) stream.unshift(head);
-      this.#start(request, admission.mode, this.#webSocket(stream));
+      this.#start(request, admission, this.#webSocket(stream));
       return;
     }
     this.#judged.set(socket, admission);
@@ -114,7 +114,7 @@ export class Http1Door {
         writeHead(response, admission.mode).flushHeaders();
         const bytes = new Http1Transport(request, response);
         const text = textModeOf(admission.mode);
-        this.#start(request, admission.mode, text === undefined ? bytes : new TextTransport(bytes, text));
+        this.#start(request, admission, text === undefined ? bytes : new TextTransport(bytes, text));
         return;
       }
       case 'empty':
@@ -140,10 +140,10 @@ export class Http1Door {
     });
   }
 
-  #start(request: IncomingMessage, mode: ConnectMode, transport: Transport): void {
+  #start(request: IncomingMessage, { known, mode }: SessionAdmission, transport: Transport): void {
     this.#context.counters.connect(mode, '1.1');
     const userAgent = request.headers['user-agent'] ?? '';
-    startHandshake(this.#context, transport, { address: this.#addressOf(request), userAgent, mode });
+    startHandshake(this.#context, transport, { address: this.#addressOf(request), userAgent, mode, known });
   }
 
   /** No route reads a body, so a request that has one costs its connection instead of our reading it to the end. */

@@ -165,11 +165,11 @@ export class Http2Door {
     const admission = this.#doorman.admit({ method, target, headers, address, httpVersion: '2', protocol });
     switch (admission.kind) {
       case 'session': {
-        const { mode } = admission;
+        const { known, mode } = admission;
         stream.respond({ ':status': 200, ...CONNECT_HEADS[mode] });
         connection.guard.reading(stream);
         this.#context.counters.connect(mode, '2');
-        const caller = { address, userAgent: headers['user-agent'] ?? '', mode };
+        const caller = { address, userAgent: headers['user-agent'] ?? '', mode, known };
         startHandshake(this.#context, this.#transport(stream, mode), caller);
         return;
       }

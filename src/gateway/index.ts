@@ -1,8 +1,7 @@
-export { type CreateGatewayOptions, createGateway } from './create-gateway.ts';
+export { type CreateGatewayOptions, createGateway, rateLimiters } from './create-gateway.ts';
 export { Gateway, type GatewayOptions } from './gateway.ts';
 export { LinkTable } from './link-table.ts';
 export type { ListenerAddress } from './listener.ts';
 export type { NoiseKey, NoiseKeyring } from './noise-keys.ts';
 export { PEER_SALT_BYTES } from './peer-tag.ts';
 export type { HttpAnswer } from './problem.ts';
-export { RateLimiter, type RateLimiterOptions } from './rate-limiter.ts';

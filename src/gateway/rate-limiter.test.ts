@@ -74,18 +74,44 @@ test('given a penalty shorter than the window, when it has passed, then the requ
   assert.equal(allowed('10.0.0.1'), false);
 });
 
-test('given no penalty, when the window is full, then the address waits until its oldest request has left it', () => {
-  const { allowed, retryAfter, pass } = setup({ penaltyMs: 0, windowMs: 4_000 });
-  allowed('10.0.0.1');
-  pass(1_000);
-  allowed('10.0.0.1');
-  allowed('10.0.0.1');
-  assert.equal(retryAfter('10.0.0.1'), 3);
-  pass(2_999);
-  assert.equal(retryAfter('10.0.0.1'), 1);
+test('given no penalty, when the bucket is empty, then the address waits for the next token', () => {
+  const { allowed, retryAfter, pass } = setup({ penaltyMs: 0, windowMs: 6_000 });
+  for (let request = 0; request < 3; request += 1) assert.equal(allowed('10.0.0.1'), true);
+  assert.equal(retryAfter('10.0.0.1'), 2);
+  pass(1_999);
+  assert.equal(allowed('10.0.0.1'), false);
   pass(1);
   assert.equal(allowed('10.0.0.1'), true);
   assert.equal(allowed('10.0.0.1'), false);
+});
+
+test('given many peers of one address, when all do as they are told, then each gets in at its time, and none asks twice', () => {
+  const { retryAfter, allowed, pass } = setup({ penaltyMs: 0, burst: 20, windowMs: 1000 });
+  const turns = new Map<number, number>();
+  for (let peer = 0; peer < 100; peer += 1) {
+    const seconds = retryAfter('10.0.0.1') ?? 0;
+    turns.set(seconds, (turns.get(seconds) ?? 0) + 1);
+  }
+  assert.deepEqual(
+    [...turns],
+    [
+      [0, 20],
+      [1, 20],
+      [2, 20],
+      [3, 20],
+      [4, 20],
+    ],
+  );
+  for (let second = 1; second <= 4; second += 1) {
+    pass(1000);
+    for (let peer = 0; peer < 20; peer += 1) assert.equal(allowed('10.0.0.1'), true, `second ${second}`);
+  }
+});
+
+test('given a neighbour who asks without end, then nobody is told to wait longer than a minute', () => {
+  const { retryAfter } = setup({ penaltyMs: 0 });
+  for (let request = 0; request < 10_000; request += 1) retryAfter('10.0.0.1');
+  assert.equal(retryAfter('10.0.0.1'), 60);
 });
 
 test('given one address over its limit, when others ask, then they are not affected', () => {

@@ -2,20 +2,23 @@ import type { Clock } from '../protocol/ports.ts';
 import { addressKey } from './address-key.ts';
 
 export interface RateLimit {
-  /** Requests within the window, 1 or more. */
+  /** Requests at once, 1 or more. */
   readonly burst: number;
+  /** Time in which so many more are allowed. */
   readonly windowMs: number;
-  /** How long an address stays refused once it has exceeded the burst; 0: only while the window is full. */
+  /** How long a name stays refused once it has exceeded the burst; 0: only until there is room again. */
   readonly penaltyMs: number;
 }
 
 export interface RateLimiterOptions {
   readonly clock: Clock;
   readonly limit: RateLimit;
-  /** Addresses remembered, 1 or more. */
+  /** Names remembered, 1 or more. */
   readonly maxAddresses: number;
-  /** Called when the full table had to forget an address that still mattered. */
+  /** Called when the full table had to forget a name that still mattered. */
   readonly onEvicted?: () => void;
+  /** What is counted as one. @default a subscriber's address: IPv6 by /64 */
+  readonly keyOf?: (name: string) => string;
 }
 
 export type Verdict =
@@ -24,17 +27,29 @@ export type Verdict =
   | { readonly allowed: false; readonly retryAfter: number };
 
 interface Bucket {
-  /** Times of the requests that were allowed within the window, oldest first; at most `burst`. */
-  readonly hits: number[];
+  /** Requests that are allowed now; a fraction is on its way to the next one. */
+  tokens: number;
+  /** How many were told to come later and have not had their time. */
+  waiting: number;
+  /** When both were right; monotonic milliseconds. */
+  at: number;
   /** 0: not blocked. */
   blockedUntil: number;
 }
 
 const ALLOWED: Verdict = { allowed: true };
+/**
+ * Nobody is told to wait longer than that, in milliseconds, or than to the next token: a neighbour who asks without end must
+ * not put off the others.
+ */
+const LONGEST_WAIT_MS = 60_000;
+/** What sums of fractions lose. */
+const ROUNDING = 1e-9;
 
 /**
- * A sliding log of requests per address. When a request would exceed the burst, the address is refused for the penalty;
- * refused requests neither extend it nor count as requests. PROTOCOL.md 2.1.
+ * A token bucket per address. Whoever finds it empty is told when its turn will have come: behind those who were told so
+ * before, so that the peers of one address come back one after the other and not all at the same second. With a penalty the
+ * address is refused for so long instead. Refused requests take nothing from the bucket. PROTOCOL.md 2.1.
  *
  * The table is bounded. Blocked and merely seen addresses are kept apart, each in the order of their last use, and room
  * is made among those that were only seen: what they lose is their count within one window, at most `burst` more
@@ -46,6 +61,7 @@ export class RateLimiter {
   readonly #limit: RateLimit;
   readonly #maxAddresses: number;
   readonly #onEvicted: () => void;
+  readonly #keyOf: (name: string) => string;
   /** By last use, oldest first. */
   readonly #seen = new Map<string, Bucket>();
   /** By start of the block, which is also the order in which the blocks end. */
@@ -56,6 +72,7 @@ export class RateLimiter {
     this.#limit = options.limit;
     this.#maxAddresses = options.maxAddresses;
     this.#onEvicted = options.onEvicted ?? (() => undefined);
+    this.#keyOf = options.keyOf ?? addressKey;
   }
 
   /** Addresses in the table. */
@@ -66,28 +83,48 @@ export class RateLimiter {
   /** Counts one request and judges it. `address` is a socket's remote address, without port. */
   check(address: string): Verdict {
     const now = this.#clock.monotonic();
+    const { burst, penaltyMs } = this.#limit;
     this.#expire(now);
-    const key = addressKey(address);
+    const key = this.#keyOf(address);
     const blocked = this.#blocked.get(key);
     if (blocked !== undefined) return refused(blocked.blockedUntil - now);
 
-    const bucket = this.#seen.get(key) ?? { hits: [], blockedUntil: 0 };
+    const bucket = this.#seen.get(key) ?? { tokens: burst, waiting: 0, at: now, blockedUntil: 0 };
     this.#seen.delete(key);
-    dropUntil(bucket.hits, now - this.#limit.windowMs);
-    if (bucket.hits.length < this.#limit.burst) {
-      bucket.hits.push(now);
-      this.#makeRoom();
+    this.#refill(bucket, now);
+    this.#makeRoom();
+    if (bucket.tokens >= 1 - ROUNDING) {
+      bucket.tokens -= 1;
       this.#seen.set(key, bucket);
       return ALLOWED;
     }
-    if (this.#limit.penaltyMs === 0) {
-      this.#seen.set(key, bucket);
-      return refused((bucket.hits[0] ?? now) + this.#limit.windowMs - now);
+    if (penaltyMs > 0) {
+      bucket.blockedUntil = now + penaltyMs;
+      this.#blocked.set(key, bucket);
+      return refused(penaltyMs);
     }
-    bucket.blockedUntil = now + this.#limit.penaltyMs;
-    this.#makeRoom();
-    this.#blocked.set(key, bucket);
-    return refused(this.#limit.penaltyMs);
+    this.#seen.set(key, bucket);
+    return refused(this.#turnOf(bucket));
+  }
+
+  #refill(bucket: Bucket, now: number): void {
+    const { burst } = this.#limit;
+    const gained = (now - bucket.at) * this.#perMs;
+    bucket.tokens = Math.min(burst, bucket.tokens + gained);
+    bucket.waiting = Math.max(0, bucket.waiting - gained);
+    bucket.at = now;
+  }
+
+  /** Puts one more behind those who wait. Returns the milliseconds until its turn. */
+  #turnOf(bucket: Bucket): number {
+    const longest = LONGEST_WAIT_MS * this.#perMs;
+    bucket.waiting = Math.min(bucket.waiting + 1, Math.max(1, longest));
+    return (bucket.waiting - bucket.tokens) / this.#perMs;
+  }
+
+  /** Tokens per millisecond. */
+  get #perMs(): number {
+    return this.#limit.burst / this.#limit.windowMs;
   }
 
   /**
@@ -98,12 +135,11 @@ export class RateLimiter {
     for (const [key, bucket] of this.#blocked) {
       if (bucket.blockedUntil > now) break;
       this.#blocked.delete(key);
-      // Requests from before the block may still be within a window that is longer than the penalty.
-      dropUntil(bucket.hits, now - this.#limit.windowMs);
-      if (bucket.hits.length > 0) this.#seen.set(key, bucket);
+      // A window that is longer than the penalty has not filled the bucket yet.
+      if (bucket.at > now - this.#limit.windowMs) this.#seen.set(key, bucket);
     }
     for (const [key, bucket] of this.#seen) {
-      if ((bucket.hits.at(-1) ?? 0) > now - this.#limit.windowMs) break;
+      if (bucket.at > now - this.#limit.windowMs) break;
       this.#seen.delete(key);
     }
   }
@@ -120,12 +156,5 @@ export class RateLimiter {
 }
 
 function refused(remainingMs: number): Verdict {
-  return { allowed: false, retryAfter: Math.max(1, Math.ceil(remainingMs / 1000)) };
-}
-
-/** Removes the times at or before `limit`. */
-function dropUntil(hits: number[], limit: number): void {
-  let old = 0;
-  while (old < hits.length && (hits[old] ?? 0) <= limit) old += 1;
-  if (old > 0) hits.splice(0, old);
+  return { allowed: false, retryAfter: Math.max(1, Math.ceil(remainingMs / 1000 - ROUNDING)) };
 }

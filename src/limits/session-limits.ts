@@ -62,7 +62,7 @@ export const SESSION_LIMITS = {
   },
   partialInputBytes: {
     group: 'session',
-    doc: 'Bytes of frames, records and text messages that peers have begun and not finished, in all; with `server.workers`, in each of them.',
+    doc: 'Bytes of frames, records and text messages that peers have begun and not finished, in all.',
     value: 64 * MIB,
     range: [4 * MIB, 1024 * 1024 * MIB],
     section: 'limits',

@@ -41,6 +41,11 @@ export const METRICS = {
     labels: { mode: ['binary', 'sse', 'long-poll', 'websocket'], http: ['1.1', '2'] },
     help: 'Requests to /connect that were let in, by mode and version of HTTP (1.0 counts as 1.1).',
   },
+  commucat_connect_tickets_total: {
+    type: 'counter',
+    labels: { result: ['valid', 'expired', 'invalid'] },
+    help: 'Requests to /connect with the ticket of a device that was in before, by what it was worth.',
+  },
   commucat_websocket_texts_dropped_total: {
     type: 'counter',
     labels: {},
@@ -200,17 +205,17 @@ export const METRICS = {
   commucat_rate_limit_connect: {
     type: 'counter',
     labels: {},
-    help: 'Handshakes refused by security.rate_limit.connect_*.',
+    help: 'Handshakes refused by security.rate_limit.connect_* and known_*.',
   },
   commucat_rate_limit_addresses: {
     type: 'gauge',
-    labels: { scope: ['http', 'connect'] },
-    help: 'Addresses in the rate limiter; the limit is security.rate_limit.max_addresses.',
+    labels: { scope: ['http', 'connect', 'known', 'device'] },
+    help: 'Addresses, or devices, in the rate limiters; the limit is security.rate_limit.max_addresses.',
   },
   commucat_rate_limit_evicted_total: {
     type: 'counter',
-    labels: { scope: ['http', 'connect'] },
-    help: 'Addresses forgotten early because the table was full. Growth means an attack from many addresses.',
+    labels: { scope: ['http', 'connect', 'known', 'device'] },
+    help: 'Addresses or devices forgotten early because the table was full. Growth means an attack from many addresses.',
   },
   commucat_log_flush_events: {
     type: 'histogram',

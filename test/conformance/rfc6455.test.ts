@@ -166,7 +166,10 @@ test(
 );
 
 test('4.2: given an address above its limit, when it asks for WebSocket, then 429', limits, async () => {
-  const own = await startGateway(['security.rate_limit.connect_burst=1']);
+  const own = await startGateway([
+    'security.rate_limit.connect_burst=1',
+    'security.rate_limit.connect_window_ms=30000',
+  ]);
   const first = new RawTls(own).write(request());
   assert.equal((await first.head()).status, 101);
   const second = new RawTls(own).write(request());

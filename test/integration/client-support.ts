@@ -8,7 +8,7 @@ import { createDevice, MemoryDeviceStore } from '../../src/client/index.ts';
 import { ensureDevIdentity } from '../../src/config/dev-identity.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { sodiumBackend } from '../../src/crypto/index.ts';
-import { Gateway, LinkTable, RateLimiter } from '../../src/gateway/index.ts';
+import { Gateway, LinkTable, rateLimiters } from '../../src/gateway/index.ts';
 import { MemoryLog } from '../../src/log/memory-log.ts';
 import { MemoryPresence } from '../../src/presence/memory-presence.ts';
 import { deriveAuthorityKey, noiseKeyPair } from '../../src/protocol/keys.ts';
@@ -112,7 +112,13 @@ async function startParts(
   const config = loadConfig({
     env: {},
     workingDirectory,
-    overrides: [`server.bind=127.0.0.1:${port}`, `server.domain=${DOMAIN}`, ...overrides],
+    overrides: [
+      `server.bind=127.0.0.1:${port}`,
+      `server.domain=${DOMAIN}`,
+      'security.rate_limit.connect_burst=1000000',
+      'security.rate_limit.http_burst=1000000',
+      ...overrides,
+    ],
   });
   const [logger, metrics, links] = [createLogger({ level: 'silent' }), createMetrics(), new LinkTable()];
   const relay = await createRelay({
@@ -152,12 +158,6 @@ async function startParts(
       office: { collected: 1_048_576, collectedPerDevice: 1_048_576 },
     },
   });
-  const limiter = () =>
-    new RateLimiter({
-      clock: systemClock,
-      limit: { burst: 1e6, windowMs: 1000, penaltyMs: 0 },
-      maxAddresses: 10,
-    });
   const key = { version: 1, keyPair: NOISE_KEY, validAfter: 0, rotatesAt: 1e14, expiresAt: 1e14 };
   const gateway = new Gateway({
     config,
@@ -170,7 +170,7 @@ async function startParts(
     random: systemRandom,
     logger,
     metrics,
-    limiters: { connect: limiter(), http: limiter() },
+    limiters: rateLimiters(config, systemClock, metrics),
     ready: async () => log.healthy,
     version: '1.2.3',
   });

@@ -85,6 +85,7 @@ test(
       'pairing_required',
       'resume',
       'session',
+      'ticket',
       'user',
       'user_id',
     ]);

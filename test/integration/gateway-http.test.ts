@@ -190,7 +190,11 @@ test('given POST /connect, when no HELLO was sent, then the head is there alread
 });
 
 test('given a limit on handshakes, when an address exceeds it, then 429 names the wait', limits, async () => {
-  const own = await startGateway(['security.rate_limit.connect_burst=2', 'security.rate_limit.http_burst=2']);
+  const own = await startGateway([
+    'security.rate_limit.connect_burst=2',
+    'security.rate_limit.connect_window_ms=60000',
+    'security.rate_limit.http_burst=2',
+  ]);
   const statuses: number[] = [];
   for (let request = 0; request < 2; request += 1)
     statuses.push((await overHttp2('GET', '/connect', own)).status);

@@ -12,7 +12,7 @@ import type {
 import { ensureDevIdentity } from '../../src/config/dev-identity.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { sodiumBackend } from '../../src/crypto/index.ts';
-import { Gateway, LinkTable, type NoiseKey, RateLimiter } from '../../src/gateway/index.ts';
+import { Gateway, LinkTable, type NoiseKey, rateLimiters } from '../../src/gateway/index.ts';
 import { toHex, utf8 } from '../../src/protocol/bytes.ts';
 import { issueCertificate } from '../../src/protocol/certificate.ts';
 import type { KeyPair } from '../../src/protocol/crypto-backend.ts';
@@ -180,10 +180,6 @@ export async function startGateway(overrides: readonly string[] = []): Promise<T
   const relay = new TestRelay(links);
   const metrics = createMetrics();
   const keys = [noiseKey(2, 22), noiseKey(1, 11)] as const;
-  const { connectBurst, connectPenaltyMs, connectWindowMs, httpBurst, httpPenaltyMs, httpWindowMs } =
-    config.rateLimit;
-  const limiter = (burst: number, windowMs: number, penaltyMs: number) =>
-    new RateLimiter({ clock: systemClock, limit: { burst, windowMs, penaltyMs }, maxAddresses: 100 });
   const gateway = new Gateway({
     config,
     links,
@@ -195,10 +191,7 @@ export async function startGateway(overrides: readonly string[] = []): Promise<T
     random: systemRandom,
     logger: createLogger({ level: 'silent' }),
     metrics,
-    limiters: {
-      connect: limiter(connectBurst, connectWindowMs, connectPenaltyMs),
-      http: limiter(httpBurst, httpWindowMs, httpPenaltyMs),
-    },
+    limiters: rateLimiters(config, systemClock, metrics),
     ready: async () => true,
     version: '1.2.3',
   });

@@ -34,6 +34,8 @@ export interface WireOptions {
   readonly older?: boolean;
   /** Default: binary over HTTP/2. */
   readonly door?: Door;
+  /** Added to the head of the request; for the default door. */
+  readonly head?: Readonly<Record<string, string>>;
   /** Address to connect from; for the default door. */
   readonly from?: string;
 }
@@ -118,7 +120,7 @@ export class WireClient {
         ...(options.from === undefined ? {} : { localAddress: options.from }),
       });
       session.on('error', () => this.#finish());
-      this.stream = session.request({ ':method': 'POST', ':path': '/connect' });
+      this.stream = session.request({ ':method': 'POST', ':path': '/connect', ...options.head });
       this.#drop = () => session.destroy();
     } else {
       const stream = options.door.open(server);
@@ -141,19 +143,24 @@ export class WireClient {
     options: WireOptions = {},
   ): Promise<WireClient> {
     const client = new WireClient(server, device, options);
-    client.plain(FRAME.HELLO, 0, 1, stringifyJson(client.hello));
-    const auth = await client.next();
+    await client.handshake();
+    return client;
+  }
+
+  /** The whole handshake, with everything right; throws with the server's answer when it refuses. */
+  async handshake(): Promise<void> {
+    this.plain(FRAME.HELLO, 0, 1, stringifyJson(this.hello));
+    const auth = await this.next();
     if (auth?.type !== FRAME.AUTH) {
-      client.close();
+      this.close();
       throw new Error(auth?.text ?? 'the stream ended');
     }
-    client.answer(auth);
-    const ack = await client.next();
+    this.answer(auth);
+    const ack = await this.next();
     if (ack?.json?.handshake !== 'ok') {
-      client.close();
+      this.close();
       throw new Error(ack?.text ?? 'the stream ended');
     }
-    return client;
   }
 
   write(bytes: Uint8Array): void {
