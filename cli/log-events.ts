@@ -58,7 +58,7 @@ function shown(event: RecordedEvent, payloads: boolean): ShownEvent {
 /** What is inside; never the payload of a letter unless it is asked for: it is somebody's mail. */
 function contents(event: RecordedEvent, payloads: boolean): Readonly<Record<string, unknown>> {
   try {
-    if (event.type === MAIL_POSTED) return withoutPayload({ ...decodeMailPosted(event.data) }, payloads);
+    if (event.type === MAIL_POSTED) return letter(event.data, payloads);
     if (event.type === INBOX_ADVANCED)
       return withoutPayload({ ...decodeInboxAdvanced(event.data) }, payloads);
     const { type: _type, ...fields } = decodeFact(event);
@@ -67,6 +67,15 @@ function contents(event: RecordedEvent, payloads: boolean): Readonly<Record<stri
     if (!(error instanceof LogError)) throw error;
     return { bytes: event.data.length, unreadable: error.message };
   }
+}
+
+function letter(data: Uint8Array, payloads: boolean): Record<string, unknown> {
+  const { fact, ...fields } = decodeMailPosted(data);
+  const carried = fact && {
+    ...fact,
+    events: fact.events.map((event) => decodeFact(event)),
+  };
+  return withoutPayload({ ...fields, ...(carried === undefined ? {} : { fact: carried }) }, payloads);
 }
 
 function withoutPayload(fields: Record<string, unknown>, payloads: boolean): Record<string, unknown> {

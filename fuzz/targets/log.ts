@@ -118,7 +118,7 @@ function mail(): Uint8Array {
     expiresAt: 8,
     recipients,
   };
-  return encodeMailPosted({ ...fields, payload: Buffer.from('text') });
+  return encodeMailPosted({ ...fields, refused: [], fact: undefined, payload: Buffer.from('text') });
 }
 
 export const target: FuzzTarget = {
@@ -149,7 +149,10 @@ export const target: FuzzTarget = {
       }),
     ]),
     Buffer.concat([Buffer.of(2), mail()]),
-    Buffer.concat([Buffer.of(3), encodeInboxAdvanced({ confirmed: 1, next: 3, received: 2 })]),
+    Buffer.concat([
+      Buffer.of(3),
+      encodeInboxAdvanced({ confirmed: 1, next: 3, received: 2, refused: [], missed: 0 }),
+    ]),
     ...FACTS.map((_, index) =>
       Buffer.concat([Buffer.of(4, index), Buffer.from('{"v":1,"type":"x","device":"d"}')]),
     ),

@@ -111,7 +111,7 @@ function acknowledgement(backend: CryptoBackend, plan: SessionPlan): Uint8Array 
       authority: authority.publicKey,
       capabilities: WORLD.capabilities,
       inbox: { ...plan.inbox, epoch: WORLD.epoch, since: 1 },
-      resume: { received: plan.received, epoch: WORLD.epoch },
+      resume: { received: plan.received, epoch: WORLD.epoch, refused: [] },
     },
     usedKey: key,
     activeKeys: [key],

@@ -1,4 +1,4 @@
-import type { EventLog, NewEvent, RecordedEvent } from '../log/event-log.ts';
+import type { EventLog, NewEvent, RecordedEvent, StreamAppend } from '../log/event-log.ts';
 import { LogError } from '../log/log-error.ts';
 
 /** What a decision says: events to append, or why not. */
@@ -24,6 +24,17 @@ export interface AggregateKind<State, Event> {
   readonly evolve: (state: State, event: Event) => State;
 }
 
+/**
+ * Writes what was decided, together with a letter, or not at all. Called in the turn of the decision; resolves when it is
+ * durable, or with false when nothing was written.
+ *
+ * @param fact undefined when the decision changes nothing
+ */
+export type Commit<State, Event> = (
+  fact: StreamAppend | undefined,
+  decided: { readonly state: State; readonly events: readonly Event[] },
+) => Promise<boolean>;
+
 const MOST_CONFLICTS = 8;
 
 /**
@@ -35,15 +46,23 @@ export class Aggregate<State, Event> {
   readonly stream: string;
   readonly #kind: AggregateKind<State, Event>;
   readonly #log: EventLog;
+  readonly #settled: (stream: string) => Promise<void> | undefined;
   #actor: FoldingActor<State, Event> | undefined;
   #revision = -1;
   /** Monotonic milliseconds of the last use, for the registry. */
   usedAt = 0;
 
-  constructor(stream: string, kind: AggregateKind<State, Event>, log: EventLog) {
+  /** @param settled undefined when the stream holds all that was decided about it; otherwise resolves when it does */
+  constructor(
+    stream: string,
+    kind: AggregateKind<State, Event>,
+    log: EventLog,
+    settled: (stream: string) => Promise<void> | undefined,
+  ) {
     this.stream = stream;
     this.#kind = kind;
     this.#log = log;
+    this.#settled = settled;
   }
 
   /** The state as of the last event that this process has seen; folds the stream on first use. */
@@ -77,6 +96,29 @@ export class Aggregate<State, Event> {
     }
   }
 
+  /**
+   * Decides, and lets `commit` write it. Undefined when that wrote nothing.
+   */
+  async commit<Rejection>(
+    decide: (state: State) => Decision<Event, Rejection>,
+    commit: Commit<State, Event>,
+  ): Promise<Outcome<State, Event, Rejection> | undefined> {
+    const actor = await this.#loaded();
+    const [outcome] = this.#decide(actor.getSnapshot().context.state, [decide]);
+    if (outcome?.ok !== true) {
+      return outcome;
+    }
+    const { events } = outcome;
+    if (!(await commit(events.length === 0 ? undefined : this.#fact(events), outcome))) {
+      return undefined;
+    }
+    if (events.length > 0) {
+      this.#revision += events.length;
+      actor.send({ type: 'EVOLVED', events });
+    }
+    return outcome;
+  }
+
   stop(): void {
     this.#unload();
   }
@@ -97,13 +139,17 @@ export class Aggregate<State, Event> {
   }
 
   async #append(events: readonly Event[]): Promise<void> {
-    const expected = this.#revision < 0 ? 'no-stream' : this.#revision;
-    const appends = [{ stream: this.stream, expected, events: events.map(this.#kind.encode) }] as const;
-    const [appended] = await this.#log.append(appends);
+    const [appended] = await this.#log.append([this.#fact(events)]);
     this.#revision = appended?.revision ?? this.#revision + events.length;
   }
 
+  #fact(events: readonly Event[]): StreamAppend {
+    const expected = this.#revision < 0 ? 'no-stream' : this.#revision;
+    return { stream: this.stream, expected, events: events.map(this.#kind.encode) };
+  }
+
   async #loaded(): Promise<FoldingActor<State, Event>> {
+    await this.#settled(this.stream);
     if (this.#actor !== undefined) {
       return this.#actor;
     }

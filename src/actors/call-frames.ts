@@ -1,3 +1,4 @@
+import type { StreamAppend } from '../log/event-log.ts';
 import {
   ControlError,
   parseCallAnswer,
@@ -10,11 +11,11 @@ import { FRAME } from '../protocol/frame-types.ts';
 import type { JsonValue } from '../protocol/json.ts';
 import { encodeJson, type JsonInput } from '../protocol/json-writer.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import { acknowledgement } from './acknowledgement.ts';
 import type { CallCommand, CallRejection } from './call-decider.ts';
 import type { Calls } from './calls.ts';
 import type { Desk } from './desk.ts';
-import type { Route } from './route.ts';
+import type { ChannelRoute, Route } from './route.ts';
+import type { RouteTable } from './route-table.ts';
 import type { Session, WaitingFrame } from './session.ts';
 
 /** A call frame that was read: what to ask the call, what to answer. */
@@ -25,20 +26,24 @@ interface Request {
   readonly durable: boolean;
   /** Relayed even when the server knows no such call: older clients end calls that it never saw. */
   readonly unknownCallIsFine: boolean;
+  /** Takes the sender out of the call. */
+  readonly withdraws: boolean;
 }
 
 /** Call signalling (PROTOCOL.md 8): the call decides, then the frame is relayed and acknowledged. */
 export class CallFrames {
   readonly #desk: Desk;
   readonly #calls: Calls;
+  readonly #routes: RouteTable;
 
-  constructor(desk: Desk, calls: Calls) {
+  constructor(desk: Desk, calls: Calls, routes: RouteTable) {
     this.#desk = desk;
     this.#calls = calls;
+    this.#routes = routes;
   }
 
   /** @throws CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants. */
-  read(session: Session, frame: WaitingFrame, value: JsonValue): (route: Route) => Promise<void> {
+  read(session: Session, frame: WaitingFrame, value: JsonValue): (route: ChannelRoute) => Promise<void> {
     const request = readRequest(session, frame.type, value);
     if (request.callId.length === 0 || request.callId.length > LIMITS.CALL_ID_MAX) {
       throw new ControlError('call_id', `expected 1 to ${LIMITS.CALL_ID_MAX} characters`);
@@ -48,30 +53,63 @@ export class CallFrames {
 
   /** A device has gone: every call that it took part in loses it, and those that cannot go on end. */
   async disconnected(session: Session): Promise<void> {
-    for (const { callId, route } of this.#calls.runningOf(session.device)) {
-      const command = { type: 'disconnect', device: session.device } as const;
-      const result = await this.#calls.execute(route, callId, command);
-      if (result.ok && result.ended) {
-        const metadata = { cause: 'disconnect', device: session.device, system: true };
-        const payload = encodeJson({ call_id: callId, metadata, reason: 'failure' });
-        this.#desk.postFor(session.mailbox, route, FRAME.CALL_END, payload);
+    const { mailbox, device } = session;
+    await Promise.all(
+      this.#calls.runningOf(device).map(({ callId, route }) =>
+        this.#calls.commit(route, callId, { type: 'disconnect', device }, (fact, ended) => {
+          if (!ended || fact === undefined) {
+            return undefined;
+          }
+          const metadata = { cause: 'disconnect', device, system: true };
+          const payload = encodeJson({ call_id: callId, metadata, reason: 'failure' });
+          return this.#desk.commitFor(mailbox, route, FRAME.CALL_END, payload, fact);
+        }),
+      ),
+    );
+  }
+
+  async #handle(session: Session, frame: WaitingFrame, request: Request, route: ChannelRoute): Promise<void> {
+    const { callId, reply } = request;
+    const command = request.command(route);
+    const result = request.durable
+      ? await this.#calls.commit(route, callId, command, (fact) =>
+          this.#post(session, frame, request, route, fact),
+        )
+      : await this.#calls.execute(route, callId, command);
+    if (result === undefined) {
+      return;
+    }
+    if (!result.ok) {
+      if (request.unknownCallIsFine && result.rejection === 'unknown_call') {
+        await this.#post(session, frame, request, route, undefined);
+      } else {
+        this.#refuse(session, frame, callId, result.rejection);
       }
+    } else if (!request.durable && this.#takesPart(session, frame, route)) {
+      this.#desk.pass(session, route, frame);
+      this.#desk.acknowledgeWith(session, frame, reply);
     }
   }
 
-  async #handle(session: Session, frame: WaitingFrame, request: Request, route: Route): Promise<void> {
-    const result = await this.#calls.execute(route, request.callId, request.command(route));
-    if (!result.ok && !(request.unknownCallIsFine && result.rejection === 'unknown_call')) {
-      this.#refuse(session, frame, request.callId, result.rejection);
-      return;
+  #post(
+    session: Session,
+    frame: WaitingFrame,
+    { reply, withdraws }: Request,
+    route: ChannelRoute,
+    fact: StreamAppend | undefined,
+  ): Promise<boolean> {
+    return this.#takesPart(session, frame, route)
+      ? this.#desk.commit(session, route, frame, { reply, fact, withdraws })
+      : Promise.resolve(false);
+  }
+
+  /** The sender may have been removed while its call was asked. */
+  #takesPart(session: Session, frame: WaitingFrame, route: ChannelRoute): boolean {
+    const takesPart = this.#routes.takesPart(session.device, route);
+    if (!takesPart) {
+      this.#desk.refuse(session, frame, 'unknown_channel', 'the device takes part in this channel no more');
     }
-    const reply = acknowledgement(frame.sequence, request.reply);
-    if (request.durable) {
-      this.#desk.post(session, route, frame, reply);
-    } else {
-      this.#desk.pass(session, route, frame);
-      this.#desk.acknowledge(session, frame.channel, reply);
-    }
+    return takesPart;
   }
 
   #refuse(session: Session, frame: WaitingFrame, callId: string, rejection: CallRejection): void {
@@ -89,7 +127,7 @@ export class CallFrames {
   }
 }
 
-const COMMON = { durable: false, unknownCallIsFine: false } as const;
+const COMMON = { durable: false, unknownCallIsFine: false, withdraws: false } as const;
 
 function readRequest(session: Session, type: number, value: JsonValue): Request {
   const { device } = session;
@@ -112,6 +150,7 @@ function readRequest(session: Session, type: number, value: JsonValue): Request 
         reply: { call_id: offer.call_id },
         durable: true,
         unknownCallIsFine: false,
+        withdraws: false,
       };
     }
     case FRAME.CALL_ANSWER: {
@@ -129,6 +168,7 @@ function readRequest(session: Session, type: number, value: JsonValue): Request 
         reply: { call_id: callId, reason },
         durable: true,
         unknownCallIsFine: true,
+        withdraws: true,
       };
     }
     case FRAME.CALL_STATS: {

@@ -1,7 +1,8 @@
 import { createActor } from 'xstate';
-import type { EventLog } from '../log/event-log.ts';
+import type { EventLog, StreamAppend } from '../log/event-log.ts';
 import { decodeFact, encodeFact } from '../log/fact-encoding.ts';
 import type { Clock } from '../protocol/ports.ts';
+import type { Outcome } from './aggregate.ts';
 import {
   type CallCommand,
   type CallEvent,
@@ -14,6 +15,12 @@ import { callMachine } from './call-machine.ts';
 import { Registry } from './registry.ts';
 import type { Route } from './route.ts';
 
+/**
+ * Sends the letter that tells the participants of a decision, with what the decision changes: both get into the log, or
+ * neither. Resolves with whether they did. Undefined when nobody is told: the decision is then written alone.
+ */
+export type CallLetter = (fact: StreamAppend | undefined, ended: boolean) => Promise<boolean> | undefined;
+
 export interface CallsOptions {
   readonly log: EventLog;
   readonly clock: Clock;
@@ -21,11 +28,10 @@ export interface CallsOptions {
   readonly idleAfter: number;
   /** A call was offered for the first time. */
   readonly offered: () => void;
+  readonly settled: (stream: string) => Promise<void> | undefined;
 }
 
-export type CallResult =
-  | { readonly ok: true; readonly ended: boolean }
-  | { readonly ok: false; readonly rejection: CallRejection };
+export type CallResult = { readonly ok: true } | { readonly ok: false; readonly rejection: CallRejection };
 
 /** A call that a device takes part in, remembered for the moment in which it disconnects. */
 export interface RunningCall {
@@ -40,15 +46,18 @@ const streamOf = (channelKey: string, callId: string): string => `call-${channel
 /** Runs the call actors and knows which calls end when a device goes. */
 export class Calls {
   readonly #actors: Registry<CallState, CallEvent>;
+  readonly #log: EventLog;
   readonly #offered: () => void;
   readonly #running = new Map<string, Map<string, RunningCall>>();
 
   constructor(options: CallsOptions) {
+    this.#log = options.log;
     this.#offered = options.offered;
     this.#actors = new Registry({
       log: options.log,
       clock: options.clock,
       idleAfter: options.idleAfter,
+      settled: options.settled,
       kind: {
         start: () => createActor(callMachine).start(),
         encode: encodeFact,
@@ -69,15 +78,27 @@ export class Calls {
 
   async execute(route: Route, callId: string, command: CallCommand): Promise<CallResult> {
     const stream = streamOf(route.key, callId);
-    const outcome = await this.#actors.execute(stream, (state) => decideCall(state, command));
-    if (!outcome.ok) {
-      return outcome;
-    }
-    if (outcome.events.some(({ type }) => type === 'call.offered')) {
-      this.#offered();
-    }
-    this.#remember(stream, { callId, channel: route.number, route }, outcome.state);
-    return { ok: true, ended: outcome.state.phase === 'ended' };
+    return this.#done(
+      stream,
+      { callId, channel: route.number, route },
+      await this.#actors.execute(stream, (state) => decideCall(state, command)),
+    );
+  }
+
+  /** Undefined when the letter, and with it the decision, did not get into the log. */
+  async commit(
+    route: Route,
+    callId: string,
+    command: CallCommand,
+    letter: CallLetter,
+  ): Promise<CallResult | undefined> {
+    const stream = streamOf(route.key, callId);
+    const outcome = await this.#actors.commit(
+      stream,
+      (state) => decideCall(state, command),
+      (fact, { state }) => letter(fact, state.phase === 'ended') ?? this.#write(fact),
+    );
+    return outcome && this.#done(stream, { callId, channel: route.number, route }, outcome);
   }
 
   /** The calls that the device takes part in. */
@@ -87,6 +108,28 @@ export class Calls {
 
   stop(): void {
     this.#actors.stop();
+  }
+
+  async #write(fact: StreamAppend | undefined): Promise<boolean> {
+    if (fact !== undefined) {
+      await this.#log.append([fact]);
+    }
+    return true;
+  }
+
+  #done(
+    stream: string,
+    call: RunningCall,
+    outcome: Outcome<CallState, CallEvent, CallRejection>,
+  ): CallResult {
+    if (!outcome.ok) {
+      return outcome;
+    }
+    if (outcome.events.some(({ type }) => type === 'call.offered')) {
+      this.#offered();
+    }
+    this.#remember(stream, call, outcome.state);
+    return { ok: true };
   }
 
   #remember(stream: string, call: RunningCall, state: CallState): void {

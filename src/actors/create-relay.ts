@@ -1,5 +1,6 @@
+import { CarriedFacts } from '../delivery/carried-facts.ts';
 import { CursorKeeper } from '../delivery/cursor-keeper.ts';
-import type { MailboxCapacity } from '../delivery/mailbox.ts';
+import type { Mailbox, MailboxCapacity } from '../delivery/mailbox.ts';
 import { Mailboxes } from '../delivery/mailboxes.ts';
 import type { OutboxLimits } from '../delivery/outbox.ts';
 import { PostOffice, type PostOfficeLimits } from '../delivery/post-office.ts';
@@ -88,9 +89,23 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
   const routes = new RouteTable(mailboxes);
   const directory = new ChannelDirectory(mailboxes, routes);
   const groupDirectory = new GroupDirectory(mailboxes, routes);
+  const cursors = new CursorKeeper({
+    log,
+    clock,
+    interval: limits.cursorInterval,
+    failed: (error) => events.failed('cursors', error),
+  });
+  const facts = new CarriedFacts({
+    log,
+    clock,
+    interval: limits.cursorInterval,
+    released: (mail) => cursors.unread(mail),
+    failed: (error) => events.failed('carried facts', error),
+  });
   await mailboxes.restore(log);
+  const owed = await facts.restore(mailboxes.takeCarried());
   await directory.restore(log);
-  await groupDirectory.restore(log);
+  await groupDirectory.restore(log, owed);
   const accounts = new Accounts({
     log,
     clock,
@@ -100,12 +115,6 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     policy: options.accounts,
     profileKept: () => events.limitReached('profileChanges'),
   });
-  const cursors = new CursorKeeper({
-    log,
-    clock,
-    interval: limits.cursorInterval,
-    failed: (error) => events.failed('cursors', error),
-  });
   for (const mailbox of mailboxes.unsaved()) {
     cursors.touched(mailbox);
   }
@@ -113,7 +122,8 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     cursors.unread(mail);
   }
   const office = new PostOffice<Session | AbsentPoster>(log, clock, limits.relayTtl, limits.office, {
-    acknowledge: (post) => relay.acknowledge(post),
+    acknowledge: (post, stored) => relay.acknowledge(post, stored),
+    carried: (carried) => facts.carry(carried),
     refuse: (post, error, isPermanent) => {
       events.failed('post', error);
       relay.refusePost(post, isPermanent);
@@ -125,9 +135,11 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
   });
   const numbers = new NumberTurns(options.channels.reach !== 'joined');
   const userOf = (device: string): Promise<string | undefined> => accounts.userOf(device);
-  const desk = new Desk({ links, office, events, capacity: limits.mailbox });
+  const touched = (mailbox: Mailbox): void => cursors.touched(mailbox);
+  const desk = new Desk({ links, office, events, capacity: limits.mailbox, touched });
   const common = { log, clock, random, routes, numbers, policy: options.channels, userOf };
-  const groups = new Groups({ ...common, directory: groupDirectory, settled: () => desk.settled() });
+  const settled = (stream: string): Promise<void> | undefined => facts.settled(stream);
+  const groups = new Groups({ ...common, directory: groupDirectory, settled });
   const channels = new Channels({
     ...common,
     directory,
@@ -138,8 +150,9 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     clock,
     idleAfter: options.channels.idleAfter,
     offered: () => events.callOffered(),
+    settled,
   });
-  const callFrames = new CallFrames(desk, calls);
+  const callFrames = new CallFrames(desk, calls, routes);
   const presence = new PresenceFanout(options.presence, routes, clock, limits.presenceFanout);
   const notices = new OpenRoomNotices(clock, limits.presenceFanout);
   const refresher = new PresenceRefresher(presence, clock, limits.presenceTtl, (error) =>
@@ -205,6 +218,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
       presence[Symbol.dispose]();
       notices[Symbol.dispose]();
       await office.drained();
+      await facts[Symbol.asyncDispose]();
       await cursors.flush();
       channels.stop();
       groups.stop();

@@ -1,11 +1,12 @@
-import { Mailbox, type MailboxCapacity } from '../delivery/mailbox.ts';
-import type { Poster } from '../delivery/post.ts';
+import type { Refusal } from '../delivery/lane.ts';
+import type { Mailbox, MailboxCapacity } from '../delivery/mailbox.ts';
+import type { Post, Poster } from '../delivery/post.ts';
 import type { PostOffice } from '../delivery/post-office.ts';
 import { type CountedLimit, limitLabel } from '../limits/index.ts';
+import type { StreamAppend } from '../log/event-log.ts';
 import { errorPayload, type WireErrorCode } from '../protocol/errors.ts';
-import { FRAME } from '../protocol/frame-types.ts';
+import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
 import type { JsonInput } from '../protocol/json-writer.ts';
-import { serialAfter } from '../protocol/serial.ts';
 import { AckWriter, acknowledgement } from './acknowledgement.ts';
 import type { RelayEvents } from './relay-events.ts';
 import type { LinkPort } from './relay-port.ts';
@@ -18,15 +19,39 @@ type ConfiguredLimit = Extract<
   'channelsPerDevice' | 'membersPerChannel' | 'listingsPerDevice' | 'listingBytes'
 >;
 
-const NOBODY = new Mailbox('');
-const NO_BYTES = new Uint8Array(0);
+const NO_REFUSALS: readonly Refusal[] = [];
+
+/** What the post of a frame that was sent again says instead of the frame. */
+const REPETITION = {
+  mail: undefined,
+  members: [],
+  missing: 0,
+  refused: NO_REFUSALS,
+  fact: undefined,
+  reply: undefined,
+  settled: undefined,
+} as const;
 
 /** The sender of a frame that the server posts for a device that is gone: nobody waits for the acknowledgement. */
 export interface AbsentPoster extends Poster {
   readonly session: undefined;
-  /** Called once the post is in the log, or refused. */
-  readonly settled?: () => void;
 }
+
+type Fields = Readonly<Record<string, JsonInput>>;
+
+/** What a durable frame is posted with beyond itself. */
+export interface Posting {
+  /** What its ACK says beyond the numbers. */
+  readonly reply?: Fields | undefined;
+  /** What becomes true with it, and only with it. */
+  readonly fact?: StreamAppend | undefined;
+  /** It takes a device out of a call or a group: no full mailbox of others may keep it there. */
+  readonly withdraws?: boolean;
+  /** Called in the turn in which it is clear that it does not get into the log. */
+  readonly undo?: (() => void) | undefined;
+}
+
+const NOTHING_MORE: Posting = {};
 
 export interface DeskParts {
   readonly links: LinkPort;
@@ -34,6 +59,8 @@ export interface DeskParts {
   readonly events: RelayEvents;
   /** Of each mailbox. */
   readonly capacity: MailboxCapacity;
+  /** The counters of this mailbox have changed and want to be written, some time. */
+  readonly touched: (mailbox: Mailbox) => void;
 }
 
 /** What frame handlers answer and pass on with. */
@@ -42,13 +69,15 @@ export class Desk {
   readonly #office: PostOffice<Session | AbsentPoster>;
   readonly #events: RelayEvents;
   readonly #capacity: MailboxCapacity;
+  readonly #touched: (mailbox: Mailbox) => void;
   readonly #ack = new AckWriter();
 
-  constructor({ links, office, events, capacity }: DeskParts) {
+  constructor({ links, office, events, capacity, touched }: DeskParts) {
     this.#links = links;
     this.#office = office;
     this.#events = events;
     this.#capacity = capacity;
+    this.#touched = touched;
   }
 
   acknowledge(session: Session, channel: number, payload: Uint8Array): void {
@@ -63,19 +92,39 @@ export class Desk {
     this.acknowledge(session, channel, this.#ack.write(sequence));
   }
 
-  acknowledgeWith(session: Session, frame: WaitingFrame, fields: Readonly<Record<string, JsonInput>>): void {
+  acknowledgeWith(session: Session, frame: WaitingFrame, fields: Fields): void {
     this.acknowledge(session, frame.channel, acknowledgement(frame.sequence, fields));
   }
 
-  /** Answers a frame by ERROR on its channel; the connection stays. */
+  /** A durable frame is in the log, for this many devices; for a repetition that is not known. PROTOCOL.md 5.7. */
+  acknowledgePost(session: Session, post: Post<Poster>, stored: number | undefined): void {
+    const { channel, sequence, missing, reply } = post;
+    if (stored === 0) {
+      this.#events.storedForNobody();
+    }
+    if (reply === undefined && missing === 0) {
+      this.acknowledge(session, channel, this.#ack.write(sequence, stored));
+      return;
+    }
+    const fields = { ...reply, stored, not_stored: missing === 0 ? undefined : missing };
+    this.acknowledge(session, channel, acknowledgement(sequence, fields));
+  }
+
+  /**
+   * Answers a frame by ERROR on its channel; the connection stays. A durable one is thereby refused for good, unless it is
+   * the log that refuses it.
+   */
   refuse(
     session: Session,
-    frame: Pick<WaitingFrame, 'channel' | 'sequence'>,
+    frame: Pick<WaitingFrame, 'type' | 'channel' | 'sequence'>,
     code: WireErrorCode,
     detail: string,
-    extra: Readonly<Record<string, JsonInput>> = {},
+    extra: Fields = {},
   ): void {
     if (session.open) {
+      if (session.resumes && code !== 'storage' && frameTypeOf(frame.type)?.durable === true) {
+        session.mailbox.lane.refuse(frame.sequence, code);
+      }
       const payload = errorPayload(code, detail, { ack: frame.sequence, ...extra });
       this.#links.send(session.session, FRAME.ERROR, frame.channel, session.nextControlSequence(), payload);
       this.#events.frameRefused(code);
@@ -100,60 +149,26 @@ export class Desk {
     );
   }
 
-  /** With `resume`: whether the log has this durable frame already, or will have it in a moment. */
-  isRepetition(session: Session, sequence: number): boolean {
-    const { accepted } = session.mailbox;
-    return session.resumes && accepted !== undefined && !serialAfter(sequence, accepted);
-  }
-
-  /** A frame sent again: acknowledged once the first one is durable, posted never. */
-  repeat(session: Session, frame: WaitingFrame): void {
-    if (session.mailbox.wasRefused(frame.sequence)) {
-      this.#refuseFull(session, frame);
-      return;
-    }
-    this.#office.post({ ...frame, poster: session, mail: undefined, members: [], reply: undefined });
-  }
-
   /**
-   * Whether anybody on the route has room for a durable frame; it has been refused otherwise. One full mailbox does not
-   * stop a channel. PROTOCOL.md 7.5.
+   * With `resume`: whether a durable frame was sent before. Then it is answered as it was, once that is durable, and posted
+   * never again. PROTOCOL.md 11.3.
    */
-  mayPost(session: Session, route: Route, frame: WaitingFrame): boolean {
-    const { members } = route;
-    let others = 0;
-    for (const mailbox of members) {
-      if (mailbox !== session.mailbox) {
-        if (mailbox.hasRoom(this.#capacity)) {
-          return true;
-        }
-        others += 1;
-      }
+  answersAgain(session: Session, frame: WaitingFrame): boolean {
+    const { lane } = session.mailbox;
+    if (!session.resumes || !lane.hasTaken(frame.sequence)) {
+      return false;
     }
-    if (others === 0) {
-      return true;
+    const refusal = lane.refusalOf(frame.sequence);
+    if (refusal === undefined) {
+      this.#office.post({ ...frame, ...REPETITION, poster: session });
+    } else {
+      this.refuse(session, frame, refusal, 'the frame was refused when it came first');
     }
-    for (const mailbox of members) {
-      if (mailbox !== session.mailbox) {
-        this.#passOver(mailbox);
-      }
-    }
-    if (session.resumes) {
-      session.mailbox.noteRefused(frame.sequence);
-    }
-    this.#refuseFull(session, frame);
-    return false;
-  }
-
-  #refuseFull(session: Session, frame: WaitingFrame): void {
-    this.refuse(session, frame, 'mailbox_full', 'limits.mailbox_frames or mailbox_bytes is reached');
+    return true;
   }
 
   /** The log can never take the frame with all its recipients: this concerns its sender alone. */
-  refuseTooLarge(session: Session, frame: Pick<WaitingFrame, 'channel' | 'sequence'>): void {
-    if (session.resumes) {
-      session.mailbox.noteRefused(frame.sequence);
-    }
+  refuseTooLarge(session: Session, frame: Omit<WaitingFrame, 'payload'>): void {
     this.refuse(
       session,
       frame,
@@ -178,16 +193,32 @@ export class Desk {
     const byFrames = mailbox.stored >= this.#capacity.frames;
     this.#events.limitReached(byFrames ? 'mailboxFrames' : 'mailboxBytes');
     mailbox.missed += 1;
+    this.#touched(mailbox);
     return false;
   }
 
   /**
    * Posts a durable frame to everybody else on the route who has room for it; its ACK follows when it is on disk, and says
-   * for how many it was not stored, if any.
+   * for how many it was stored. False when it is not posted: nobody has room (PROTOCOL.md 7.5), and it has been refused; or
+   * the session has ended, and its client sends it again.
    */
-  post(session: Session, route: Route, frame: WaitingFrame, reply?: Uint8Array): void {
-    const members = this.#withRoom(route.members, session.mailbox);
+  post(
+    session: Session,
+    route: Route,
+    frame: WaitingFrame,
+    posting = NOTHING_MORE,
+    settled?: (error: unknown) => void,
+  ): boolean {
+    if (!session.open) {
+      return false;
+    }
+    const { mailbox, resumes } = session;
+    const members = this.#withRoom(route.members, mailbox);
     const missing = route.members.length - members.length;
+    if (missing > 0 && posting.withdraws !== true && !members.some((member) => member !== mailbox)) {
+      this.refuse(session, frame, 'mailbox_full', 'limits.mailbox_frames or mailbox_bytes is reached');
+      return false;
+    }
     const post = {
       poster: session,
       mail: route.mail,
@@ -196,45 +227,63 @@ export class Desk {
       sequence: frame.sequence,
       payload: frame.payload,
       members,
-      reply: reply ?? (missing === 0 ? undefined : acknowledgement(frame.sequence, { not_stored: missing })),
+      missing,
+      refused: NO_REFUSALS,
+      fact: posting.fact,
+      reply: posting.reply,
+      settled,
     };
     if (!this.#office.fits(post)) {
       this.refuseTooLarge(session, frame);
-      return;
+      return false;
     }
-    if (session.resumes) {
-      session.mailbox.accepted = frame.sequence;
+    if (resumes) {
+      post.refused = mailbox.lane.accept(frame.sequence);
     }
     this.#office.post(post);
+    return true;
   }
 
-  /** Posts a frame in the name of a device whose session has ended. */
-  postFor(mailbox: Mailbox, route: Route, type: number, payload: Uint8Array): void {
-    this.#office.post({
-      poster: { mailbox, resumes: false, ended: false, session: undefined },
-      mail: route.mail,
-      type,
-      channel: route.number,
-      sequence: 0,
-      payload,
-      members: this.#withRoom(route.members, mailbox),
-      reply: undefined,
+  /** Posts a durable frame. Resolves with whether it is in the log; if it is not, it has been answered. */
+  commit(session: Session, route: Route, frame: WaitingFrame, posting: Posting): Promise<boolean> {
+    const { undo } = posting;
+    return new Promise((resolve) => {
+      const done = (isStored: boolean): void => {
+        if (!isStored) {
+          undo?.();
+        }
+        resolve(isStored);
+      };
+      if (!this.post(session, route, frame, posting, (error) => done(error === undefined))) {
+        done(false);
+      }
     });
   }
 
-  /** Resolves when every letter that was posted before is in the log, or refused. */
-  settled(): Promise<void> {
-    return new Promise((settled) => {
-      const poster = { mailbox: NOBODY, resumes: false, ended: false, session: undefined, settled };
-      const nothing = {
-        type: 0,
-        channel: 0,
+  /** Posts a frame in the name of a device whose session has ended. Resolves with whether it is in the log. */
+  commitFor(
+    mailbox: Mailbox,
+    route: Route,
+    type: number,
+    payload: Uint8Array,
+    fact: StreamAppend | undefined,
+  ): Promise<boolean> {
+    const members = this.#withRoom(route.members, mailbox);
+    return new Promise((resolve) => {
+      this.#office.post({
+        poster: { mailbox, resumes: false, session: undefined },
+        mail: route.mail,
+        type,
+        channel: route.number,
         sequence: 0,
-        payload: NO_BYTES,
-        members: [],
+        payload,
+        members,
+        missing: route.members.length - members.length,
+        refused: NO_REFUSALS,
+        fact,
         reply: undefined,
-      };
-      this.#office.post({ ...nothing, poster, mail: undefined });
+        settled: (error) => resolve(error === undefined),
+      });
     });
   }
 

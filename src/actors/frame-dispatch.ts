@@ -12,7 +12,7 @@ import type { Desk } from './desk.ts';
 import type { GroupFrames } from './group-frames.ts';
 import type { OpenRoomNotices } from './open-room-notices.ts';
 import type { RelayEvents } from './relay-events.ts';
-import type { Route } from './route.ts';
+import type { ChannelRoute, Route } from './route.ts';
 import type { RouteTable } from './route-table.ts';
 import type { Session, WaitingFrame } from './session.ts';
 
@@ -47,7 +47,9 @@ export class FrameDispatch {
   handle(session: Session, frame: WaitingFrame): Promise<void> | undefined {
     switch (frame.type) {
       case FRAME.MSG:
-        this.#durable(session, frame);
+        if (!this.#parts.desk.answersAgain(session, frame)) {
+          this.#relay(session, frame);
+        }
         return undefined;
       case FRAME.VOICE_FRAME:
       case FRAME.VIDEO_FRAME:
@@ -62,6 +64,9 @@ export class FrameDispatch {
     const value = parsed(frame);
     if (value === NOT_JSON) {
       this.#parts.decodeFailed(session, decodeErrorPayload());
+      return undefined;
+    }
+    if (frameTypeOf(frame.type)?.durable === true && this.#parts.desk.answersAgain(session, frame)) {
       return undefined;
     }
     try {
@@ -90,7 +95,7 @@ export class FrameDispatch {
       case FRAME.LEAVE:
         return this.#leave(session, frame);
       case FRAME.KEY_UPDATE:
-        this.#durable(session, frame);
+        this.#relay(session, frame);
         return undefined;
       case FRAME.TYPING:
         this.#live(session, frame);
@@ -116,15 +121,10 @@ export class FrameDispatch {
     }
   }
 
-  #durable(session: Session, frame: WaitingFrame): void {
-    const { desk } = this.#parts;
-    if (desk.isRepetition(session, frame.sequence)) {
-      desk.repeat(session, frame);
-      return;
-    }
+  #relay(session: Session, frame: WaitingFrame): void {
     const route = this.#route(session, frame);
-    if (route !== undefined && desk.mayPost(session, route, frame)) {
-      desk.post(session, route, frame);
+    if (route !== undefined) {
+      this.#parts.desk.post(session, route, frame);
     }
   }
 
@@ -137,7 +137,7 @@ export class FrameDispatch {
   }
 
   /** The channel of a frame that is to be relayed; `undefined` when the frame has been refused. */
-  #route(session: Session, frame: WaitingFrame): Route | undefined {
+  #route(session: Session, frame: WaitingFrame): ChannelRoute | undefined {
     const { desk, routes } = this.#parts;
     if (!this.#fits(session, frame)) {
       return undefined;
@@ -163,11 +163,7 @@ export class FrameDispatch {
   }
 
   #group(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> | undefined {
-    const { desk, groups } = this.#parts;
-    if (desk.isRepetition(session, frame.sequence)) {
-      desk.repeat(session, frame);
-      return undefined;
-    }
+    const { groups } = this.#parts;
     if (!this.#fits(session, frame)) {
       return undefined;
     }
@@ -183,7 +179,7 @@ export class FrameDispatch {
       default: {
         const pending = groups.document(session, frame, value);
         if (pending === undefined) {
-          this.#durable(session, frame);
+          this.#relay(session, frame);
         }
         return pending;
       }
@@ -284,18 +280,9 @@ export class FrameDispatch {
   }
 
   async #call(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> {
-    const { desk, calls } = this.#parts;
-    if (frameTypeOf(frame.type)?.durable === true && desk.isRepetition(session, frame.sequence)) {
-      desk.repeat(session, frame);
-      return;
-    }
-    const step = calls.read(session, frame, value);
+    const step = this.#parts.calls.read(session, frame, value);
     const route = this.#route(session, frame);
-    const offers = frame.type === FRAME.CALL_OFFER;
-    if (route === undefined || !this.#mayCall(session, frame, route)) {
-      return;
-    }
-    if (!offers || desk.mayPost(session, route, frame)) {
+    if (route !== undefined && this.#mayCall(session, frame, route)) {
       await step(route);
     }
   }

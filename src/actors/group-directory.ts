@@ -1,5 +1,5 @@
 import type { Mailboxes } from '../delivery/mailboxes.ts';
-import type { EventLog } from '../log/event-log.ts';
+import type { EventLog, StreamAppend } from '../log/event-log.ts';
 import { decodeFact } from '../log/fact-encoding.ts';
 import type { GroupEvent } from './group-decider.ts';
 import { ChannelRoute } from './route.ts';
@@ -30,6 +30,18 @@ export class GroupDirectory {
     return this.#groups.get(group);
   }
 
+  /** The channel of a group that is about to be created. */
+  vacant(group: string, key: string, number: number, owner: string): ChannelRoute {
+    const route = new ChannelRoute({ key, number, openRoom: false, group, mail: this.#mailboxes.mail(key) });
+    route.add(this.#mailboxes.mailbox(owner));
+    return route;
+  }
+
+  /** The group of a vacant channel was not created. */
+  forget(key: string): void {
+    this.#mailboxes.forgetMail(key);
+  }
+
   ownedBy(device: string): number {
     return this.#owned.get(device) ?? 0;
   }
@@ -38,8 +50,7 @@ export class GroupDirectory {
   apply(group: string, event: GroupEvent): void {
     if (event.type === 'group.created') {
       const { channel: key, number, owner } = event;
-      const mail = this.#mailboxes.mail(key);
-      const route = new ChannelRoute({ key, number, openRoom: false, group, mail });
+      const route = this.vacant(group, key, number, owner);
       this.#groups.set(group, route);
       this.#routes.enter(route, owner);
       this.#own(group, owner);
@@ -75,10 +86,15 @@ export class GroupDirectory {
     }
   }
 
-  /** Reads all group streams of the log. */
-  async restore(log: EventLog): Promise<void> {
+  /** Reads all group streams of the log. @param owed what has been decided and could not be brought into its stream yet */
+  async restore(log: EventLog, owed: readonly StreamAppend[]): Promise<void> {
     for await (const recorded of log.readAll({ categories: ['group'] })) {
       this.apply(recorded.stream.slice(STREAM_PREFIX.length), decodeFact(recorded) as GroupEvent);
+    }
+    for (const { stream, events } of owed.filter((fact) => fact.stream.startsWith(STREAM_PREFIX))) {
+      for (const event of events) {
+        this.apply(stream.slice(STREAM_PREFIX.length), decodeFact(event) as GroupEvent);
+      }
     }
   }
 

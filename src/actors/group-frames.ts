@@ -7,10 +7,8 @@ import {
 } from '../protocol/control/index.ts';
 import type { WireErrorCode } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/json.ts';
-import { acknowledgement } from './acknowledgement.ts';
-import type { Desk } from './desk.ts';
-import type { GroupRefusal, GroupResult, Groups } from './groups.ts';
-import type { Route } from './route.ts';
+import type { Desk, Posting } from './desk.ts';
+import type { GroupLetter, GroupRefusal, GroupResult, Groups } from './groups.ts';
 import type { Session, WaitingFrame } from './session.ts';
 
 type Refused = Extract<GroupResult, { ok: false }>;
@@ -33,13 +31,8 @@ export class GroupFrames {
       .filter((member) => member !== device)
       .map((member) => ({ device: member, role: invitedAs(roles.get(member)) }));
     const request = { device, user: user.id, number: frame.channel, group, relay, invited };
-    return this.#answer(
-      session,
-      frame,
-      this.#groups.create(request, (id, route) => {
-        this.#desk.post(session, route, frame, acknowledgement(frame.sequence, { group_id: id }));
-      }),
-    );
+    const letter = this.#letter(session, frame, (id) => ({ group_id: id }));
+    return this.#answer(session, frame, this.#groups.create(request, letter));
   }
 
   /** @throws CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants. */
@@ -47,14 +40,8 @@ export class GroupFrames {
     const { groupId, device: invitee, role } = parseGroupInvite(value);
     const { device, user } = session;
     const command = { type: 'invite', device, number: frame.channel, invitee, role } as const;
-    const fields = { device: invitee, group_id: groupId };
-    return this.#answer(
-      session,
-      frame,
-      this.#groups.change(user.id, groupId, command, (_id, route) => {
-        this.#desk.post(session, route, frame, acknowledgement(frame.sequence, fields));
-      }),
-    );
+    const letter = this.#letter(session, frame, (id) => ({ device: invitee, group_id: id }));
+    return this.#answer(session, frame, this.#groups.change(user.id, groupId, command, letter));
   }
 
   /** Whether a GROUP_EVENT changes its group; others are only relayed. @throws CommuCatError `CONTROL_INVALID` */
@@ -73,11 +60,12 @@ export class GroupFrames {
       return undefined;
     }
     const command = commandOf(document, session.device, frame.channel);
-    const posted = (_id: string, route: Route): void => this.#desk.post(session, route, frame);
+    const withdraws = document.type !== 'group-role-changed';
+    const letter = this.#letter(session, frame, () => undefined, withdraws);
     return this.#answer(
       session,
       frame,
-      this.#groups.change(session.user.id, document.groupId, command, posted),
+      this.#groups.change(session.user.id, document.groupId, command, letter),
     );
   }
 
@@ -92,6 +80,17 @@ export class GroupFrames {
         return result;
       }),
     );
+  }
+
+  /** The frame itself, which tells everybody concerned of what it has changed. */
+  #letter(
+    session: Session,
+    frame: WaitingFrame,
+    reply: (group: string) => Posting['reply'],
+    withdraws = false,
+  ): GroupLetter {
+    return ({ group, route, fact, undo }) =>
+      this.#desk.commit(session, route, frame, { reply: reply(group), fact, withdraws, undo });
   }
 
   async #answer(session: Session, frame: WaitingFrame, pending: Promise<GroupResult>): Promise<void> {

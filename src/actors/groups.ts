@@ -1,9 +1,10 @@
 import { createActor } from 'xstate';
 import type { Mailbox } from '../delivery/mailbox.ts';
-import type { EventLog } from '../log/event-log.ts';
+import type { EventLog, StreamAppend } from '../log/event-log.ts';
 import { decodeFact, encodeFact } from '../log/fact-encoding.ts';
 import { toHex } from '../protocol/bytes.ts';
 import type { Clock, Random } from '../protocol/ports.ts';
+import type { Outcome } from './aggregate.ts';
 import type { ChannelPolicy } from './channels.ts';
 import {
   decideGroup,
@@ -36,8 +37,7 @@ export interface GroupsOptions {
   readonly policy: ChannelPolicy;
   /** The user of a registered device, `undefined` for an unknown one. */
   readonly userOf: (device: string) => Promise<string | undefined>;
-  /** Resolves when every letter that was posted before is in the log, or refused. */
-  readonly settled: () => Promise<void>;
+  readonly settled: (stream: string) => Promise<void> | undefined;
 }
 
 export interface Creator {
@@ -59,8 +59,22 @@ export type GroupResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly refusal: GroupRefusal; readonly number?: number };
 
-/** Runs in the turn in which a change takes effect: whoever is told now is told before the next change. */
-export type Effect = (group: string, route: Route) => void;
+/** What a change is told with. */
+export interface GroupNotice {
+  readonly group: string;
+  /** Everybody who is told. */
+  readonly route: Route;
+  /** What it changes; undefined when that is nothing. */
+  readonly fact: StreamAppend | undefined;
+  /** To be called in the turn in which it is clear that the letter does not get into the log. */
+  readonly undo?: () => void;
+}
+
+/**
+ * Sends the letter that tells of a change, with the change itself: both get into the log, or neither. Resolves with whether
+ * they did. It is posted before the next change is decided.
+ */
+export type GroupLetter = (notice: GroupNotice) => Promise<boolean>;
 
 type GroupChange = Extract<GroupCommand, { type: 'invite' | 'leave' | 'remove' | 'change_role' }>;
 
@@ -80,6 +94,7 @@ export class Groups {
       log: options.log,
       clock: options.clock,
       idleAfter: options.policy.idleAfter,
+      settled: options.settled,
       kind: {
         start: () => createActor(groupMachine).start(),
         encode: encodeFact,
@@ -94,14 +109,14 @@ export class Groups {
   }
 
   /** Creates a group; its creator owns it and takes part. */
-  async create(request: CreateRequest, effect: Effect): Promise<GroupResult> {
+  async create(request: CreateRequest, letter: GroupLetter): Promise<GroupResult> {
     // Whoever registers an id later must not find itself invited.
     for (const { device } of request.invited) {
       if (!(await this.#isRegistered(device))) {
         return refuse('unknown_device');
       }
     }
-    return this.#options.numbers.run(request.device, request.number, () => this.#create(request, effect));
+    return this.#options.numbers.run(request.device, request.number, () => this.#create(request, letter));
   }
 
   /** The device's own consent: from now on it takes part. */
@@ -115,8 +130,8 @@ export class Groups {
     await this.#turns.run(group, () => this.#execute(group, { type: 'pause', device }));
   }
 
-  /** Invites, removes, changes a role, leaves; the effect tells everybody concerned. */
-  change(user: string, group: string, command: GroupChange, effect: Effect): Promise<GroupResult> {
+  /** Invites, removes, changes a role, leaves; the letter tells everybody concerned. */
+  change(user: string, group: string, command: GroupChange, letter: GroupLetter): Promise<GroupResult> {
     return this.#turns.run(group, async () => {
       const route = this.#options.directory.route(group);
       if (route === undefined) {
@@ -124,18 +139,13 @@ export class Groups {
       }
       switch (command.type) {
         case 'invite':
-          return this.#invite(user, group, route, command, effect);
+          return this.#invite(user, group, route, command, letter);
         case 'leave':
-          return this.#withdraw(group, route, command, command.device, effect);
+          return this.#withdraw(group, route, command, command.device, letter);
         case 'remove':
-          return this.#withdraw(group, route, command, command.target, effect);
-        case 'change_role': {
-          const result = await this.#execute(group, command);
-          if (result.ok) {
-            effect(group, route);
-          }
-          return result;
-        }
+          return this.#withdraw(group, route, command, command.target, letter);
+        case 'change_role':
+          return this.#commit(group, command, (fact) => letter({ group, route, fact }));
       }
     });
   }
@@ -148,7 +158,7 @@ export class Groups {
     return { members: this.#options.policy.membersPerChannel };
   }
 
-  async #create(request: CreateRequest, effect: Effect): Promise<GroupResult> {
+  async #create(request: CreateRequest, letter: GroupLetter): Promise<GroupResult> {
     const { device, number, relay, invited } = request;
     const { directory, routes, policy, random } = this.#options;
     const own = routes.get(device, number);
@@ -163,13 +173,18 @@ export class Groups {
     }
     return this.#turns.run(group, async () => {
       const channel = toHex(random.bytes(KEY_BYTES));
-      const result = await this.#execute(group, { type: 'create', device, channel, number, relay, invited });
-      const route = directory.route(group);
-      if (result.ok && route !== undefined) {
-        const others = invited.map((invitation) => invitation.device);
-        effect(group, await this.#withInvited(route, request, others));
+      const others = invited.map((invitation) => invitation.device);
+      // Not yet in the directory: the letter is to be the first thing in the group's mail.
+      const route = directory.route(group) ?? directory.vacant(group, channel, number, device);
+      const informed = await this.#withInvited(route, request, others);
+      const command = { type: 'create', device, channel, number, relay, invited } as const;
+      try {
+        return await this.#commit(group, command, (fact) => letter({ group, route: informed, fact }));
+      } finally {
+        if (directory.route(group)?.key !== channel) {
+          directory.forget(channel);
+        }
       }
-      return result;
     });
   }
 
@@ -202,7 +217,7 @@ export class Groups {
     group: string,
     route: ChannelRoute,
     command: Extract<GroupChange, { type: 'invite' }>,
-    effect: Effect,
+    letter: GroupLetter,
   ): Promise<GroupResult> {
     const decision = decideGroup(await this.#state(group), command, this.#limits);
     // Whether a device exists is only told to somebody who may invite it.
@@ -211,46 +226,35 @@ export class Groups {
     }
     const sender = { device: command.device, user, number: command.number };
     const informed = decision.ok ? await this.#withInvited(route, sender, [command.invitee]) : route;
-    const result = await this.#execute(group, command);
-    if (result.ok) {
-      effect(group, informed);
-    }
-    return result;
+    return this.#commit(group, command, (fact) => letter({ group, route: informed, fact }));
   }
 
   /**
-   * Takes a device out. It must find no letter behind the event that removed it: so nothing more is posted to it, then
-   * all that was posted before gets into the log, and only then the event. Its last letter is the one that tells it.
+   * Takes a device out. The letter that tells of it is the last one that the device gets: what was posted before lies
+   * before it in the log, and nothing more is posted to the device.
    */
   async #withdraw(
     group: string,
     route: ChannelRoute,
     command: Extract<GroupChange, { type: 'leave' | 'remove' }>,
     target: string,
-    effect: Effect,
+    letter: GroupLetter,
   ): Promise<GroupResult> {
-    const { routes, settled } = this.#options;
-    const state = await this.#state(group);
-    const decision = decideGroup(state, command, this.#limits);
-    const takesPart = decision.ok && state.members.get(target)?.standing === 'joined';
-    if (takesPart) {
+    const { routes } = this.#options;
+    return this.#commit(group, command, (fact) => {
+      if (!routes.takesPart(target, route)) {
+        return letter({ group, route, fact });
+      }
+      const informed = including(route, []);
       routes.leave(route, target);
-    }
-    try {
-      // Also for somebody who is only invited: the invitation may be on its way to the disk.
-      await settled();
-      const result = await this.#execute(group, command);
-      if (result.ok) {
-        effect(group, takesPart ? including(route, [routes.mailbox(target)]) : route);
-      }
-      return result;
-    } catch (error) {
-      // The log did not take it: the device is still a member.
-      if (takesPart && routes.get(target, route.number) === undefined) {
-        routes.enter(route, target);
-      }
-      throw error;
-    }
+      const undo = (): void => {
+        // The log does not take it: the device is still a member.
+        if (routes.get(target, route.number) === undefined) {
+          routes.enter(route, target);
+        }
+      };
+      return letter({ group, route: informed, fact, undo });
+    });
   }
 
   /** The members, and those of the invited that the invitation may reach: it is a letter from a stranger otherwise. */
@@ -285,8 +289,28 @@ export class Groups {
     const outcome = await this.#actors.execute(`group-${group}`, (state) =>
       decideGroup(state, command, limits),
     );
+    return this.#done(group, outcome);
+  }
+
+  /** What is not written has been answered. */
+  async #commit(
+    group: string,
+    command: GroupCommand,
+    letter: (fact: StreamAppend | undefined) => Promise<boolean>,
+  ): Promise<GroupResult> {
+    const limits = this.#limits;
+    const outcome = await this.#actors.commit(
+      `group-${group}`,
+      (state) => decideGroup(state, command, limits),
+      letter,
+    );
+    return outcome === undefined ? DONE : this.#done(group, outcome);
+  }
+
+  #done(group: string, outcome: Outcome<GroupState, GroupEvent, GroupRejection>): GroupResult {
+    const { directory } = this.#options;
     if (!outcome.ok) {
-      const number = this.#options.directory.route(group)?.number;
+      const number = directory.route(group)?.number;
       return {
         ok: false,
         refusal: outcome.rejection,
@@ -294,7 +318,7 @@ export class Groups {
       };
     }
     for (const event of outcome.events) {
-      this.#options.directory.apply(group, event);
+      directory.apply(group, event);
     }
     return DONE;
   }

@@ -1,6 +1,6 @@
 import type { EventLog } from '../log/event-log.ts';
 import type { CancelTimer, Clock } from '../protocol/ports.ts';
-import { Aggregate, type AggregateKind, type Decision, type Outcome } from './aggregate.ts';
+import { Aggregate, type AggregateKind, type Commit, type Decision, type Outcome } from './aggregate.ts';
 import { SerialQueue } from './serial-queue.ts';
 
 export interface RegistryOptions<State, Event> {
@@ -9,7 +9,14 @@ export interface RegistryOptions<State, Event> {
   readonly kind: AggregateKind<State, Event>;
   /** Milliseconds without use after which an actor is dropped; its stream brings it back. */
   readonly idleAfter: number;
+  /**
+   * For streams whose facts letters carry: undefined when a stream holds all that was decided about it, otherwise resolves
+   * when it does.
+   */
+  readonly settled?: (stream: string) => Promise<void> | undefined;
 }
+
+const ALWAYS_SETTLED = (): undefined => undefined;
 
 /** Commands of one actor that are decided together. */
 const MOST_TOGETHER = 256;
@@ -63,6 +70,16 @@ export class Registry<State, Event> {
     });
   }
 
+  /** Decides, and lets `commit` write it; undefined when that wrote nothing. Commands that come later are decided upon it. */
+  commit<Rejection>(
+    stream: string,
+    decide: (state: State) => Decision<Event, Rejection>,
+    commit: Commit<State, Event>,
+  ): Promise<Outcome<State, Event, Rejection> | undefined> {
+    this.#waiting.delete(stream);
+    return this.#queue.run(stream, () => this.#aggregate(stream).commit(decide, commit));
+  }
+
   stop(): void {
     this.#sweep?.();
     for (const aggregate of this.#aggregates.values()) {
@@ -90,7 +107,8 @@ export class Registry<State, Event> {
   #aggregate(stream: string): Aggregate<State, Event> {
     let aggregate = this.#aggregates.get(stream);
     if (aggregate === undefined) {
-      aggregate = new Aggregate(stream, this.#options.kind, this.#options.log);
+      const { kind, log, settled = ALWAYS_SETTLED } = this.#options;
+      aggregate = new Aggregate(stream, kind, log, settled);
       this.#aggregates.set(stream, aggregate);
       this.#sweep ??= this.#options.clock.after(this.#options.idleAfter, () => this.#dropIdle());
     }

@@ -13,6 +13,8 @@ export interface RelayEvents {
   limitReached(limit: CountedLimit): void;
   /** Letters that became durable, and the mailbox entries that they make. */
   posted(letters: number, recipients: number): void;
+  /** A durable frame was acknowledged that no device gets: nobody else takes part, or nobody has room. */
+  storedForNobody(): void;
   /** A stored frame was handed to its device's connection. */
   sent(type: number, redelivery: boolean): void;
   /** Mailbox entries that their device has. */

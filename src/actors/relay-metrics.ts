@@ -10,6 +10,7 @@ export function meterRelay(metrics: Metrics, logger: Logger): RelayEvents {
   const dropped = frameCounters(metrics, 'commucat_frames_dropped_total');
   const posted = metrics.counter('commucat_relay_posted_total');
   const enqueued = metrics.counter('commucat_relay_enqueued');
+  const forNobody = metrics.counter('commucat_relay_for_nobody_total');
   const delivered = metrics.counter('commucat_relay_delivered_total');
   const redelivered = metrics.counter('commucat_relay_redelivered_total');
   const expired = metrics.counter('commucat_relay_expired_total');
@@ -49,6 +50,7 @@ export function meterRelay(metrics: Metrics, logger: Logger): RelayEvents {
       posted.add(letters);
       enqueued.add(recipients);
     },
+    storedForNobody: () => forNobody.add(),
     sent: (_type, redelivery) => {
       if (redelivery) {
         redelivered.add();

@@ -1,3 +1,4 @@
+import type { Refusal } from '../delivery/lane.ts';
 import type { DeviceCertificate } from '../protocol/certificate.ts';
 
 /**
@@ -43,6 +44,16 @@ export type Resolution =
   | { readonly ok: true; readonly sessionToken: string; readonly user: UserSnapshot }
   | { readonly ok: false; readonly refusal: HandshakeRefusal; readonly reason: string };
 
+/** What has become of the durable frames that a device sent before. PROTOCOL.md 11.3. */
+export interface Resumption {
+  /** Highest sequence in the log; 0 at first. */
+  readonly received: number;
+  /** The history of the log in which it was received. */
+  readonly epoch: string;
+  /** The newest frames that were refused for good and not stored since. */
+  readonly refused: readonly Refusal[];
+}
+
 /** What the handshake ACK says beyond the facts that the gateway knows itself (Noise keys, keepalive). */
 export interface EstablishedFacts {
   readonly sessionToken: string;
@@ -63,7 +74,7 @@ export interface EstablishedFacts {
       }
     | undefined;
   /** With `resume`. */
-  readonly resume: { readonly received: number; readonly epoch: string } | undefined;
+  readonly resume: Resumption | undefined;
 }
 
 export type Establishment =

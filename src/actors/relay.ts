@@ -7,7 +7,7 @@ import type { Presence } from '../presence/presence.ts';
 import type { PresenceRefresher } from '../presence/presence-refresher.ts';
 import { toHex } from '../protocol/bytes.ts';
 import { errorPayload } from '../protocol/errors.ts';
-import { FRAME } from '../protocol/frame-types.ts';
+import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
 import type { Clock, Random } from '../protocol/ports.ts';
 import { sessionTag } from '../telemetry/index.ts';
 import type { Accounts } from './accounts.ts';
@@ -131,8 +131,13 @@ export class Relay implements RelayPort {
         return { ok: false, refusal: 'invalid request', reason: 'closed' };
       }
       const { mailbox } = session;
+      // What an older session of the device has left in work is stored or refused before this one begins.
+      await mailbox.lane.quiet();
+      if (!actor.is('acknowledging')) {
+        return { ok: false, refusal: 'invalid request', reason: 'closed' };
+      }
       const { epoch } = this.#parts.log;
-      const { confirmed, next, since } = mailbox;
+      const { confirmed, next, since, lane } = mailbox;
       const { user, certificate, pairingRequired } = committed;
       const sessionToken = actor.token;
       actor.forgetHandshake();
@@ -146,7 +151,9 @@ export class Relay implements RelayPort {
           authority: this.#parts.accounts.authority,
           capabilities: grantedCapabilities(admission.hello),
           inbox: session.mode === 'confirmed' ? { confirmed, next, epoch, since } : undefined,
-          resume: session.resumes ? { received: mailbox.received ?? 0, epoch } : undefined,
+          resume: session.resumes
+            ? { received: lane.received ?? 0, epoch, refused: lane.refusals }
+            : undefined,
         },
       };
     } catch (error) {
@@ -215,17 +222,10 @@ export class Relay implements RelayPort {
     this.#intake.endOfSlice();
   };
 
-  /** A post is durable. */
-  acknowledge(post: Post<Session | AbsentPoster>): void {
-    const { poster } = post;
-    if (poster.session === undefined) {
-      poster.settled?.();
-      return;
-    }
-    if (post.reply === undefined) {
-      this.#parts.desk.acknowledgeFrame(poster, post.channel, post.sequence);
-    } else {
-      this.#parts.desk.acknowledge(poster, post.channel, post.reply);
+  /** A post is durable, for this many devices. */
+  acknowledge(post: Post<Session | AbsentPoster>, stored: number | undefined): void {
+    if (post.poster.session !== undefined) {
+      this.#parts.desk.acknowledgePost(post.poster, post, stored);
     }
   }
 
@@ -233,21 +233,12 @@ export class Relay implements RelayPort {
   refusePost(post: Post<Session | AbsentPoster>, isPermanent: boolean): void {
     const { poster } = post;
     if (poster.session === undefined) {
-      poster.settled?.();
       return;
     }
     if (isPermanent) {
       this.#parts.desk.refuseTooLarge(poster, post);
-      return;
-    }
-    if (!poster.open) {
-      return;
-    }
-    this.#parts.desk.refuse(poster, post, 'storage', 'the frame is not stored; send it again later');
-    if (poster.resumes) {
-      // Later frames of this session must not overtake the lost one: the client resumes from what the log has.
-      poster.ended = true;
-      this.#end(poster, 'storage_unavailable', 'the log takes no frames at the moment');
+    } else {
+      this.#refuseForNow(poster, post, 'the frame is not stored; send it again later');
     }
   }
 
@@ -268,9 +259,14 @@ export class Relay implements RelayPort {
     }
     if (pending !== undefined) {
       session.waiting = [];
+      const { lane } = session.mailbox;
+      lane.begin();
       pending
         .catch((error: unknown) => this.#frameFailed(session, frame, error))
-        .finally(() => this.#resumeFrames(session));
+        .finally(() => {
+          lane.end();
+          this.#resumeFrames(session);
+        });
     }
   }
 
@@ -295,12 +291,16 @@ export class Relay implements RelayPort {
 
   #frameFailed(session: Session, frame: WaitingFrame, error: unknown): void {
     this.#parts.events.failed(`frame type ${frame.type}`, error);
-    this.#parts.desk.refuse(
-      session,
-      frame,
-      'storage',
-      'the request could not be stored; send it again later',
-    );
+    this.#refuseForNow(session, frame, 'the request could not be stored; send it again later');
+  }
+
+  /** The log does not take a frame: nothing is said about the next try. */
+  #refuseForNow(session: Session, frame: Omit<WaitingFrame, 'payload'>, detail: string): void {
+    this.#parts.desk.refuse(session, frame, 'storage', detail);
+    if (session.resumes && frameTypeOf(frame.type)?.durable === true) {
+      // Later frames must not overtake the lost one: the client resumes from what the log has.
+      this.#end(session, 'storage_unavailable', 'the log takes no frames at the moment');
+    }
   }
 
   async #open(actor: SessionActor, hello: HelloFacts, user: Session['user']): Promise<Session | undefined> {

@@ -37,9 +37,10 @@ export class Session implements Poster, Recipient {
   readonly resumes: boolean;
   readonly mode: 'confirmed' | 'taken';
   readonly canRead: (type: number, payload: Uint8Array) => boolean;
-  /** Nothing of this session that is not in the log yet will get there: its client sends it again. */
-  ended = false;
-  /** Frames go through; false from the moment in which the session starts to end. */
+  /**
+   * Frames go through; false from the moment in which the session starts to end. What is in work then is not posted any
+   * more: its client sends it again.
+   */
   open = true;
   outbox: Outbox | undefined;
   /** Frames behind one whose handling has not finished; `undefined` when nothing is in progress. */

@@ -18,6 +18,8 @@ interface Offered {
 function world(devices: number) {
   const offered: Offered[] = [];
   const acknowledged: number[] = [];
+  const stored: (number | undefined)[] = [];
+  const carried: string[] = [];
   const unread: MailStream[] = [];
   const touched: Mailbox[] = [];
   const members = Array.from({ length: devices }, (_, index) => {
@@ -32,11 +34,15 @@ function world(devices: number) {
     return mailbox;
   });
   const events: WalkEvents<Poster> = {
-    acknowledge: ({ sequence }) => acknowledged.push(sequence),
+    acknowledge: ({ sequence }, count) => {
+      acknowledged.push(sequence);
+      stored.push(count);
+    },
+    carried: ({ fact }) => carried.push(fact.stream),
     unread: (mail) => unread.push(mail),
     touched: (mailbox) => touched.push(mailbox),
   };
-  return { members, offered, acknowledged, unread, touched, events };
+  return { members, offered, acknowledged, stored, carried, unread, touched, events };
 }
 
 function post(
@@ -46,9 +52,10 @@ function post(
   sequence: number,
   resumes = false,
 ): Post<Poster> {
-  const poster: Poster = { mailbox, resumes, ended: false };
+  const poster: Poster = { mailbox, resumes };
   const payload = Uint8Array.of(sequence);
-  return { poster, mail, type: 5, channel: 7, sequence, payload, members, reply: undefined };
+  const plain = { missing: 0, refused: [], fact: undefined, reply: undefined, settled: undefined };
+  return { poster, mail, type: 5, channel: 7, sequence, payload, members, ...plain };
 }
 
 /** Letters of 60 bytes each at these revisions. */
@@ -136,7 +143,7 @@ test('given letters of two channels in turns, when they are walked, then a membe
 });
 
 test('given a letter for nobody and a repetition, when they are walked, then both are acknowledged and the space is noted', () => {
-  const { members, offered, acknowledged, unread, touched, events } = world(1);
+  const { members, offered, acknowledged, stored, unread, touched, events } = world(1);
   const sender = memberAt(members, 0);
   const mail = new MailStream('a');
   const posts = [post(sender, [sender], mail, 4, true), post(sender, [], undefined, 4, true)];
@@ -146,9 +153,10 @@ test('given a letter for nobody and a repetition, when they are walked, then bot
   assert.equal(walk.step(), true);
   assert.deepEqual(offered, []);
   assert.deepEqual(acknowledged, [4, 4]);
+  assert.deepEqual(stored, [0, undefined]);
   assert.deepEqual(unread, [mail]);
   assert.deepEqual(touched, [sender]);
-  assert.equal(sender.received, 4);
+  assert.equal(sender.lane.received, 4);
 });
 
 test('given a sender that has left the channel, when its letter is walked, then every member waits for it', () => {

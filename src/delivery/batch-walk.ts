@@ -1,3 +1,4 @@
+import type { CarriedFact } from './carried-facts.ts';
 import { type Letter, type MailStream, shareOf } from './letter.ts';
 import type { StoredLetters } from './letter-appends.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -7,8 +8,14 @@ import type { Post, Poster } from './post.ts';
 const SLICE = 4_096;
 
 export interface WalkEvents<P extends Poster> {
-  /** The post is durable and all its recipients have been served: acknowledge it. Called in log order. */
-  acknowledge(post: Post<P>): void;
+  /**
+   * The post is durable and all its recipients have been served: acknowledge it. Called in log order.
+   *
+   * @param stored how many devices get it; undefined for a repetition
+   */
+  acknowledge(post: Post<P>, stored: number | undefined): void;
+  /** A letter is durable that a fact depends on. */
+  carried(carried: CarriedFact): void;
   /** A letter without recipients: nobody will ever fetch it. */
   unread(mail: MailStream): void;
   /** The counters of this mailbox have changed and want to be written, some time. */
@@ -28,6 +35,8 @@ export class BatchWalk<P extends Poster> {
   readonly #events: WalkEvents<P>;
   /** The run in progress: posts from `#start` to below `#end`, one letter each. Empty between runs. */
   readonly #letters: Letter[] = [];
+  /** Recipients of each of these letters. */
+  readonly #recipients: number[] = [];
   #start = 0;
   #end = 0;
   /** Index of the member who is next. */
@@ -96,22 +105,25 @@ export class BatchWalk<P extends Poster> {
   #letterOf(post: Post<P>, mail: MailStream): Letter {
     const index = this.#letter;
     this.#letter += 1;
-    const waiting = recipientsOf(post);
+    const recipients = recipientsOf(post);
     const letter: Letter = {
       mail,
       revision: this.#stored.revisions[index] ?? 0,
-      bytes: shareOf(this.#stored.bytes[index] ?? 0, waiting),
+      bytes: shareOf(this.#stored.bytes[index] ?? 0, recipients),
       expiresAt: this.#expiresAt,
-      waiting,
+      waiting: recipients,
     };
     mail.letters.push(letter);
-    this.#served += letter.waiting;
-    if (letter.waiting === 0) {
+    this.#recipients.push(recipients);
+    this.#served += recipients;
+    const { poster, fact } = post;
+    if (fact !== undefined) {
+      this.#events.carried({ letter, fact });
+    } else if (recipients === 0) {
       this.#events.unread(mail);
     }
-    const { poster } = post;
     if (poster.resumes) {
-      poster.mailbox.received = post.sequence;
+      poster.mailbox.lane.store(post.sequence);
       this.#events.touched(poster.mailbox);
     }
     return letter;
@@ -129,13 +141,15 @@ export class BatchWalk<P extends Poster> {
   }
 
   #endRun(): void {
-    for (; this.#start < this.#end; this.#start += 1) {
+    // A run of repetitions has no letters: nobody knows any more how many got the frames.
+    for (let index = 0; this.#start < this.#end; index += 1, this.#start += 1) {
       const post = this.#posts[this.#start];
       if (post !== undefined) {
-        this.#events.acknowledge(post);
+        this.#events.acknowledge(post, this.#recipients[index]);
       }
     }
     this.#letters.length = 0;
+    this.#recipients.length = 0;
     this.#member = 0;
   }
 }

@@ -1,5 +1,6 @@
 import { eventCost } from '../log/append-check.ts';
-import { MAIL_POSTED, mailPostedBytes } from '../log/mail-encoding.ts';
+import { MAIL_POSTED, mailExtrasBytes, mailPostedBytes } from '../log/mail-encoding.ts';
+import type { MailStream } from './letter.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { Post, Poster } from './post.ts';
 
@@ -37,7 +38,8 @@ export class Collected<P extends Poster> {
   }
 
   /** What a post takes in the log, at most, and beside it in memory; of a repetition its payload. */
-  cost({ mail, members, payload, poster }: Pick<Post<P>, 'mail' | 'members' | 'payload' | 'poster'>): number {
+  cost(post: Omit<Post<P>, 'settled' | 'missing' | 'reply'>): number {
+    const { mail, members, payload, poster, refused, fact } = post;
     if (mail === undefined) {
       return payload.length + POST_OVERHEAD;
     }
@@ -46,7 +48,8 @@ export class Collected<P extends Poster> {
       this.#namesBytes = namesBytes(members);
     }
     const { length } = poster.mailbox.device;
-    const data = mailPostedBytes(length, members.length, this.#namesBytes, payload.length);
+    const plain = mailPostedBytes(length, members.length, this.#namesBytes, payload.length);
+    const data = fact === undefined && refused.length === 0 ? plain : plain + mailExtrasBytes(post);
     return eventCost(mail.name, MAIL_POSTED, data) + POST_OVERHEAD;
   }
 
@@ -60,12 +63,12 @@ export class Collected<P extends Poster> {
 
   /**
    * Takes the next batch: everything when it fits, else first each device's share, then what there is room for. A post
-   * that is larger than a batch is one of its own. What a session that ended has posted is dropped: its client sends it
-   * again.
+   * that is larger than a batch is one of its own. A fact overtakes nothing that was posted in its channel before, and is
+   * overtaken by nothing that was posted there behind it: who gets these letters depends on it.
    */
   takeBatch(): Post<P>[] {
     if (this.#bytes <= this.#batchBytes) {
-      const all = this.#posts.filter(isWanted);
+      const all = this.#posts;
       this.#keep([], []);
       return all;
     }
@@ -75,20 +78,20 @@ export class Collected<P extends Poster> {
     return batch;
   }
 
-  /** Takes out all posts that `isOut` names. */
+  /** Takes out all posts that `isOut` names; it is asked about each once, in their order. */
   take(isOut: (post: Post<P>) => boolean): Post<P>[] {
-    const out = this.#posts.filter(isOut);
-    if (out.length > 0) {
-      const kept: Post<P>[] = [];
-      const costs: number[] = [];
-      for (const [index, post] of this.#posts.entries()) {
-        if (!isOut(post)) {
-          kept.push(post);
-          costs.push(this.#costs[index] ?? 0);
-        }
+    const out: Post<P>[] = [];
+    const kept: Post<P>[] = [];
+    const costs: number[] = [];
+    for (const [index, post] of this.#posts.entries()) {
+      if (isOut(post)) {
+        out.push(post);
+      } else {
+        kept.push(post);
+        costs.push(this.#costs[index] ?? 0);
       }
-      this.#keep(kept, costs);
     }
+    this.#keep(kept, costs);
     return out;
   }
 
@@ -98,24 +101,30 @@ export class Collected<P extends Poster> {
     const costs: number[] = [];
     /** Devices that a post was left of: what they posted behind it stays, too. */
     const passedOver = new Set<Mailbox>();
+    /** Channels that a post was left of: a fact behind it stays, too, and then everything. */
+    const channels = new Set<MailStream>();
+    const undecided = new Set<MailStream>();
     const taken = new Map<Mailbox, number>();
     let room = most;
     for (const [index, post] of this.#posts.entries()) {
-      if (!isWanted(post)) {
-        continue;
-      }
+      const { mail, fact } = post;
       const { mailbox } = post.poster;
       const cost = this.#costs[index] ?? 0;
       const before = taken.get(mailbox) ?? 0;
       const fits = (cost <= room || batch.length === 0) && (before === 0 || before + cost <= share);
-      // One without mail is the word that everything before it is in the log.
-      const isBehind = passedOver.has(mailbox) || (post.mail === undefined && passedOver.size > 0);
-      if (fits && !isBehind) {
+      const waits = mail !== undefined && (fact === undefined ? undecided : channels).has(mail);
+      if (fits && !waits && !passedOver.has(mailbox)) {
         batch.push(post);
         taken.set(mailbox, before + cost);
         room -= cost;
       } else {
         passedOver.add(mailbox);
+        if (mail !== undefined) {
+          channels.add(mail);
+          if (fact !== undefined) {
+            undecided.add(mail);
+          }
+        }
         posts.push(post);
         costs.push(cost);
       }
@@ -137,10 +146,6 @@ export class Collected<P extends Poster> {
       poster.mailbox.collectedBytes += cost;
     }
   }
-}
-
-function isWanted({ poster }: { readonly poster: Poster }): boolean {
-  return !poster.ended;
 }
 
 function namesBytes(members: readonly Mailbox[]): number {

@@ -112,8 +112,9 @@ export class CursorKeeper {
 }
 
 function cursorAppend(mailbox: Mailbox) {
-  const { confirmed, next, receivedToStore: received } = mailbox;
-  const data = encodeInboxAdvanced({ confirmed, next, received });
+  const { confirmed, next, missed, lane } = mailbox;
+  const { receivedToStore: received, refusals: refused } = lane;
+  const data = encodeInboxAdvanced({ confirmed, next, received, refused, missed });
   return {
     stream: `inbox-${mailbox.device}`,
     expected: 'any' as const,

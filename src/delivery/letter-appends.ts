@@ -69,6 +69,8 @@ function encode<P extends Poster>(post: Post<P>, expiresAt: number): Uint8Array 
     channel: post.channel,
     expiresAt,
     recipients,
+    refused: post.refused,
+    fact: post.fact,
     payload: post.payload,
   });
 }

@@ -1,11 +1,9 @@
 import { serialAfter, serialNext } from '../protocol/serial.ts';
 import { Deque } from './deque.ts';
 import { type InboxGap, InboxGaps } from './inbox-gaps.ts';
+import { Lane } from './lane.ts';
 import type { Letter } from './letter.ts';
 import type { LiveOutbox } from './live-outbox.ts';
-
-/** Refused sequences that a mailbox remembers. */
-const REFUSED_MAX = 256;
 
 /** What `Mailbox.confirm` found: how many letters are done, or that the number was never sent. */
 export type Confirmation =
@@ -47,16 +45,10 @@ export class Mailbox {
   collectedBytes = 0;
   /** Numbers given to letters that are not durable yet. */
   #reserved = 0;
-  /** Upstream sequences that were refused for want of room; the newest ones. */
-  #refused: Set<number> | undefined;
   /** Highest number that any session of this device was sent. */
   #highestSent: number;
-  /**
-   * Highest upstream sequence in the log, and highest one accepted for it (PROTOCOL.md 11, resume); undefined before the
-   * first one, because 0 is a sequence too, once the device's counter has wrapped.
-   */
-  received: number | undefined;
-  accepted: number | undefined;
+  /** The way of the device's own frames into the log. */
+  readonly lane = new Lane();
 
   /** @param first the number of its first letter */
   constructor(device: string, first = 1) {
@@ -121,20 +113,6 @@ export class Mailbox {
     this.#letters.push(letter);
     this.#bytes += letter.bytes;
     return number;
-  }
-
-  /** A durable frame of this device was refused although it was in order: sent again, it is refused again. */
-  noteRefused(sequence: number): void {
-    this.#refused ??= new Set();
-    if (this.#refused.size >= REFUSED_MAX) {
-      const [oldest] = this.#refused;
-      this.#refused.delete(oldest ?? sequence);
-    }
-    this.#refused.add(sequence);
-  }
-
-  wasRefused(sequence: number): boolean {
-    return this.#refused?.has(sequence) === true;
   }
 
   /** The letter with this inbox number; `undefined` in a gap and outside the queue. */
@@ -273,13 +251,8 @@ export class Mailbox {
     this.#since = number;
   }
 
-  /** `received` as the counters in the log hold it: 0 for none, 2^32 for the sequence 0. */
-  get receivedToStore(): number {
-    return this.received === undefined ? 0 : this.received === 0 ? 0x1_0000_0000 : this.received;
-  }
-
   /** While the log is read at start: the counters as they were last written. Returns the letters that are done. */
-  restoreCounters(confirmed: number, next: number, received: number): Letter[] {
+  restoreCounters(confirmed: number, next: number): Letter[] {
     // The log is read in order: the newest counters hold, wherever on the circle they stand.
     const done = this.#advance(confirmed);
     if (this.#letters.length === 0 && (!this.#counted || serialAfter(next, this.#base))) {
@@ -287,17 +260,6 @@ export class Mailbox {
     }
     this.#counted = true;
     this.#highestSent = (this.#next - 1) >>> 0;
-    if (received !== 0) {
-      this.restoreReceived(received >>> 0);
-    }
     return done;
-  }
-
-  /** While the log is read at start: an upstream sequence of this device. */
-  restoreReceived(sequence: number): void {
-    if (this.received === undefined || serialAfter(sequence, this.received)) {
-      this.received = sequence;
-      this.accepted = sequence;
-    }
   }
 }

@@ -2,7 +2,10 @@ import type { EventLog } from '../log/event-log.ts';
 import type { FactEvent } from '../log/events.ts';
 import { decodeFact } from '../log/fact-encoding.ts';
 import { HISTORY_STREAM } from '../log/history.ts';
-import { decodeInboxAdvanced, decodeMailPosted } from '../log/mail-encoding.ts';
+import { decodeInboxAdvanced, decodeMailPosted, type RefusedFrame } from '../log/mail-encoding.ts';
+import { isWireErrorCode } from '../protocol/errors.ts';
+import type { CarriedFact } from './carried-facts.ts';
+import type { Refusal } from './lane.ts';
 import { type Letter, letterBytes, MailStream, shareOf } from './letter.ts';
 import { Mailbox } from './mailbox.ts';
 
@@ -17,6 +20,7 @@ export class Mailboxes {
   readonly #unsaved = new Set<Mailbox>();
   /** The first inbox number of a device that has none yet. */
   #first = 1;
+  #carried: CarriedFact[] = [];
 
   mailbox(device: string): Mailbox {
     let mailbox = this.#mailboxes.get(device);
@@ -60,14 +64,7 @@ export class Mailboxes {
       } else if (event.type === 'mail.posted') {
         this.#restoreLetter(event.stream, event.revision, event.data);
       } else if (event.type === 'inbox.advanced') {
-        const { confirmed, next, received } = decodeInboxAdvanced(event.data);
-        const mailbox = this.mailbox(event.stream.slice(INBOX_PREFIX.length));
-        for (const letter of mailbox.restoreCounters(confirmed, next, received)) {
-          letter.waiting -= 1;
-        }
-        if (mailbox.receivedToStore === received) {
-          this.#unsaved.delete(mailbox);
-        }
+        this.#restoreCounters(event.stream.slice(INBOX_PREFIX.length), event.data);
       }
     }
   }
@@ -79,6 +76,13 @@ export class Mailboxes {
         yield stream;
       }
     }
+  }
+
+  /** Letters that carry facts, as the log was read. They are handed out once. */
+  takeCarried(): readonly CarriedFact[] {
+    const carried = this.#carried;
+    this.#carried = [];
+    return carried;
   }
 
   /** Mailboxes whose counters must be written before letters are released: after a crash. */
@@ -124,10 +128,31 @@ export class Mailboxes {
       }
     }
     letter.mail.letters.push(letter);
+    if (mail.fact !== undefined) {
+      this.#carried.push({ letter, fact: mail.fact });
+    }
     if (mail.resumable) {
       const sender = this.mailbox(mail.sender);
-      sender.restoreReceived(mail.senderSequence);
+      sender.lane.restore(mail.senderSequence, mail.refused.map(asRefusal));
       this.#unsaved.add(sender);
     }
   }
+
+  #restoreCounters(device: string, data: Uint8Array): void {
+    const { confirmed, next, received, refused, missed } = decodeInboxAdvanced(data);
+    const mailbox = this.mailbox(device);
+    for (const letter of mailbox.restoreCounters(confirmed, next)) {
+      letter.waiting -= 1;
+    }
+    mailbox.missed = missed;
+    mailbox.lane.restoreCounters(received, refused.map(asRefusal));
+    if (mailbox.lane.receivedToStore === received) {
+      this.#unsaved.delete(mailbox);
+    }
+  }
+}
+
+/** A code that only a newer version knows says no less than that the frame was not accepted. */
+function asRefusal({ sequence, error }: RefusedFrame): Refusal {
+  return { sequence, error: isWireErrorCode(error) ? error : 'internal' };
 }

@@ -11,16 +11,28 @@ import { PostOffice } from './post-office.ts';
 const LIMITS = { collected: 16_000_000, collectedPerDevice: 4_000_000 };
 const TTL = 3600;
 const MIB = 1_048_576;
+const FACT: StreamAppend = {
+  stream: 'group-g',
+  expected: 0,
+  events: [{ type: 'x', data: new Uint8Array(1) }],
+};
 
 /** Writes down how large each append was. */
 class MeasuringLog extends MemoryLog {
   readonly appends: number[] = [];
   /** Streams that this log never takes. */
   cursed: string | undefined;
+  /** Of the next append. */
+  answer: ReturnType<MemoryLog['append']> | undefined;
 
   override append(appends: readonly StreamAppend[]): ReturnType<MemoryLog['append']> {
     if (appends.some(({ stream }) => stream === this.cursed)) {
       return Promise.reject(new LogError('LOG_INVALID', 'never'));
+    }
+    const { answer } = this;
+    if (answer !== undefined) {
+      this.answer = undefined;
+      return answer;
     }
     const sizes = appends.flatMap(({ events }) => events.map(({ data }) => data.length));
     this.appends.push(sizes.reduce((sum, size) => sum + size, 0));
@@ -34,10 +46,12 @@ function world(appendLimit = 64 * MIB) {
   const log = new MeasuringLog(clock, { appendLimit });
   const mailboxes = new Mailboxes();
   const acknowledged: string[] = [];
+  const carried: string[] = [];
   const refused: { readonly name: string; readonly isPermanent: boolean }[] = [];
   const name = ({ poster, sequence }: Post<Poster>): string => `${poster.mailbox.device} ${sequence}`;
   const office = new PostOffice<Poster>(log, clock, TTL, LIMITS, {
     acknowledge: (post) => acknowledged.push(name(post)),
+    carried: ({ fact }) => carried.push(fact.stream),
     refuse: (post, _error, isPermanent) => refused.push({ name: name(post), isPermanent }),
     endOfSlice: () => undefined,
     posted: () => undefined,
@@ -48,17 +62,21 @@ function world(appendLimit = 64 * MIB) {
     const members = devices.map((device) => mailboxes.mailbox(device));
     const mail = mailboxes.mail(key);
     return (device: string, sequence: number, bytes = 1): Post<Poster> => ({
-      poster: { mailbox: mailboxes.mailbox(device), resumes: true, ended: false },
+      poster: { mailbox: mailboxes.mailbox(device), resumes: true },
       mail,
       type: 5,
       channel: 7,
       sequence,
       payload: new Uint8Array(bytes),
       members,
+      missing: 0,
+      refused: [],
+      fact: undefined,
       reply: undefined,
+      settled: undefined,
     });
   };
-  return { log, mailboxes, office, acknowledged, refused, channel };
+  return { log, mailboxes, office, acknowledged, refused, carried, channel };
 }
 
 function crowd(count: number): readonly string[] {
@@ -98,16 +116,45 @@ test('given a device that posts in masses, when another one posts once, then it 
   );
 });
 
-test('given letters that wait for a batch, when everybody asks whether all before is in the log, then only behind all of them', async () => {
-  const { office, acknowledged, channel, mailboxes } = world();
-  const post = channel('crowd', 'alice', ...crowd(400));
+test('given letters of a channel that wait for a batch, when a fact is posted there, then it comes behind them, and what follows behind it', async () => {
+  const { office, acknowledged, channel } = world();
+  const post = channel('crowd', 'alice', 'bob', 'carol', ...crowd(400));
   for (let sequence = 1; sequence <= 300; sequence += 1) office.post(post('alice', sequence));
-  const poster = { mailbox: mailboxes.mailbox('nobody'), resumes: false, ended: false };
-  office.post({ ...post('alice', 0), poster, mail: undefined, members: [] });
-  office.post(post('alice', 301));
+  office.post({ ...post('bob', 1), fact: FACT });
+  office.post(post('carol', 1));
+  office.post(channel('pair', 'dave', 'carol')('dave', 1));
   await office.drained();
 
-  assert.deepEqual(acknowledged.slice(-2), ['nobody 0', 'alice 301']);
+  assert.deepEqual(acknowledged.slice(-3), ['alice 300', 'bob 1', 'carol 1']);
+  assert.ok(acknowledged.indexOf('dave 1') < 80);
+});
+
+test('given a fact that the log refuses, when others have posted behind it, then those of its channel are refused with it, and what they sent behind', async () => {
+  const { log, office, acknowledged, refused, carried, channel, mailboxes } = world();
+  const group = channel('group', 'alice', 'bob', 'carol');
+  const other = channel('other', 'bob', 'dave');
+  const full = new LogError('LOG_UNAVAILABLE', 'full', { retryable: true });
+  let refuse: (error: LogError) => void = assert.fail;
+  log.answer = new Promise((_, reject) => {
+    refuse = reject;
+  });
+  const outcomes: unknown[] = [];
+  office.post({ ...group('alice', 1), fact: FACT, settled: (error) => outcomes.push(error) });
+  await settle(1);
+  office.post(other('dave', 1));
+  office.post(group('bob', 1));
+  office.post(other('bob', 2));
+  office.post({ ...other('carol', 9), poster: { mailbox: mailboxes.mailbox('carol'), resumes: false } });
+  refuse(full);
+  await office.drained();
+
+  assert.deepEqual(
+    refused.map(({ name }) => name),
+    ['alice 1', 'bob 1', 'bob 2'],
+  );
+  assert.deepEqual(acknowledged, ['dave 1', 'carol 9']);
+  assert.deepEqual([outcomes, carried], [[full], []]);
+  for (const device of ['alice', 'bob', 'carol', 'dave']) await mailboxes.mailbox(device).lane.quiet();
 });
 
 test('given a letter that the log can never take, then it does not fit; and one that does is stored', async () => {

@@ -3,12 +3,16 @@ import { LogError } from '../log/log-error.ts';
 import type { Clock } from '../protocol/ports.ts';
 import { BatchWalk, type WalkEvents } from './batch-walk.ts';
 import { Collected } from './collected.ts';
+import type { MailStream } from './letter.ts';
 import { LetterAppends } from './letter-appends.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { Post, Poster } from './post.ts';
 
 export interface PostOfficeEvents<P extends Poster> extends WalkEvents<P> {
-  /** The log did not take it: `isPermanent` when it never will, whatever becomes of the disk. */
+  /**
+   * The log did not take it: `isPermanent` when it never will, whatever becomes of the disk. Otherwise what its sender posted
+   * behind it, if that resumes, is refused with it.
+   */
   refuse(post: Post<P>, error: unknown, isPermanent: boolean): void;
   /** A batch, or a slice of it, is through: flush every session that has something queued. */
   endOfSlice(): void;
@@ -27,6 +31,9 @@ export interface PostOfficeLimits {
   readonly collectedPerDevice: number;
 }
 
+/** At most, of the refusals that a letter carries. */
+const REFUSALS_BYTES = 16 * 1024;
+
 /** Part of its own limit below which a device is read even while all together are above theirs: it is not the cause. */
 const LIGHT = 64;
 
@@ -40,6 +47,7 @@ export class PostOffice<P extends Poster> {
   readonly #clock: Clock;
   readonly #ttlSeconds: number;
   readonly #events: PostOfficeEvents<P>;
+  readonly #walkEvents: WalkEvents<P>;
   readonly #limits: PostOfficeLimits;
   readonly #collected: Collected<P>;
   /** Posts of a batch that the log refused for good: each becomes a batch of its own. */
@@ -60,16 +68,26 @@ export class PostOffice<P extends Poster> {
     this.#ttlSeconds = ttlSeconds;
     this.#limits = limits;
     this.#events = events;
+    this.#walkEvents = {
+      acknowledge: (post, stored) => {
+        events.acknowledge(post, stored);
+        settle(post, undefined);
+      },
+      carried: (carried) => events.carried(carried),
+      unread: (mail) => events.unread(mail),
+      touched: (mailbox) => events.touched(mailbox),
+    };
     this.#collected = new Collected(Math.min(BATCH_BYTES, log.appendLimit));
   }
 
   /** Whether the log can ever take this post, however empty the disk is. */
   fits(post: Parameters<Collected<P>['cost']>[0]): boolean {
-    return this.#collected.cost(post) <= this.#log.appendLimit;
+    return this.#collected.cost(post) + REFUSALS_BYTES <= this.#log.appendLimit;
   }
 
   /** The post must fit. */
   post(post: Post<P>): void {
+    post.poster.mailbox.lane.begin();
     this.#collected.add(post);
     if (!this.#flushing && !this.#scheduled) {
       this.#scheduled = true;
@@ -112,7 +130,7 @@ export class PostOffice<P extends Poster> {
     const expiresAt = Math.ceil(this.#clock.now() / 1000) + this.#ttlSeconds;
     const letters = new LetterAppends();
     const begin = (appended: readonly Appended[]): void =>
-      this.#walk(new BatchWalk(posts, letters.stored(appended), expiresAt * 1000, this.#events));
+      this.#walk(new BatchWalk(posts, letters.stored(appended), expiresAt * 1000, this.#walkEvents));
     try {
       letters.addAll(posts, expiresAt);
     } catch (error) {
@@ -145,6 +163,7 @@ export class PostOffice<P extends Poster> {
     } else {
       for (const post of posts) {
         this.#events.refuse(post, error, true);
+        settle(post, error);
       }
     }
     this.#flushing = false;
@@ -166,25 +185,52 @@ export class PostOffice<P extends Poster> {
   }
 
   #refuse(posts: readonly Post<P>[], error: unknown): void {
-    for (const { poster } of posts) {
-      poster.mailbox.accepted = poster.mailbox.received;
+    const refused = [...posts, ...this.#takeBehind(posts)];
+    for (const { poster } of refused) {
+      if (poster.resumes) {
+        poster.mailbox.lane.takeBack();
+      }
     }
-    for (const post of [...posts, ...this.#takeBehind(posts)]) {
+    for (const post of refused) {
       this.#events.refuse(post, error, false);
+      settle(post, error);
     }
   }
 
   /**
-   * What resuming devices have sent behind refused frames, perhaps on a newer connection: a repetition of a refused frame
-   * is in the log no more than the frame itself, and a later frame must not overtake it.
+   * What was posted behind refused posts and cannot do without them. Nothing that a resuming device has sent may overtake
+   * what it has sent before. And where a fact was refused, who gets the letters of its channel was decided as if it were
+   * true.
    */
   #takeBehind(refused: readonly Post<P>[]): readonly Post<P>[] {
-    const mailboxes = new Set(
-      refused.filter(({ poster }) => poster.resumes).map(({ poster }) => poster.mailbox),
-    );
-    const isBehind = ({ poster }: Post<P>): boolean => poster.resumes && mailboxes.has(poster.mailbox);
-    const behind = [...this.#alone.filter(isBehind), ...this.#collected.take(isBehind)];
-    this.#alone = this.#alone.filter((post) => !isBehind(post));
+    const mailboxes = new Set<Mailbox>();
+    const channels = new Set<MailStream>();
+    const note = ({ poster, mail, fact }: Post<P>): void => {
+      if (poster.resumes) {
+        mailboxes.add(poster.mailbox);
+      }
+      if (mail !== undefined && fact !== undefined) {
+        channels.add(mail);
+      }
+    };
+    refused.forEach(note);
+    // What is taken out takes with it what lies behind it in its turn.
+    const isBehind = (post: Post<P>): boolean => {
+      const { poster, mail } = post;
+      const depends =
+        (poster.resumes && mailboxes.has(poster.mailbox)) || (mail !== undefined && channels.has(mail));
+      if (depends) {
+        note(post);
+      }
+      return depends;
+    };
+    const behind: Post<P>[] = [];
+    const alone = this.#alone;
+    this.#alone = [];
+    for (const post of alone) {
+      (isBehind(post) ? behind : this.#alone).push(post);
+    }
+    behind.push(...this.#collected.take(isBehind));
     return behind;
   }
 
@@ -202,6 +248,11 @@ export class PostOffice<P extends Poster> {
       resolve();
     }
   }
+}
+
+function settle<P extends Poster>(post: Post<P>, error: unknown): void {
+  post.settled?.(error);
+  post.poster.mailbox.lane.end();
 }
 
 /** The caller's fault, not the disk's: the same append fails again. */

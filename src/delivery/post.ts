@@ -1,3 +1,6 @@
+import type { StreamAppend } from '../log/event-log.ts';
+import type { JsonInput } from '../protocol/json-writer.ts';
+import type { Refusal } from './lane.ts';
 import type { MailStream } from './letter.ts';
 import type { Mailbox } from './mailbox.ts';
 
@@ -6,8 +9,6 @@ export interface Poster {
   readonly mailbox: Mailbox;
   /** Whether the session resumes: its upstream sequence then travels in the event. */
   readonly resumes: boolean;
-  /** Set when the session has ended: nothing that is not in the log yet will be posted for it. */
-  readonly ended: boolean;
 }
 
 /** A frame that is to be stored and delivered. */
@@ -19,8 +20,16 @@ export interface Post<P extends Poster> {
   readonly channel: number;
   readonly sequence: number;
   readonly payload: Uint8Array;
-  /** Everybody in the channel. All but the sender get the frame. */
+  /** Those who get it; the sender, which may be among them, does not. */
   readonly members: readonly Mailbox[];
-  /** Handed back to the acknowledging side, for frames whose ACK carries more than the number. */
-  readonly reply: Uint8Array | undefined;
+  /** Devices that would get it, had their mailboxes room. */
+  readonly missing: number;
+  /** Refusals of the sender that travel with the letter: nearly always none. */
+  readonly refused: readonly Refusal[];
+  /** What becomes true with the letter, and only with it. */
+  readonly fact: StreamAppend | undefined;
+  /** What the ACK says beyond the numbers. */
+  readonly reply: Readonly<Record<string, JsonInput>> | undefined;
+  /** Called once, in the turn in which the post is acknowledged, or refused with this error. */
+  readonly settled: ((error: unknown) => void) | undefined;
 }

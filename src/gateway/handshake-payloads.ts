@@ -1,4 +1,4 @@
-import type { EstablishedFacts, HandshakeRefusal, UserSnapshot } from '../actors/relay-port.ts';
+import type { EstablishedFacts, HandshakeRefusal, Resumption, UserSnapshot } from '../actors/relay-port.ts';
 import { toHex, utf8 } from '../protocol/bytes.ts';
 import { certificateToJson } from '../protocol/certificate.ts';
 import { type HandshakeReason, handshakeErrorPayload, pairingRequiredPayload } from '../protocol/errors.ts';
@@ -72,7 +72,7 @@ export function acknowledgementPayload(facts: AcknowledgementFacts): Uint8Array 
     capabilities: established.capabilities,
     ...(facts.ticket === undefined ? {} : { ticket: facts.ticket }),
     ...(inbox === undefined ? {} : { inbox }),
-    ...(resume === undefined ? {} : { resume }),
+    ...(resume === undefined ? {} : { resume: resumeJson(resume) }),
   });
 }
 
@@ -104,6 +104,10 @@ function userJson(user: UserSnapshot): JsonObject {
     id: user.id,
     user_id: user.id,
   };
+}
+
+function resumeJson({ received, epoch, refused }: Resumption): JsonObject {
+  return { received, epoch, refused: refused.map(({ sequence, error }) => ({ sequence, error })) };
 }
 
 function encode(value: JsonObject): Uint8Array {

@@ -1,5 +1,9 @@
 /** Binary encodings of the two event types of the hot path. Integers are little-endian. */
+import type { StreamAppend } from './event-log.ts';
 import { LogError } from './log-error.ts';
+import { decodeExtras, encodeExtras, NO_EXTRAS, type RefusedFrame } from './mail-extras.ts';
+
+export type { RefusedFrame } from './mail-extras.ts';
 
 export interface MailRecipient {
   readonly device: string;
@@ -21,6 +25,10 @@ export interface MailPosted {
   /** Unix seconds after which the letter is dropped undelivered, 0 to 2^53 - 1. */
   readonly expiresAt: number;
   readonly recipients: readonly MailRecipient[];
+  /** Frames that the sender sent before this one, behind its letter before: they look as if they were stored, too. */
+  readonly refused: readonly RefusedFrame[];
+  /** What became true with this letter; it stands in its own stream as well, or will. */
+  readonly fact: StreamAppend | undefined;
   readonly payload: Uint8Array;
 }
 
@@ -32,13 +40,21 @@ export interface InboxAdvanced {
   readonly next: number;
   /** Highest upstream sequence of this device in the log, for `resume`; 0: none yet, 2^32: the sequence 0, after a wrap. */
   readonly received: number;
+  /** The newest durable frames of this device that were refused for good. */
+  readonly refused: readonly RefusedFrame[];
+  /** Frames that were not stored because the mailbox was full, and of which the device does not know for certain. */
+  readonly missed: number;
 }
 
 export const MAIL_POSTED = 'mail.posted';
 export const INBOX_ADVANCED = 'inbox.advanced';
 
-const VERSION = 1;
+/** Of an event without extras, as nearly all are, and of one with. */
+const PLAIN = 1;
+const WITH_EXTRAS = 2;
 const RESUMABLE = 1;
+/** Of the length of the extras. */
+const EXTRAS_LENGTH = 4;
 /** version, flags, frame type, channel, sequence, expiry, recipients, length of the sender's name. */
 const MAIL_FIXED = 1 + 1 + 2 + 4 + 8 + 8 + 2 + 1;
 /** Length of the name, inbox number. */
@@ -50,7 +66,7 @@ const TWO_32 = 0x1_0000_0000;
 /** The upper 21 bits of 2^53 - 1. */
 const MAX_HIGH = 0x1f_ffff;
 
-/** Length of an encoded letter whose recipients' names have `namesLength` characters in sum. */
+/** Length of an encoded letter that carries nothing beside, and whose recipients' names have `namesLength` characters in sum. */
 export function mailPostedBytes(
   senderLength: number,
   recipients: number,
@@ -58,6 +74,12 @@ export function mailPostedBytes(
   payloadLength: number,
 ): number {
   return MAIL_FIXED + senderLength + recipients * RECIPIENT_FIXED + namesLength + payloadLength;
+}
+
+/** Length of what few letters carry beside. */
+export function mailExtrasBytes({ refused, fact }: Pick<MailPosted, 'refused' | 'fact'>): number {
+  const extras = encodeExtras({ refused, fact, missed: 0 });
+  return extras === undefined ? 0 : EXTRAS_LENGTH + extras.length;
 }
 
 /**
@@ -70,11 +92,13 @@ export function encodeMailPosted(mail: MailPosted): Uint8Array {
   if (recipients.length > MAX_RECIPIENTS) {
     throw new LogError('LOG_INVALID', `a letter has at most ${MAX_RECIPIENTS} recipients`);
   }
+  const extras = encodeExtras({ refused: mail.refused, fact: mail.fact, missed: 0 });
   let names = 0;
   for (const { device } of recipients) names += device.length;
-  const length = mailPostedBytes(sender.length, recipients.length, names, payload.length);
+  let length = mailPostedBytes(sender.length, recipients.length, names, payload.length);
+  if (extras !== undefined) length += EXTRAS_LENGTH + extras.length;
   const into = Buffer.allocUnsafe(length);
-  into[0] = VERSION;
+  into[0] = extras === undefined ? PLAIN : WITH_EXTRAS;
   into[1] = mail.resumable ? RESUMABLE : 0;
   into.writeUInt16LE(mail.frameType, 2);
   into.writeUInt32LE(mail.channel, 4);
@@ -85,6 +109,11 @@ export function encodeMailPosted(mail: MailPosted): Uint8Array {
   for (const recipient of recipients) {
     offset = writeDevice(into, offset, recipient.device);
     offset = into.writeUInt32LE(recipient.inboxNumber, offset);
+  }
+  if (extras !== undefined) {
+    offset = into.writeUInt32LE(extras.length, offset);
+    into.set(extras, offset);
+    offset += extras.length;
   }
   into.set(payload, offset);
   return into;
@@ -97,7 +126,7 @@ export function encodeMailPosted(mail: MailPosted): Uint8Array {
  */
 export function decodeMailPosted(data: Uint8Array): MailPosted {
   const from = bufferOf(data);
-  requireVersion(from, MAIL_POSTED);
+  const version = versionOf(from, MAIL_POSTED);
   requireLength(from, MAIL_FIXED, MAIL_POSTED);
   const count = from.readUInt16LE(24);
   const sender = readDevice(from, 26, MAIL_POSTED);
@@ -110,6 +139,14 @@ export function decodeMailPosted(data: Uint8Array): MailPosted {
     recipients.push({ device, inboxNumber: from.readUInt32LE(offset) });
     offset += 4;
   }
+  let extras = NO_EXTRAS;
+  if (version === WITH_EXTRAS) {
+    requireLength(from, offset + EXTRAS_LENGTH, MAIL_POSTED);
+    const start = offset + EXTRAS_LENGTH;
+    offset = start + from.readUInt32LE(offset);
+    requireLength(from, offset, MAIL_POSTED);
+    extras = decodeExtras(data.subarray(start, offset));
+  }
   return {
     sender,
     senderSequence: readUint53(from, 8, MAIL_POSTED),
@@ -118,39 +155,45 @@ export function decodeMailPosted(data: Uint8Array): MailPosted {
     channel: from.readUInt32LE(4),
     expiresAt: readUint53(from, 16, MAIL_POSTED),
     recipients,
+    refused: extras.refused,
+    fact: extras.fact,
     payload: data.subarray(offset),
   };
 }
 
-/** Encodes a mailbox's counters: 17 bytes. */
+/** Encodes a mailbox's counters: 17 bytes, and what was refused or missed, if anything was. */
 export function encodeInboxAdvanced(inbox: InboxAdvanced): Uint8Array {
-  const into = Buffer.allocUnsafe(INBOX_LENGTH);
-  into[0] = VERSION;
+  const extras = encodeExtras({ refused: inbox.refused, fact: undefined, missed: inbox.missed });
+  const into = Buffer.allocUnsafe(INBOX_LENGTH + (extras?.length ?? 0));
+  into[0] = extras === undefined ? PLAIN : WITH_EXTRAS;
   into.writeUInt32LE(inbox.confirmed, 1);
   into.writeUInt32LE(inbox.next, 5);
   writeUint53(into, 9, inbox.received);
+  if (extras !== undefined) into.set(extras, INBOX_LENGTH);
   return into;
 }
 
 /** @throws LogError `LOG_UNKNOWN_EVENT` for another version, `LOG_MALFORMED_EVENT` when the data ends early or a number exceeds 2^53 - 1. */
 export function decodeInboxAdvanced(data: Uint8Array): InboxAdvanced {
   const from = bufferOf(data);
-  requireVersion(from, INBOX_ADVANCED);
+  const version = versionOf(from, INBOX_ADVANCED);
   requireLength(from, INBOX_LENGTH, INBOX_ADVANCED);
   const received = readUint53(from, 9, INBOX_ADVANCED);
-  return { confirmed: from.readUInt32LE(1), next: from.readUInt32LE(5), received };
+  const { refused, missed } = version === WITH_EXTRAS ? decodeExtras(data.subarray(INBOX_LENGTH)) : NO_EXTRAS;
+  return { confirmed: from.readUInt32LE(1), next: from.readUInt32LE(5), received, refused, missed };
 }
 
 function bufferOf(data: Uint8Array): Buffer {
   return Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
 
-function requireVersion(from: Buffer, type: string): void {
+function versionOf(from: Buffer, type: string): number {
   requireLength(from, 1, type);
-  const version = from[0];
-  if (version !== VERSION) {
+  const version = from.readUInt8(0);
+  if (version !== PLAIN && version !== WITH_EXTRAS) {
     throw new LogError('LOG_UNKNOWN_EVENT', `${type} version ${version} is not known here`);
   }
+  return version;
 }
 
 function requireLength(from: Buffer, length: number, type: string): void {

@@ -175,6 +175,10 @@ export const WIRE_ERRORS = {
 
 export type WireErrorCode = keyof typeof WIRE_ERRORS;
 
+export function isWireErrorCode(code: string): code is WireErrorCode {
+  return Object.hasOwn(WIRE_ERRORS, code);
+}
+
 /**
  * The payload of an ERROR frame: `{error, title, detail}` and the members of `extra` behind them (`ack`: sequence of the
  * frame that it answers). `detail` says what was wrong and what is allowed and is cut at LIMITS.ERROR_DETAIL_MAX UTF-16

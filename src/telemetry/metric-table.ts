@@ -133,6 +133,11 @@ export const METRICS = {
     labels: {},
     help: 'Messages made durable, one per message.',
   },
+  commucat_relay_for_nobody_total: {
+    type: 'counter',
+    labels: {},
+    help: 'Messages acknowledged that no device gets: nobody else takes part in the channel, or nobody has room.',
+  },
   commucat_relay_enqueued: {
     type: 'counter',
     labels: {},

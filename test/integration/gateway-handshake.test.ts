@@ -92,7 +92,11 @@ test(
     assert.equal(fields.handshake, 'ok');
     assert.equal(fields.keepalive_interval, 30);
     assert.deepEqual(fields.capabilities, ['resume']);
-    assert.deepEqual(fields.resume, { received: 7, epoch: EPOCH });
+    assert.deepEqual(fields.resume, {
+      received: 7,
+      epoch: EPOCH,
+      refused: [{ error: 'mailbox_full', sequence: 5 }],
+    });
     assert.deepEqual(
       [fields.noise_key_version, fields.noise_rotates_at, fields.noise_expires_at],
       [2, '2025-01-02T01:00:00+00:00', '2025-01-02T02:00:00.500+00:00'],

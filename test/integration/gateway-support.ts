@@ -7,6 +7,7 @@ import type {
   HelloFacts,
   RelayPort,
   Resolution,
+  Resumption,
   SessionNumber,
 } from '../../src/actors/relay-port.ts';
 import { ensureDevIdentity } from '../../src/config/dev-identity.ts';
@@ -42,7 +43,14 @@ const AUTHORITY = deriveAuthorityKey(backend, new Uint8Array(32).fill(9));
 
 export type ReceivedFrame = Frame & { readonly session: SessionNumber };
 
+const RESUMPTION: Resumption = {
+  received: 7,
+  epoch: EPOCH,
+  refused: [{ sequence: 5, error: 'mailbox_full' }],
+};
+
 /** The smallest relay that answers: it knows one user, acknowledges every MSG, and notes what it is told. */
+
 export class TestRelay implements RelayPort {
   readonly hellos: HelloFacts[] = [];
   readonly begun: SessionNumber[] = [];
@@ -87,7 +95,7 @@ export class TestRelay implements RelayPort {
       authority: AUTHORITY.publicKey,
       capabilities: resumes ? ['resume'] : [],
       inbox: undefined,
-      resume: resumes ? { received: 7, epoch: EPOCH } : undefined,
+      resume: resumes ? RESUMPTION : undefined,
     };
     return { ok: true, facts };
   }

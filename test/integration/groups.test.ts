@@ -60,7 +60,7 @@ test(
       name: 'five',
     };
     const created = await alice.ask(FRAME.GROUP_CREATE, NUMBER, body);
-    assert.deepEqual(created.json, { ack: created.json.ack, group_id: GROUP });
+    assert.deepEqual(created.json, { ack: created.json.ack, group_id: GROUP, stored: 3 });
     for (const client of [bob, carol, dave]) {
       const invitation = await client.until(({ type }) => type === FRAME.GROUP_CREATE);
       assert.deepEqual([invitation.channel, invitation.json], [NUMBER, body]);

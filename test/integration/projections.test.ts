@@ -93,13 +93,13 @@ async function post(recipients: readonly MailRecipient[], channel = 'alice~7', t
     channel: 7,
     expiresAt,
   };
-  const data = encodeMailPosted({ ...letter, recipients, payload });
+  const data = encodeMailPosted({ ...letter, refused: [], fact: undefined, recipients, payload });
   await append(`mail-${channel}`, { type: MAIL_POSTED, data });
 }
 const advance = (device: string, confirmed: number, next = confirmed + 1) =>
   append(`inbox-${device}`, {
     type: INBOX_ADVANCED,
-    data: encodeInboxAdvanced({ confirmed, next: next % 2 ** 32, received: 9 }),
+    data: encodeInboxAdvanced({ confirmed, next: next % 2 ** 32, received: 9, refused: [], missed: 0 }),
   });
 
 async function caughtUp(runner: ProjectionRunner): Promise<void> {
@@ -300,7 +300,7 @@ test('given mail, when a mailbox advances past the turn of its numbers, then exa
   await caughtUp(runner);
   assert.deepEqual(await waiting(), ['bob 1', 'carl 1']);
   assert.deepEqual(await rows('select device_id, confirmed, next, received from inbox_offset'), [
-    { device_id: 'bob', confirmed: 0, next: 2, received: 9 },
+    { device_id: 'bob', confirmed: 0, next: 2, received: 9, refused: [], missed: 0 },
   ]);
 });
 

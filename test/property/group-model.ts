@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { NewEvent } from '../../src/log/event-log.ts';
 import type { FactEvent, GroupRole } from '../../src/log/events.ts';
 import { decodeFact } from '../../src/log/fact-encoding.ts';
 import { decodeMailPosted } from '../../src/log/mail-encoding.ts';
@@ -39,14 +40,15 @@ const RANK = { member: 0, admin: 1, owner: 2 } as const;
 export class GroupModel {
   readonly groups = new Map<string, ModelGroup>();
   readonly letters: PostedLetter[] = [];
+  /** By stream, in the order of their revisions. */
+  readonly #facts = new Map<string, NewEvent[]>();
   #read = 0;
 
   follow(history: readonly DurableEvent[]): void {
     for (; this.#read < history.length; this.#read += 1) {
       const recorded = history[this.#read];
       if (recorded?.stream.startsWith('group-')) {
-        const fact = decodeFact(recorded as Parameters<typeof decodeFact>[0]);
-        this.#evolve(recorded.stream.slice('group-'.length), fact);
+        this.#fact(recorded.stream, recorded.revision, recorded);
       } else if (recorded?.type === 'mail.posted') {
         this.#letter(recorded.stream.slice('mail-'.length), recorded.data);
       }
@@ -62,6 +64,19 @@ export class GroupModel {
     return [...this.groups.values()].find(
       (group) => group.number === number && group.members.get(device)?.standing === 'joined',
     );
+  }
+
+  /** A fact is true from the letter on that carries it; in its own stream it follows, the same. */
+  #fact(stream: string, revision: number, { type, data }: NewEvent): void {
+    const known = this.#facts.get(stream) ?? [];
+    this.#facts.set(stream, known);
+    if (revision < known.length) {
+      assert.deepEqual({ type, data: Uint8Array.from(data) }, known[revision]);
+      return;
+    }
+    assert.equal(revision, known.length, `${stream} has no gap`);
+    known.push({ type, data: Uint8Array.from(data) });
+    this.#evolve(stream.slice('group-'.length), decodeFact({ type, data }));
   }
 
   #evolve(id: string, fact: FactEvent): void {
@@ -124,11 +139,18 @@ export class GroupModel {
   }
 
   #letter(key: string, data: Uint8Array): void {
+    const mail = decodeMailPosted(data);
+    if (mail.fact?.stream.startsWith('group-')) {
+      const { stream, expected, events } = mail.fact;
+      const first = typeof expected === 'number' ? expected + 1 : 0;
+      for (const [index, event] of events.entries()) {
+        this.#fact(stream, first + index, event);
+      }
+    }
     const group = [...this.groups.values()].find((one) => one.key === key);
     if (group === undefined) {
       return;
     }
-    const mail = decodeMailPosted(data);
     const text = Buffer.from(mail.payload).toString();
     const recipients = mail.recipients.map(({ device }) => device);
     for (const device of recipients) {

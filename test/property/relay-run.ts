@@ -132,6 +132,8 @@ export class RelayRun implements Watcher {
         confirmed: this.#start,
         next: serialNext(this.#start),
         received: this.#start,
+        refused: [],
+        missed: 0,
       });
       await log.append(
         this.#devices.map(({ name }) => ({

@@ -39,7 +39,8 @@ interface Held {
 export class SimulatedDisk {
   readonly history: DurableEvent[] = [];
   readonly #log: MemoryLog;
-  #waits: 'none' | 'mail' | 'all' = 'none';
+  #waits: RetentionClass | 'none' | 'all' = 'none';
+  #refuses: RetentionClass | 'none' = 'none';
   #held: Held[] = [];
   #reads = 0;
   #lifetime = 0;
@@ -58,8 +59,8 @@ export class SimulatedDisk {
     return new LogOfOneLifetime(this, this.#log, this.#lifetime);
   }
 
-  /** Writes wait from now on: of the mail only, or all. */
-  hold(what: 'mail' | 'all'): void {
+  /** Writes wait from now on: of one retention class, or all. */
+  hold(what: RetentionClass | 'all'): void {
     this.#waits = what;
   }
 
@@ -70,20 +71,25 @@ export class SimulatedDisk {
     this.#held = [];
     for (const { run, refuse } of held) {
       if (refusing) {
-        refuse(new LogError('LOG_UNAVAILABLE', 'simulated failure', { retryable: true }));
+        refuse(refusal());
       } else {
         run();
       }
     }
   }
 
-  /** Every write is refused until `heal`. */
-  fail(): void {
-    this.#log.failing = new LogError('LOG_UNAVAILABLE', 'simulated full disk', { retryable: true });
+  /** Every write is refused until `heal`: all, or those of one retention class. */
+  fail(what: RetentionClass | 'all' = 'all'): void {
+    if (what === 'all') {
+      this.#log.failing = refusal();
+    } else {
+      this.#refuses = what;
+    }
   }
 
   heal(): void {
     this.#log.failing = undefined;
+    this.#refuses = 'none';
   }
 
   /** The process dies: what is not durable is gone. */
@@ -112,7 +118,10 @@ export class SimulatedDisk {
 
   append(appends: readonly StreamAppend[], lifetime: number): Promise<readonly Appended[]> {
     const retention = retentionOf(appends[0]?.stream ?? '');
-    const waits = this.#waits === 'all' || (this.#waits === 'mail' && retention === 'mail');
+    if (this.#refuses === retention) {
+      return Promise.reject(refusal());
+    }
+    const waits = this.#waits === 'all' || this.#waits === retention;
     if (!waits) {
       return this.#write(appends, lifetime);
     }
@@ -144,6 +153,10 @@ export class SimulatedDisk {
     }
     return this.isAlive(lifetime) ? appended : never<readonly Appended[]>();
   }
+}
+
+function refusal(): LogError {
+  return new LogError('LOG_UNAVAILABLE', 'simulated full disk', { retryable: true });
 }
 
 function never<Value>(): Promise<Value> {

@@ -423,6 +423,7 @@ function silentEvents(failures: unknown[]): RelayEvents {
     frameRefused: nothing,
     limitReached: nothing,
     posted: nothing,
+    storedForNobody: nothing,
     sent: nothing,
     delivered: nothing,
     expired: nothing,

@@ -406,25 +406,6 @@ test('given mail that expired with nothing behind it, when the device returns, t
   assert.deepEqual([message?.text, message?.sequence], ['fresh', 2]);
 });
 
-test('given a frame on its way to the disk and a newer connection that sends it again, when the disk refuses, then neither is acknowledged', async () => {
-  const clock = new SimulatedClock();
-  const disk = new SimulatedDisk(clock);
-  await using server = await world({ log: disk.open(), clock });
-  const [alice, bob] = await pair(server);
-  disk.hold('mail');
-  alice.post(FRAME.MSG, 7, 'five', 50);
-  await settle();
-  const newer = await server.connect('alice');
-  newer.post(FRAME.MSG, 7, 'five', 50);
-  newer.post(FRAME.MSG, 7, 'six', 51);
-  await settle();
-  disk.release(true);
-  await settle(20);
-  assert.deepEqual(newer.of(FRAME.ACK), []);
-  assert.equal(newer.endedBecause, 'storage_unavailable');
-  assert.deepEqual(bob.heard(), []);
-});
-
 test('given a crash before the counters were written, when the next server gives space back and stops, then received is still known', async () => {
   const clock = new SimulatedClock();
   const disk = new SimulatedDisk(clock);
