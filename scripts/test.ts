@@ -1,10 +1,10 @@
 // Runs the tests: `node --import tsx scripts/test.ts [folder or file ...]`, by default all of bench, src and test
-// except the vectors and those in a browser. Node's own runner takes patterns only from version 21 on.
+// except the vectors, the package and those in a browser. Node's own runner takes patterns only from version 21 on.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const NOT_BY_DEFAULT = ['vectors', 'browser'].map((folder) => join('test', folder, '/'));
+const NOT_BY_DEFAULT = ['vectors', 'package', 'browser'].map((folder) => join('test', folder, '/'));
 
 function testFiles(path: string): string[] {
   if (statSync(path).isFile()) return [path];

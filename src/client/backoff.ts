@@ -1,5 +1,6 @@
 import type { Random } from '../protocol/ports.ts';
 
+/** When a client that lost its connection tries again. */
 export interface ReconnectOptions {
   /** Upper bound of the first delay in milliseconds. @default 250 */
   readonly initialDelay?: number;

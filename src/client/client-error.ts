@@ -68,6 +68,7 @@ export const CLIENT_ERRORS = {
   },
 } as const satisfies Readonly<Record<string, ClientErrorKind>>;
 
+/** The code of a `ClientError`: a key of `CLIENT_ERRORS`. */
 export type ClientErrorCode = keyof typeof CLIENT_ERRORS;
 
 /**

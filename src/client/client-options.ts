@@ -62,6 +62,7 @@ export interface Platform {
   readonly report?: (error: ClientError) => void;
 }
 
+/** Everything that a client needs, the parts of its platform included. */
 export type ClientOptions = SessionOptions & Platform;
 
 /** What the options are when they are not given. */

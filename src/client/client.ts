@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { ByteArena } from '../protocol/byte-arena.ts';
 import { FRAME } from '../protocol/frame-types.ts';
 import type { JsonInput } from '../protocol/json.ts';
@@ -27,6 +28,7 @@ import { StateKeeper } from './state-keeper.ts';
  */
 export type ClientState = 'idle' | 'connecting' | 'connected' | 'closing' | 'closed';
 
+/** Options of `client.join`. */
 export interface JoinOptions {
   /** Device ids of the other members. */
   readonly members?: readonly string[];
@@ -35,11 +37,13 @@ export interface JoinOptions {
   readonly groupId?: string;
 }
 
+/** Options of `client.send` and the other calls that wait for an answer. */
 export interface SendOptions {
   /** Gives up waiting. A frame that was sent already may still arrive. */
   readonly signal?: AbortSignal;
 }
 
+/** Options of `client.close`. */
 export interface CloseOptions {
   /** Milliseconds to wait for outstanding answers and the clean end. @default 5000 */
   readonly deadline?: number;

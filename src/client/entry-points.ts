@@ -5,6 +5,7 @@ import { createDevice, type DeviceIdentity } from './device.ts';
 import { type DeviceStore, newDeviceState } from './device-store.ts';
 import type { Transport } from './transport.ts';
 
+/** Options of `createDevice` and `openDevice`. */
 export interface NewDeviceOptions extends Partial<Pick<Platform, 'random' | 'backend'>> {
   /** @default `device-` and 32 random hex digits */
   readonly deviceId?: string;

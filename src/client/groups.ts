@@ -9,6 +9,7 @@ import type { Receipt } from './receipt.ts';
 /** What a member of a group may do (PROTOCOL.md 6.6). */
 export type GroupRole = 'owner' | 'admin' | 'member';
 
+/** Options of `client.groups.create`. */
 export interface NewGroup {
   /** @default 256 random bits */
   readonly groupId?: string;

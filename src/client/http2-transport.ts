@@ -12,20 +12,19 @@ import { connect as connectTls, createSecureContext, type SecureContext, type TL
 import type { Clock } from '../protocol/ports.ts';
 import { ClientError } from './client-error.ts';
 import { textOf } from './client-failures.ts';
+import { certificates, isLoopback } from './tls-trust.ts';
+import type { TlsTrustOptions } from './tls-trust-options.ts';
 import type { Transport, TransportConnection, TransportReceiver } from './transport.ts';
 
-export interface Http2TransportOptions {
+/** Options of `Http2Transport`. */
+export interface Http2TransportOptions extends TlsTrustOptions {
   /** `https` URL of `/connect`. @default path `/connect` when the URL has none */
   readonly url: string | URL;
-  /** PEM certificates to trust instead of the system's. */
-  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[];
-  /** Accepts any certificate, on loopback addresses only. @default false */
-  readonly insecureLoopback?: boolean;
   /** Milliseconds between two pings; 0 sends none. @default 30000 */
   readonly heartbeatMs?: number;
   /** Milliseconds in which a ping must be answered. @default 10000 */
   readonly heartbeatTimeoutMs?: number;
-  /** @default commucat-client */
+  /** The `user-agent` of the request. @default commucat-client */
   readonly userAgent?: string;
 }
 
@@ -245,28 +244,6 @@ function connectUrl(from: string | URL): URL {
   if (url.protocol !== 'https:') throw new ClientError('CLIENT_OPTIONS', 'url must start with https://');
   if (url.pathname === '/') url.pathname = CONNECT_PATH;
   return url;
-}
-
-/** Whether a host name stands for this machine only. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-
-/** Whom to trust, in the words of node:tls. */
-export function trustOptions(options: Pick<Http2TransportOptions, 'ca' | 'insecureLoopback'>): {
-  readonly rejectUnauthorized: boolean;
-  readonly ca?: (string | Buffer)[];
-} {
-  const { ca, insecureLoopback } = options;
-  return {
-    rejectUnauthorized: insecureLoopback !== true,
-    ...(ca === undefined ? {} : { ca: certificates(ca) }),
-  };
-}
-
-function certificates(ca: NonNullable<Http2TransportOptions['ca']>): (string | Buffer)[] {
-  const list = typeof ca === 'string' || ca instanceof Uint8Array ? [ca] : ca;
-  return list.map((entry) => (typeof entry === 'string' ? entry : Buffer.from(entry)));
 }
 
 function checkUserAgent(text: string | undefined): void {

@@ -57,6 +57,7 @@ export interface InboxEvents {
   crowded(crowded: boolean): void;
 }
 
+/** Options of `client.messages`. */
 export interface MessagesOptions {
   /**
    * `auto`: a message is processed when the next one is asked for. `manual`: when `ack()` is called, in any order.

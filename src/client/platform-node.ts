@@ -24,6 +24,7 @@ export const nodeClock: Clock = {
 /** The operating system's CSPRNG. */
 export const nodeRandom: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
 
+/** The cryptography of the SDK on Node.js: libsodium. */
 export const nodeBackend: CryptoBackend = sodiumBackend;
 
 /** What nobody listens to becomes a warning of the process; it goes on. */

@@ -1,6 +1,6 @@
 import { request } from 'node:https';
 import { ClientError } from './client-error.ts';
-import { connectError, type Http2TransportOptions, isLoopback, trustOptions } from './http2-transport.ts';
+import { connectError } from './http2-transport.ts';
 import {
   noAnswer,
   readServerInfo,
@@ -9,10 +9,14 @@ import {
   serverInfoUrl,
   tooLong,
 } from './server-info.ts';
+import { isLoopback, trustOptions } from './tls-trust.ts';
+import type { TlsTrustOptions } from './tls-trust-options.ts';
 
-export interface ServerInfoOptions extends Pick<Http2TransportOptions, 'ca' | 'insecureLoopback'> {
+/** Options of `fetchServerInfo`. */
+export interface ServerInfoOptions extends TlsTrustOptions {
   /** Milliseconds. @default 10000 */
   readonly timeout?: number;
+  /** Gives up. */
   readonly signal?: AbortSignal;
 }
 

@@ -22,6 +22,7 @@ export interface Silence {
   readonly timeoutMs: number;
 }
 
+/** What a transport calls when bytes come down, and when its connection ends. */
 export interface TransportReceiver {
   /** Bytes from the peer. They must never change afterwards. */
   chunk(bytes: Uint8Array): void;
@@ -29,6 +30,7 @@ export interface TransportReceiver {
   closed(error?: Error): void;
 }
 
+/** An open connection of a transport: bytes go up through it. */
 export interface TransportConnection {
   /** Bytes that were written and that the network has not taken yet. */
   readonly backlog: number;

@@ -19,6 +19,7 @@ export interface WebSocketLike {
   ): void;
 }
 
+/** Options of `WebSocketTransport`. */
 export interface WebSocketTransportOptions {
   /** `https` or `wss` URL of `/connect`. @default path `/connect` when the URL has none */
   readonly url: string | URL;

@@ -20,6 +20,7 @@ export interface CertificateFields {
   readonly expiresAt: CertificateTime;
 }
 
+/** What the server's device authority says about a device (PROTOCOL.md 3.8). */
 export interface DeviceCertificate extends CertificateFields {
   /** Ed25519 public key of the authority, 32 bytes. */
   readonly issuer: Uint8Array;
@@ -92,6 +93,7 @@ export function verifyCertificate(
   return backend.ed25519Verify(authority, certificateMessage(certificate), certificate.signature);
 }
 
+/** How the dates of a certificate stand to a clock. */
 export type CertificateValidity = 'valid' | 'expired' | 'not_yet_valid' | 'never_valid';
 
 /** Whether the times of a certificate allow its use at `now` (Unix seconds); 300 s of clock difference are tolerated. */

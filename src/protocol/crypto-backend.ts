@@ -12,6 +12,7 @@ export const CRYPTO_LENGTHS = {
   SIGNATURE: 64,
 } as const;
 
+/** A secret key with its public key, 32 bytes each. */
 export interface KeyPair {
   /** 32 bytes, secret. */
   readonly privateKey: Uint8Array;
@@ -113,6 +114,7 @@ export interface CryptoBackend {
   ): boolean;
 }
 
+/** The code of a `CryptoError`. */
 export type CryptoErrorCode = 'CRYPTO_WEAK_KEY' | 'CRYPTO_BAD_KEY';
 
 /** A primitive refused its input. The message never contains key material. */

@@ -173,6 +173,7 @@ export const WIRE_ERRORS = {
   },
 } as const satisfies Readonly<Record<string, WireError>>;
 
+/** The code of an ERROR frame: a key of `WIRE_ERRORS`. */
 export type WireErrorCode = keyof typeof WIRE_ERRORS;
 
 export function isWireErrorCode(code: string): code is WireErrorCode {

@@ -3,6 +3,7 @@ import { frameTypeOf } from './frame-types.ts';
 import { LIMITS } from './limits.ts';
 import { readVarint, VARINT_INCOMPLETE, VARINT_OVERFLOW } from './varint.ts';
 
+/** What a decoder takes before it refuses. */
 export interface FrameDecoderLimits {
   /** Largest accepted body in bytes. @default 16777216 */
   readonly maxFrameLength?: number;

@@ -36,7 +36,9 @@ export const FRAME = {
   TRANSPORT_UPDATE: 0x14,
 } as const;
 
+/** The name of a frame type: a key of `FRAME`. */
 export type FrameName = keyof typeof FRAME;
+/** The number of a frame type on the wire. */
 export type FrameCode = (typeof FRAME)[FrameName];
 
 type Traits = readonly [payload: 'json' | 'opaque', durable: boolean, relayed: boolean];

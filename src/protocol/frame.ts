@@ -24,6 +24,7 @@ export const FRAME_ERROR_KINDS = {
   truncated_body: 'frame ends inside a field',
 } as const;
 
+/** Why bytes are no frame. */
 export type FrameErrorKind = keyof typeof FRAME_ERROR_KINDS;
 
 /** A frame that cannot be encoded, or bytes that are no frame. A decoder that threw one never recovers. */

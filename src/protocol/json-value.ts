@@ -29,6 +29,7 @@ export type JsonValue =
   | readonly JsonValue[]
   | JsonObject;
 
+/** A JSON object as `parseJson` gives it. */
 export interface JsonObject {
   readonly [key: string]: JsonValue;
 }

@@ -27,6 +27,7 @@ export const NOISE_PATTERNS = {
   },
 } as const satisfies Record<string, { name: string; messages: readonly (readonly Token[])[] }>;
 
+/** The name of a Noise pattern: a key of `NOISE_PATTERNS`. */
 export type NoisePattern = keyof typeof NOISE_PATTERNS;
 
 /** Bytes of a message beside its payload. In XK and IK a key exists before each static key and each payload, so both carry a tag. */

@@ -12,6 +12,7 @@ export type { NoisePattern } from './noise-patterns.ts';
 const { KEY, TAG } = CRYPTO_LENGTHS;
 const EMPTY = new Uint8Array(0);
 
+/** What a Noise handshake begins with. */
 export interface HandshakeOptions {
   readonly backend: CryptoBackend;
   /** Source of the ephemeral private key. */

@@ -3,6 +3,7 @@
 /** Cancels a timer; calling it twice, or after the timer fired, is harmless. */
 export type CancelTimer = () => void;
 
+/** Time, for code that does not ask the system itself. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
@@ -14,6 +15,7 @@ export interface Clock {
   soon(callback: () => void): void;
 }
 
+/** Random bytes, for code that does not ask the system itself. */
 export interface Random {
   /** Fresh bytes from a CSPRNG. */
   bytes(length: number): Uint8Array;

@@ -20,7 +20,11 @@ const platform = entryPoints<WebSocketTransportOptions>({
   createTransport: (options, clock) => new WebSocketTransport(options, clock),
 });
 
-export const { createDevice, openDevice } = platform;
+/** A new device with a fresh key, not registered anywhere: the server does that at its first connection. */
+export const createDevice = platform.createDevice;
+
+/** The device in the store; when there is none, a new one, which is stored. */
+export const openDevice = platform.openDevice;
 
 /**
  * A client that has not connected yet: for adding listeners before `client.connect()`. It tries again at once when the

@@ -10,6 +10,7 @@ import {
 } from '../device-store.ts';
 import { openSeal, type SealedKey, sealKey } from './sealed-key.ts';
 
+/** Options of `IndexedDbDeviceStore`. */
 export interface IndexedDbStoreOptions {
   /** Of the IndexedDB database. @default commucat */
   readonly database?: string;

@@ -27,6 +27,7 @@ export const browserRandom: Random = {
   },
 };
 
+/** The cryptography of the SDK in a browser: `@noble`. */
 export const browserBackend: CryptoBackend = nobleBackend;
 
 /** What nobody listens to is an event `error` of the window, and a line in its console. */

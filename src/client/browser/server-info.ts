@@ -9,6 +9,7 @@ import {
   tooLong,
 } from '../server-info.ts';
 
+/** Options of `fetchServerInfo`. */
 export interface ServerInfoOptions {
   /** Milliseconds. @default 10000 */
   readonly timeout?: number;

@@ -29,9 +29,13 @@ const UPDATES: ReadonlyMap<JsonValue | undefined, Decoder<CallTransportUpdate>> 
 
 /** What the parsers below look at. */
 export const CALL_OFFER_SHAPE = withTransportAlias(shapeOf(CallOffer));
+/** The keys of CALL_ANSWER. */
 export const CALL_ANSWER_SHAPE = withTransportAlias(shapeOf(CallAnswer));
+/** The keys of CALL_END. */
 export const CALL_END_SHAPE = shapeOf(CallEnd);
+/** The keys of CALL_STATS. */
 export const CALL_STATS_SHAPE = shapeOf(CallStats);
+/** The keys of TRANSPORT_UPDATE, all of its kinds. */
 export const TRANSPORT_UPDATE_SHAPE = together(
   shapeOf(TransportUpdateCandidate),
   shapeOf(TransportUpdateSelectedPair),

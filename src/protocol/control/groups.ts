@@ -13,7 +13,9 @@ import {
   requiredText,
 } from './members.ts';
 
+/** The roles in a group, from the one that may do most (PROTOCOL.md 6.6). */
 export const GROUP_ROLES = ['owner', 'admin', 'member'] as const;
+/** A role in a group. */
 export type GroupRole = (typeof GROUP_ROLES)[number];
 
 /** GROUP_CREATE, PROTOCOL.md 5.15. */

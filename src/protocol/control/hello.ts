@@ -10,7 +10,9 @@ import { negotiateVersion } from './version.ts';
 
 export { HandshakeMessageError } from './handshake-error.ts';
 
+/** The Noise patterns that HELLO may ask for (PROTOCOL.md 3.5). */
 export const HANDSHAKE_PATTERNS = ['XK', 'IK'] as const;
+/** A Noise pattern of the handshake. */
 export type HandshakePattern = (typeof HANDSHAKE_PATTERNS)[number];
 
 /** Who the client says it is. Hints, not proofs. */

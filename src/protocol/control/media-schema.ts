@@ -17,18 +17,26 @@ export const VIDEO_CODECS = [
 ] as const;
 /** Position = the id in a media packet's header. */
 export const MEDIA_SOURCES = ['encoded', 'raw', 'hybrid'] as const;
+/** Whether both sides of a call speak at once, or in turns. */
 export const CALL_MODES = ['full_duplex', 'half_duplex'] as const;
+/** Where a device encodes and decodes. */
 export const HARDWARE_ACCELERATIONS = ['cpu', 'nvidia', 'amd', 'intel', 'apple'] as const;
 
+/** The name of an audio codec (PROTOCOL.md 5.24). */
 export const AudioCodec = oneOf(AUDIO_CODECS);
+/** The name of a video codec (PROTOCOL.md 5.24). */
 export const VideoCodec = oneOf(VIDEO_CODECS);
+/** What a device sends: packets of a codec, raw media, or both. */
 export const MediaSource = oneOf(MEDIA_SOURCES);
+/** Where a device encodes and decodes. */
 export const HardwareAcceleration = oneOf(HARDWARE_ACCELERATIONS);
 const SourceOrEncoded = oneOf(MEDIA_SOURCES, { default: 'encoded' });
 const Priority = Type.Integer({ minimum: 0, maximum: 0xff, default: 0 });
 
+/** Width and height of a picture, in pixels. */
 export const Resolution = Type.Object({ width: U16, height: U16 });
 
+/** An audio codec with the settings that a device offers for it. */
 export const AudioCodecDescriptor = Type.Object({
   codec: AudioCodec,
   bitrate: nullable(U32),
@@ -37,6 +45,7 @@ export const AudioCodecDescriptor = Type.Object({
   priority: Priority,
 });
 
+/** A video codec with the settings that a device offers for it. */
 export const VideoCodecDescriptor = Type.Object({
   codec: VideoCodec,
   max_bitrate: nullable(U32),
@@ -47,6 +56,7 @@ export const VideoCodecDescriptor = Type.Object({
   supports_scalability: Flag,
 });
 
+/** What a device can encode and decode. */
 export const MediaCapabilities = Type.Object({
   audio: list(AudioCodecDescriptor),
   video: list(VideoCodecDescriptor),
@@ -54,6 +64,7 @@ export const MediaCapabilities = Type.Object({
   allow_raw_video: Flag,
 });
 
+/** The audio of a call. */
 export const AudioParameters = Type.Object({
   codec: AudioCodec,
   bitrate: U32,
@@ -67,6 +78,7 @@ export const AudioParameters = Type.Object({
   allow_passthrough: Flag,
 });
 
+/** The video of a call. */
 export const VideoParameters = Type.Object({
   codec: VideoCodec,
   max_bitrate: U32,
@@ -88,7 +100,9 @@ const MEDIA_PROFILE = {
   capabilities: nullable(MediaCapabilities),
 };
 
+/** The media of a call (PROTOCOL.md 5.25). */
 export const CallMediaProfile = Type.Object(MEDIA_PROFILE);
+/** The media of a call (PROTOCOL.md 5.25). */
 export type CallMediaProfile = Static<typeof CallMediaProfile>;
 
 /** What a CALL_OFFER without `media` means. */
@@ -110,11 +124,13 @@ export const DEFAULT_MEDIA_PROFILE: CallMediaProfile = {
   capabilities: null,
 };
 
+/** The media of a CALL_OFFER: one that is absent means the default. */
 export const OfferedMediaProfile = Type.Object(MEDIA_PROFILE, { default: DEFAULT_MEDIA_PROFILE });
 
 const PacketLoss = Type.Number({ default: 0 });
 const Jitter = Type.Integer({ minimum: 0, maximum: 0xffff_ffff, default: 0 });
 
+/** Statistics of one stream of a call. */
 export const MediaStreamStats = Type.Object({
   bitrate: U32,
   /** A fraction; the range is the sender's business. */

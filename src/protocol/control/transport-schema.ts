@@ -4,12 +4,15 @@ import { Flag, list, nullable, oneOf, Text, U8, U16, U32, U64 } from './schema.t
 /** How the peers of a call may reach each other: PROTOCOL.md 5.24 (names) and 5.25 (structures). */
 
 export const TRANSPORT_PROTOCOLS = ['udp', 'tcp'] as const;
+/** The kinds of ICE candidates (RFC 8445 5.1.1). */
 export const ICE_CANDIDATE_TYPES = ['host', 'srflx', 'prflx', 'relay'] as const;
+/** The kinds of ICE candidates over TCP (RFC 6544 4.5). */
 export const ICE_TCP_CANDIDATE_TYPES = ['active', 'passive', 'so'] as const;
 
 const Protocol = oneOf(TRANSPORT_PROTOCOLS, { default: 'udp' });
 const CandidateType = oneOf(ICE_CANDIDATE_TYPES);
 
+/** An address at which a device may be reached. */
 export const TransportCandidate = Type.Object({
   address: Text,
   port: U16,
@@ -26,6 +29,7 @@ export const TransportCandidate = Type.Object({
   url: nullable(Text),
 });
 
+/** A candidate that was told before, named again. */
 export const TransportCandidateRef = Type.Object({
   address: Text,
   port: U16,
@@ -35,6 +39,7 @@ export const TransportCandidateRef = Type.Object({
   priority: nullable(U32),
 });
 
+/** How the packets of a call travel. */
 export const CallTransport = Type.Object({
   prefer_relay: Flag,
   /** Also accepted under its older name `udp_candidates`. */
@@ -46,4 +51,5 @@ export const CallTransport = Type.Object({
   trickle: Flag,
   consent_interval_secs: nullable(U16),
 });
+/** How the packets of a call travel. */
 export type CallTransport = Static<typeof CallTransport>;
