@@ -9,7 +9,8 @@ export default class Chat extends BaseCommand {
   static override description = description(
     `Lines go to the peer, what the peer writes is printed. Both sides have to start a chat with each other once; from
     then on the server keeps what was written while one of them is away. /presence TEXT publishes a state, /quit leaves.
-    The state of the connection goes to stderr.
+    The state of the connection goes to stderr. What is written is not encrypted between the devices: the server can read
+    it, as the other clients that this one talks to expect.
 
     The device, its key and how far it has read are in one file of mode 0600, which is created. Without --server-static
     the server's key is asked for over TLS and shown: compare it, and give it the next time.`,

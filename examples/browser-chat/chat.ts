@@ -8,7 +8,7 @@ import {
 } from 'commucat/client';
 import { type Conversation, invitationTo, keyOf, openConversation } from './conversation.ts';
 import { History } from './history.ts';
-import { type Letter, open, seal } from './letters.ts';
+import { type Letter, letterFrom, open, seal } from './letters.ts';
 import { type Side, View } from './view.ts';
 
 /** A number that both sides use; it means this conversation only between them. */
@@ -65,7 +65,7 @@ class Chat {
     await this.#client.connect();
     await this.#client.join(CHANNEL, { members: [peer] });
     if (guest && this.#history.lines.length === 0) {
-      await this.#post({ kind: 'here', text: '' });
+      await this.#post('here', '');
       this.#begin('You have joined.');
     }
     for await (const message of this.#client.messages()) await this.#read(message.payload);
@@ -75,22 +75,23 @@ class Chat {
     const { self, peer } = this.#conversation;
     const letter = await open(this.#key, peer, self, payload);
     if (letter?.kind === 'here') this.#begin('Your guest has come.');
-    if (letter?.kind === 'said') this.#keep('theirs', letter.text);
+    if (letter?.kind === 'said') this.#keep('theirs', letter.body);
   }
 
   async #say(text: string): Promise<void> {
     const fate = this.#keep('mine', text);
     fate('sending …');
     try {
-      await this.#post({ kind: 'said', text });
+      await this.#post('said', text);
       fate('✓ stored');
     } catch (error) {
       fate(error instanceof Error ? error.message : String(error));
     }
   }
 
-  async #post(letter: Letter): Promise<void> {
+  async #post(kind: Letter['kind'], body: string): Promise<void> {
     const { self, peer } = this.#conversation;
+    const letter = letterFrom(self, kind, body);
     await this.#client.send(CHANNEL, await seal(this.#key, self, peer, letter));
   }
 

@@ -1,8 +1,17 @@
-/** What one side says to the other. */
+/** What one side says to the other: the envelope of docs/client.md, and what kind of letter it is. */
 export interface Letter {
+  /** Device id of the sender. */
+  readonly from: string;
+  readonly id: string;
+  /** RFC 3339, by the sender's clock. */
+  readonly sent_at: string;
   /** `here`: the guest has come. `said`: a text. */
   readonly kind: 'here' | 'said';
-  readonly text: string;
+  readonly body: string;
+}
+
+export function letterFrom(from: string, kind: Letter['kind'], body: string): Letter {
+  return { from, id: crypto.randomUUID(), sent_at: new Date().toISOString(), kind, body };
 }
 
 const NONCE_BYTES = 12;

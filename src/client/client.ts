@@ -169,7 +169,9 @@ export class Client {
   }
 
   /**
-   * Sends a message. Resolves when the server has it on disk. It waits while too many frames have no answer, and over
+   * Sends a message **as it is**: the server stores these bytes, and can read what the application has not encrypted. The
+   * frame does not name its sender either. docs/client.md has an envelope for both. The message goes to those who take
+   * part in the channel. Resolves when the server has it on disk. It waits while too many frames have no answer, and over
    * broken connections, for as long as the client lives.
    *
    * @param content bytes, which must not change before the promise settles, or text

@@ -2,7 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import type { ServerProcess } from '../support/server-process.ts';
 
@@ -28,8 +28,15 @@ export function launchChromium(executablePath: string, server: ServerProcess): P
   });
 }
 
-/** A script for a page: a module of this repository, with the SDK, in one file. */
-export async function bundleForPage(contents: string): Promise<string> {
+/**
+ * A script for a page: a module of this repository, with the SDK, in one file.
+ *
+ * @param beside content of modules that it imports, by the name that it imports them under
+ */
+export async function bundleForPage(
+  contents: string,
+  beside: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: root, loader: 'ts' },
     bundle: true,
@@ -37,23 +44,44 @@ export async function bundleForPage(contents: string): Promise<string> {
     platform: 'browser',
     target: 'es2022',
     alias: { 'commucat/client': join(root, 'src/client/browser/index.ts') },
+    plugins: [modulesBeside(beside)],
     write: false,
   });
   return outputFiles[0]?.text ?? '';
+}
+
+function modulesBeside(modules: Readonly<Record<string, string>>): Plugin {
+  return {
+    name: 'beside',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^\.\// }, ({ path }) =>
+        path in modules ? { path, namespace: 'beside' } : undefined,
+      );
+      onLoad({ filter: /./, namespace: 'beside' }, ({ path }) => ({
+        contents: modules[path] ?? '',
+        loader: 'ts',
+      }));
+    },
+  };
 }
 
 /**
  * A page of the server, in which `script` runs. Any will do that sets no content security policy; one that only the test
  * answers would be a public one for Chromium, and such may not reach this machine.
  */
-export async function openPage(context: BrowserContext, origin: string, script: string): Promise<Page> {
+export async function openPage(
+  context: BrowserContext,
+  origin: string,
+  script: string,
+  fragment = '',
+): Promise<Page> {
   const page = await context.newPage();
-  await loadPage(page, origin, script);
+  await loadPage(page, origin, script, fragment);
   return page;
 }
 
 /** Loads the page, again too. */
-export async function loadPage(page: Page, origin: string, script: string): Promise<void> {
-  await page.goto(`${origin}/healthz`);
+export async function loadPage(page: Page, origin: string, script: string, fragment = ''): Promise<void> {
+  await page.goto(`${origin}/healthz${fragment}`);
   await page.addScriptTag({ type: 'module', content: script });
 }

@@ -29,6 +29,9 @@ async function run(name: string): Promise<string[]> {
   const code = blocks.find(([, title]) => title === name)?.[2];
   assert.ok(code, `the page has no example ${name}`);
   const file = join(folder, `${name}.ts`);
+  for (const [, title = '', content = ''] of page.matchAll(/```ts\n\/\/ file: ([\w.]+)\n([\s\S]*?)```/g)) {
+    writeFileSync(join(folder, title), content);
+  }
   writeFileSync(file, code.replaceAll("'commucat/client'", "'../../../src/client/index.ts'"));
   const caFile = join(folder, 'ca.pem');
   writeFileSync(caFile, server.ca);
@@ -46,7 +49,7 @@ async function run(name: string): Promise<string[]> {
 }
 
 test('given the chat example, when it runs, then it prints what was sent', limits, async () => {
-  assert.deepEqual(await run('chat'), ['7 hello']);
+  assert.deepEqual(await run('chat'), ['7 alice-phone hello']);
 });
 
 test(
