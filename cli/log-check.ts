@@ -32,14 +32,23 @@ export async function checkLog(dataDir: string, hashes = true): Promise<LogCheck
   const batches = sum(report, (family) => family.batches);
   const clean = report.damage.length === 0;
   const torn = report.tornTails.length > 0 ? ', the end of an interrupted write is left out' : '';
+  const isCopy = report.history?.original === false;
+  const copied = isCopy ? ', these files are a copy: a server begins a new history with them' : '';
   const found = clean ? 'no damage' : report.damage.map(({ message }) => message).join('; ');
   return {
     clean,
     events,
     batches,
-    summary: `${events} events in ${batches} batches, ${found}${torn}`,
+    summary: `${events} events in ${batches} batches, ${found}${torn}${copied}`,
     report,
   };
+}
+
+/** Which history the files belong to, in a line; undefined: they do not say. */
+export function historyLine({ history }: LogReport): string | undefined {
+  if (history === undefined) return undefined;
+  const copy = history.original ? '' : '; these files are a copy: a server begins a new history with them';
+  return `history  ${history.epoch} (${history.cause})${copy}`;
 }
 
 function sum(report: LogReport, count: (family: LogReport['families'][number]) => number): number {

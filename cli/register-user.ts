@@ -4,6 +4,7 @@ import { createDevice, FileDeviceStore, newDeviceState } from '../src/client/ind
 import type { Config } from '../src/config/index.ts';
 import { askControlSocket } from '../src/control-socket.ts';
 import { openSegmentLog } from '../src/log/open-segment-log.ts';
+import { recordHistory } from '../src/log/record-history.ts';
 import { toHex } from '../src/protocol/bytes.ts';
 import type { JsonObject } from '../src/protocol/json.ts';
 import {
@@ -61,6 +62,8 @@ async function send(config: Config, registration: Registration): Promise<Registe
       clock: systemClock,
       segmentSize: config.log.segmentBytes,
     });
+    // Before anything newer is written: what a new history skips depends on how old the log is.
+    await recordHistory(log, systemClock, { cause: log.history.cause, newestAt: log.newestAt });
     return { userId: await register(accountsOf(log, config), registration), registration, through: 'log' };
   }
   const { status, body } = answer;

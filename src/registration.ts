@@ -74,6 +74,8 @@ export function accountsOf(log: EventLog, config: Config): Accounts {
     random: systemRandom,
     backend: sodiumBackend,
     authoritySeed: deriveAuthorityKey(sodiumBackend, loadFederationSeed(crypto, systemRandom)).privateKey,
+    // The operator may.
+    isSettled: () => false,
     policy: {
       autoApprove: server.autoApproveDevices,
       maxAutoDevices: server.maxAutoDevicesPerUser,

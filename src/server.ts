@@ -4,7 +4,7 @@ import { createRelay, type RunningRelay } from './actors/create-relay.ts';
 import { meterRelay } from './actors/relay-metrics.ts';
 import type { LinkPort } from './actors/relay-port.ts';
 import { Closers } from './closers.ts';
-import { type Config, loadFederationSeed, loadNoiseKeys, type NoiseKey } from './config/index.ts';
+import type { Config, NoiseKey } from './config/index.ts';
 import { openControlSocket } from './control-socket.ts';
 import { sodiumBackend } from './crypto/index.ts';
 import {
@@ -17,14 +17,13 @@ import {
 import { RemoteLinks, WorkerPool } from './gateway-workers/index.ts';
 import { LIMIT_TABLE } from './limits/index.ts';
 import type { EventLog } from './log/event-log.ts';
-import { decodeFact, encodeFact } from './log/fact-encoding.ts';
 import type { LogObserver } from './log/log-observer.ts';
 import { openSegmentLog } from './log/open-segment-log.ts';
 import { recordHistory } from './log/record-history.ts';
 import { MemoryPresence } from './presence/memory-presence.ts';
 import { toHex } from './protocol/bytes.ts';
-import { deriveAuthorityKey } from './protocol/keys.ts';
 import { ReadModels } from './read-models.ts';
+import { loadServerKeys } from './server-keys.ts';
 import { systemClock, systemRandom } from './system/index.ts';
 import { createMetrics, type Logger, type LogOutput, type Metrics } from './telemetry/index.ts';
 import { VERSION } from './version.ts';
@@ -108,14 +107,13 @@ async function build(
   closers.push('log', CLOSING.log, () => log[Symbol.asyncDispose]());
   signal?.throwIfAborted();
   await recordHistory(log, systemClock, { cause: log.history.cause, newestAt: log.newestAt });
-  const keys = loadNoiseKeys({
-    crypto: config.crypto,
+  const { noise: keys, authority } = await loadServerKeys({
+    config,
+    log,
     backend: BACKEND,
     clock: systemClock,
     random: systemRandom,
   });
-  await recordNoiseKeys(log, keys);
-  const authority = deriveAuthorityKey(BACKEND, loadFederationSeed(config.crypto, systemRandom));
   const readModels = new ReadModels({
     config,
     log,
@@ -250,27 +248,6 @@ function newest(keys: readonly NoiseKey[]): NoiseKey {
     throw new TypeError('a server has at least one Noise key');
   }
   return key;
-}
-
-/** The public part of each key version belongs to the log: auditors see which keys the server has used, and since when. */
-async function recordNoiseKeys(log: EventLog, keys: readonly NoiseKey[]): Promise<void> {
-  const stream = 'secret-noise';
-  const recorded = new Set<string>();
-  for await (const event of log.readStream(stream)) {
-    const fact = decodeFact(event);
-    if (fact.type === 'secret.rotated') {
-      recorded.add(fact.publicKey);
-    }
-  }
-  const events = keys
-    .filter(({ publicKey }) => !recorded.has(toHex(publicKey)))
-    .toReversed()
-    .map(({ version, publicKey }) =>
-      encodeFact({ type: 'secret.rotated', version, publicKey: toHex(publicKey) }),
-    );
-  if (events.length > 0) {
-    await log.append([{ stream, expected: 'any', events }]);
-  }
 }
 
 function meterLog(metrics: Metrics): LogObserver {

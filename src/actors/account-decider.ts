@@ -52,6 +52,8 @@ export interface AccountView {
   readonly owner: UserState | undefined;
   /** The user that the claim names: by certificate, id or handle, in this order. */
   readonly named: UserState | undefined;
+  /** The device has been here before, whether or not its account is known. */
+  readonly settled: boolean;
 }
 
 export interface AccountPolicy {
@@ -164,6 +166,10 @@ function decideUnknownDevice(
   }
   if (!policy.autoApprove) {
     return refuse('pairing required', 'auto_approval_off');
+  }
+  if (view.settled) {
+    // Its account is lost: whoever names the device first must not get its mail.
+    return refuse('pairing required', 'device_has_mail');
   }
   return {
     ok: true,

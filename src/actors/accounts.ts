@@ -38,6 +38,8 @@ export interface AccountsOptions {
   readonly policy: AccountPolicy;
   /** A change of a profile was not taken because there were too many. */
   readonly profileKept?: () => void;
+  /** Whether a device that has no account here has been here before: its account is lost. */
+  readonly isSettled: (device: string) => boolean;
 }
 
 /** What `resolve` decided; `commit` writes it once the peer has proved its Noise key. */
@@ -203,13 +205,13 @@ export class Accounts {
     if (device.state !== undefined) {
       const owner = await this.#user(device.state.user);
       return {
-        view: { device: device.state, owner, named: undefined },
+        view: { device: device.state, owner, named: undefined, settled: true },
         deviceRevision: device.revision,
       };
     }
     const named = await this.#named(claim);
     return {
-      view: { device: undefined, owner: undefined, named },
+      view: { device: undefined, owner: undefined, named, settled: this.#options.isSettled(claim.deviceId) },
       deviceRevision: device.revision,
     };
   }

@@ -114,6 +114,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     authoritySeed: options.authoritySeed,
     policy: options.accounts,
     profileKept: () => events.limitReached('profileChanges'),
+    isSettled: (device) => mailboxes.isSettled(device),
   });
   for (const mailbox of mailboxes.unsaved()) {
     cursors.touched(mailbox);

@@ -35,6 +35,7 @@ export class Mailbox {
   #since: number;
   /** Whether the log told of this mailbox's counters, or numbers are given here. */
   #counted = false;
+  #confirmedOnce = false;
   readonly #letters = new Deque<Letter>();
   readonly #gaps = new InboxGaps();
   /** This device's shares of what the letters take on disk. */
@@ -71,6 +72,11 @@ export class Mailbox {
 
   get since(): number {
     return this.#since;
+  }
+
+  /** Whether the device has ever confirmed a letter, as far as the log remembers. */
+  get hasConfirmed(): boolean {
+    return this.#confirmedOnce;
   }
 
   get base(): number {
@@ -193,6 +199,7 @@ export class Mailbox {
       }
     }
     this.#confirmed = number;
+    this.#confirmedOnce = true;
     this.#gaps.dropBelow(serialNext(number));
     return done;
   }
@@ -254,7 +261,9 @@ export class Mailbox {
   /** While the log is read at start: the counters as they were last written. Returns the letters that are done. */
   restoreCounters(confirmed: number, next: number): Letter[] {
     // The log is read in order: the newest counters hold, wherever on the circle they stand.
+    const never = !this.#confirmedOnce && confirmed === this.#confirmed;
     const done = this.#advance(confirmed);
+    this.#confirmedOnce = !never;
     if (this.#letters.length === 0 && (!this.#counted || serialAfter(next, this.#base))) {
       this.#startAt(next);
     }

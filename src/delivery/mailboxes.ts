@@ -31,6 +31,19 @@ export class Mailboxes {
     return mailbox;
   }
 
+  /**
+   * Whether a device has been here before, whatever the accounts say: it confirmed or sent something, or, once a history
+   * was lost and with it perhaps the account, mail waits for it.
+   */
+  isSettled(device: string): boolean {
+    const mailbox = this.#mailboxes.get(device);
+    if (mailbox === undefined) {
+      return false;
+    }
+    const { lane, stored } = mailbox;
+    return mailbox.hasConfirmed || lane.received !== undefined || (this.#first !== 1 && stored > 0);
+  }
+
   mail(channelKey: string): MailStream {
     let stream = this.#streams.get(channelKey);
     if (stream === undefined) {

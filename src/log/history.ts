@@ -1,6 +1,8 @@
 import { toHex } from '../protocol/bytes.ts';
 import type { Random } from '../protocol/ports.ts';
 import type { Disk, FileIdentity } from './disk.ts';
+import type { Mark } from './loss.ts';
+import type { RetentionClass } from './retention.ts';
 import { readSealed, writeSealed } from './sealed-json.ts';
 
 /**
@@ -18,8 +20,12 @@ export interface History {
   readonly cause: HistoryCause;
 }
 
+/** How far each family of files was durable at least: less than that is a loss. */
+export type Marks = Readonly<Partial<Record<RetentionClass, Mark>>>;
+
 /** `history.json` as it was found. */
 export interface FoundHistory extends History {
+  readonly marks: Marks;
   /** Whether this is the very file that was written, not a copy of it. */
   readonly original: boolean;
 }
@@ -27,6 +33,7 @@ export interface FoundHistory extends History {
 interface Body extends History {
   readonly format: number;
   readonly file: FileIdentity;
+  readonly marks: Marks;
 }
 
 /** Where the facts about histories are (`history.begun`). */
@@ -45,25 +52,26 @@ const EPOCH_BYTES = 16;
  */
 export function readHistory(disk: Disk, directory: string): Promise<FoundHistory | undefined> {
   return readSealed(disk, directory, HISTORY_FILE, FORMAT, async ({ body, file }) => {
-    const { epoch, cause, file: written } = body as Body;
+    const { epoch, cause, marks, file: written } = body as Body;
     const { inode, birth } = await file.identity();
     const original = inode === written.inode && (written.birth === '' || birth === written.birth);
-    return { epoch, cause, original };
+    return { epoch, cause, marks, original };
   });
 }
 
-/** Names the files of a log; durable when it resolves. */
-export async function writeHistory(disk: Disk, directory: string, history: History): Promise<void> {
+/** Names the files of a log, and says how far they go; durable when it resolves. */
+export async function writeHistory(
+  disk: Disk,
+  directory: string,
+  history: History,
+  marks: Marks,
+): Promise<void> {
   const { epoch, cause } = history;
   const write = (birthCounts: boolean): Promise<void> =>
     writeSealed(disk, directory, HISTORY_FILE, async (file) => {
       const { inode, birth } = await file.identity();
-      return {
-        format: FORMAT,
-        epoch,
-        cause,
-        file: { inode, birth: birthCounts ? birth : '' },
-      } satisfies Body;
+      const self = { inode, birth: birthCounts ? birth : '' };
+      return { format: FORMAT, epoch, cause, marks, file: self } satisfies Body;
     });
   await write(true);
   const found = await readHistory(disk, directory);

@@ -5,6 +5,7 @@ import type { Disk } from './disk.ts';
 import type { RecordedEvent } from './event-log.ts';
 import { Family } from './family.ts';
 import { batchHash, RECORD_EVENT } from './format.ts';
+import { type History, readHistory } from './history.ts';
 import { isLocked } from './lock.ts';
 import { LogError } from './log-error.ts';
 import { LogReader } from './log-reader.ts';
@@ -46,7 +47,14 @@ export interface Damage {
   readonly message: string;
 }
 
+export interface HistoryReport extends History {
+  /** False: these files are a copy; a server that opens them begins a new history. */
+  readonly original: boolean;
+}
+
 export interface LogReport {
+  /** Undefined: no version that names histories has written this log. */
+  readonly history: HistoryReport | undefined;
   /** A process is writing: the newest batch may be on its way, which is no damage. */
   readonly live: boolean;
   readonly families: readonly FamilyReport[];
@@ -89,7 +97,15 @@ async function report(directory: string, options: InspectOptions, hashes: boolea
       break;
     }
   }
-  return { live, families, tornTails, damage };
+  return { live, history: await historyOf(directory, options), families, tornTails, damage };
+}
+
+/** What is wrong with the file itself every family has reported. */
+async function historyOf(directory: string, options: InspectOptions): Promise<HistoryReport | undefined> {
+  const found = await readHistory(options.disk ?? nodeDisk, directory).catch(() => undefined);
+  return found === undefined
+    ? undefined
+    : { epoch: found.epoch, cause: found.cause, original: found.original };
 }
 
 async function inspectFamily(
@@ -129,6 +145,8 @@ async function inspectFamily(
     options.onProgress?.({ family, bytes: count.bytes });
   };
   try {
+    // Before the files: what it says of them may only be less than they hold.
+    const mark = (await readHistory(disk, directory))?.marks[family];
     const manifest = await Manifest.read(disk, directory);
     const recovered = await recoverFamily({
       disk,
@@ -137,6 +155,7 @@ async function inspectFamily(
       manifest,
       repair: false,
       live,
+      mark,
       onBatch,
       onSegments: (opened) => {
         segments = opened;

@@ -8,6 +8,7 @@ import { CommuCatError } from '../protocol/commucat-error.ts';
  * - `LOG_LOCKED`: another process writes this log.
  * - `LOG_READ_ONLY`: the log was opened for reading.
  * - `LOG_CORRUPT`: bytes on disk are not what was written; the message names file and offset.
+ * - `LOG_LOST`: less is on disk than was durable once; the message says what is missing.
  * - `LOG_VERSION`: the files were written by a newer version.
  * - `LOG_UNKNOWN_EVENT`: no upcaster knows this event type and version.
  * - `LOG_MALFORMED_EVENT`: an event's data does not decode.
@@ -20,6 +21,7 @@ export type LogErrorCode =
   | 'LOG_LOCKED'
   | 'LOG_READ_ONLY'
   | 'LOG_CORRUPT'
+  | 'LOG_LOST'
   | 'LOG_VERSION'
   | 'LOG_UNKNOWN_EVENT'
   | 'LOG_MALFORMED_EVENT'

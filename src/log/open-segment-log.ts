@@ -14,8 +14,8 @@ import {
   type HistoryCause,
   newEpoch,
   readHistory,
-  writeHistory,
 } from './history.ts';
+import { HistoryKeeper } from './history-keeper.ts';
 import { IndexWriter } from './index-writer.ts';
 import { LogLock } from './lock.ts';
 import { LogError } from './log-error.ts';
@@ -45,6 +45,8 @@ export interface SegmentLogOptions {
   readonly random?: Random;
   /** The operator says that the files come from a backup: a new history begins. @default false */
   readonly restored?: boolean;
+  /** The operator goes on without what is lost: a new history begins. @default false */
+  readonly acceptLoss?: boolean;
 }
 
 const SEGMENT_SIZE = 64 * 1024 * 1024;
@@ -52,7 +54,7 @@ const SEGMENT_SIZE = 64 * 1024 * 1024;
 /**
  * Opens a log for writing; there is one writer at a time. A torn tail is cut and reported in `tornTails`.
  *
- * @throws LogError `LOG_LOCKED`, `LOG_CORRUPT` (file, offset, what), `LOG_VERSION`
+ * @throws LogError `LOG_LOCKED`, `LOG_CORRUPT` (file, offset, what), `LOG_LOST`, `LOG_VERSION`
  */
 export async function openSegmentLog(options: SegmentLogOptions): Promise<SegmentLog> {
   const disk = options.disk ?? nodeDisk;
@@ -74,6 +76,7 @@ async function open(options: SegmentLogOptions, disk: Disk, lock: LogLock): Prom
   if (segmentSize < 4096 || segmentSize > 2 ** 31)
     throw new LogError('LOG_INVALID', 'segment size out of range');
   const manifest = await Manifest.read(disk, directory);
+  const found = await findHistory(options, disk);
   const positions: Positions = { accepted: manifest.lastPosition() };
   const metadata = new Map<string, StreamMetadata>();
   const families = makeFamilies({ segmentSize, positions, metadata, now: () => clock.now() });
@@ -81,6 +84,8 @@ async function open(options: SegmentLogOptions, disk: Disk, lock: LogLock): Prom
   const chainEnd = retention.chainEnd.bind(retention);
   const indexWriter = new IndexWriter({ disk, clock, logger, observer, metadata, chainEnd });
   const tornTails: TornTail[] = [];
+  const losses: string[] = [];
+  const onLoss = options.acceptLoss === true ? (what: string) => void losses.push(what) : undefined;
   // Facts first: they tell of the metadata of all streams.
   try {
     for (const name of RETENTION_CLASSES) {
@@ -90,7 +95,15 @@ async function open(options: SegmentLogOptions, disk: Disk, lock: LogLock): Prom
       const onSegments = (segments: readonly Segment[]): void => {
         for (const segment of segments) family.addSegment(segment);
       };
-      const common = { disk, directory, family: name, manifest, repair: true };
+      const common = {
+        disk,
+        directory,
+        family: name,
+        manifest,
+        repair: true,
+        mark: found?.marks[name],
+        onLoss,
+      };
       const recovered = await recoverFamily({ ...common, onSegments, ...indexed });
       positions.accepted = Math.max(positions.accepted, recovered.lastPosition);
       const { tornTail, chain, lastNumber } = recovered;
@@ -105,7 +118,10 @@ async function open(options: SegmentLogOptions, disk: Disk, lock: LogLock): Prom
     await indexWriter.close();
     throw error;
   }
-  const history = await openHistory(options, disk, families.facts);
+  const history = historyOf(options, found, losses.length > 0, families.facts);
+  const historyKeeper = new HistoryKeeper({ disk, directory, clock, logger, history, families });
+  // Anew at each start: so it fits to these files and to no backup of them.
+  await historyKeeper.write();
   const release = (): Promise<void> => lock[Symbol.asyncDispose]();
   return new SegmentLog({
     clock,
@@ -119,36 +135,44 @@ async function open(options: SegmentLogOptions, disk: Disk, lock: LogLock): Prom
     retention,
     tornTails,
     history,
+    historyKeeper,
+    losses,
     newestAt: await newestTime(families),
     release,
   });
 }
 
-/** The history that the files belong to; written anew, so that the file fits to these files and to no backup of them. */
-async function openHistory(options: SegmentLogOptions, disk: Disk, facts: Family): Promise<History> {
-  const { directory, random = systemRandom, logger = silentLogger } = options;
-  const found = await readHistory(disk, directory);
-  const cause = causeOf(found, options.restored === true, facts.stream(HISTORY_STREAM).durable >= 0);
-  const history =
-    found !== undefined && cause === undefined
-      ? found
-      : { epoch: newEpoch(random), cause: cause ?? 'created' };
-  await writeHistory(disk, directory, history);
-  if (cause !== undefined && cause !== 'created') {
-    logger.warn({ epoch: history.epoch, cause }, 'a new history of the log begins: these files are a copy');
-  }
+/** The history that the files belong to: the one that was found, or a new one. */
+function historyOf(
+  options: SegmentLogOptions,
+  found: FoundHistory | undefined,
+  hasLost: boolean,
+  facts: Family,
+): History {
+  const { random = systemRandom, logger = silentLogger, restored = false } = options;
+  const wasNamed = facts.stream(HISTORY_STREAM).durable >= 0;
+  const cause = hasLost ? 'lost' : restored ? 'restored' : causeOf(found, wasNamed);
+  if (found !== undefined && cause === undefined) return found;
+  const history = { epoch: newEpoch(random), cause: cause ?? 'created' };
+  if (history.cause !== 'created') logger.warn({ ...history }, 'a new history of the log begins');
   return history;
 }
 
 /** Why a new history begins; undefined: none does. */
-function causeOf(
-  found: FoundHistory | undefined,
-  restored: boolean,
-  wasNamed: boolean,
-): HistoryCause | undefined {
-  if (restored) return 'restored';
+function causeOf(found: FoundHistory | undefined, wasNamed: boolean): HistoryCause | undefined {
   if (found === undefined) return wasNamed ? 'lost' : 'created';
   return found.original ? undefined : 'copied';
+}
+
+/** A history that cannot be read stops the start, unless the operator begins another one anyway. */
+async function findHistory(options: SegmentLogOptions, disk: Disk): Promise<FoundHistory | undefined> {
+  try {
+    return await readHistory(disk, options.directory);
+  } catch (error) {
+    if (options.restored === true && error instanceof LogError && error.code === 'LOG_CORRUPT')
+      return undefined;
+    throw error;
+  }
 }
 
 /** `recordedAt` of the newest batch. */

@@ -2,6 +2,7 @@ import type { Clock } from '../protocol/ports.ts';
 import type { EventLog } from './event-log.ts';
 import { decodeFact, encodeFact } from './fact-encoding.ts';
 import { HISTORY_STREAM, type HistoryCause } from './history.ts';
+import { lost } from './loss.ts';
 
 /** Numbers that no device is given in a second: above what one server can store for one device. */
 const FASTEST = 2 ** 16;
@@ -30,6 +31,8 @@ export function inboxGap(ageMs: number | undefined): number {
 /**
  * Makes the beginning of the log's history a fact in it, before anything else happens: mailboxes and read models are
  * folds of the log, and so learn of it. Does nothing when that fact is there.
+ *
+ * @throws LogError `LOG_LOST` when a log of a version that named no history has lost its facts
  */
 export async function recordHistory(
   log: EventLog,
@@ -42,9 +45,19 @@ export async function recordHistory(
     if (fact.type === 'history.begun') known = fact.epoch;
   }
   if (known === log.epoch) return;
+  if (known === undefined && opened.cause === 'created' && !(await isWhole(log))) {
+    throw lost('the log has events and no facts at all');
+  }
   const { cause, newestAt } = opened;
   const isFirst = known === undefined && cause === 'created';
   const gap = isFirst ? 0 : inboxGap(newestAt === undefined ? undefined : clock.now() - newestAt);
   const fact = encodeFact({ type: 'history.begun', epoch: log.epoch, cause, gap });
   await log.append([{ stream: HISTORY_STREAM, expected: 'any', events: [fact] }]);
+}
+
+/** Every server's log begins with facts: its keys, the first account. Versions that named no history knew no more of it. */
+async function isWhole(log: EventLog): Promise<boolean> {
+  if (log.headPosition === 0) return true;
+  for await (const _ of log.readAll({ categories: ['secret', 'handle', 'user', 'device'] })) return true;
+  return false;
 }

@@ -2,6 +2,7 @@ import { BatchScanner, type ScannedBatch } from './batch-scanner.ts';
 import type { Disk } from './disk.ts';
 import { NO_HASH } from './format.ts';
 import { LogError } from './log-error.ts';
+import { lossOf, lost, type Mark } from './loss.ts';
 import { type DroppedRange, hashFromHex, type Manifest } from './manifest.ts';
 import type { RetentionClass } from './retention.ts';
 import { listSegments, openSegment, type Segment, segmentPath } from './segment.ts';
@@ -26,6 +27,10 @@ export interface RecoveryOptions {
   readonly live?: boolean;
   /** True: a sealed segment need not be scanned, because its end and all that is in it are known. @default false */
   readonly isKnown?: (segment: Segment, chainEnd: Buffer) => Promise<boolean>;
+  /** How far the family is known to have gone. */
+  readonly mark?: Mark | undefined;
+  /** Called, before anything is erased, when the family does not go as far. @default it throws `LOG_LOST` */
+  readonly onLoss?: ((what: string) => void) | undefined;
   /** Called before the first batch. */
   readonly onSegments?: (segments: readonly Segment[]) => void;
   readonly onBatch: (segment: Segment, batch: ScannedBatch) => void;
@@ -49,7 +54,7 @@ export interface RecoveredFamily {
 /**
  * Opens the segments of a family, follows the chain through them and hands each batch on. A torn tail is cut.
  *
- * @throws LogError `LOG_CORRUPT` with file, offset and reason for damage anywhere else, `LOG_VERSION`
+ * @throws LogError `LOG_CORRUPT` with file, offset and reason for damage anywhere else, `LOG_LOST`, `LOG_VERSION`
  */
 export async function recoverFamily(options: RecoveryOptions): Promise<RecoveredFamily> {
   const { segments, tornTail: tornHeader } = await openSegments(options);
@@ -58,6 +63,9 @@ export async function recoverFamily(options: RecoveryOptions): Promise<Recovered
   let lastPosition = 0;
   let tornTail = tornHeader;
   let unfinished: RecoveredFamily['unfinished'];
+  const dropped = options.manifest.dropped(options.family).at(-1);
+  const lastNumber = Math.max(dropped?.to ?? 0, segments.at(-1)?.number ?? 0);
+  if (segments.length === 0) await lookForLoss(options, segments, lastNumber);
   for (const [i, segment] of segments.entries()) {
     const isNewest = i + 1 === segments.length;
     const endHash = endHashOf(segment, segments[i + 1], options.manifest.dropped(options.family));
@@ -79,15 +87,28 @@ export async function recoverFamily(options: RecoveryOptions): Promise<Recovered
       await options.onSealed?.();
       continue;
     }
+    await lookForLoss(options, segments, lastNumber);
     const { path: file } = segment;
     if (options.live !== true) tornTail = (await cutTail(options, segment, scan.problem)) ?? tornTail;
     else if (scan.problem !== undefined) unfinished = { file, offset: scan.offset, reason: scan.problem };
   }
   for (const range of options.manifest.dropped(options.family))
     lastPosition = Math.max(lastPosition, range.lastPosition);
-  const dropped = options.manifest.dropped(options.family).at(-1);
-  const lastNumber = Math.max(dropped?.to ?? 0, segments.at(-1)?.number ?? 0);
   return { segments, chain, lastNumber, lastPosition, tornTail, unfinished };
+}
+
+/** Compares what is there with what is known to have been. */
+async function lookForLoss(
+  options: RecoveryOptions,
+  segments: readonly Segment[],
+  lastNumber: number,
+): Promise<void> {
+  const { mark, family } = options;
+  if (mark === undefined) return;
+  const what = await lossOf(family, mark, segments, lastNumber);
+  if (what === undefined) return;
+  if (options.onLoss === undefined) throw lost(what);
+  options.onLoss(what);
 }
 
 /**
@@ -168,6 +189,9 @@ export async function openSegments(
     const segment = await openSegment(disk, path, repair ? 'write' : 'read');
     if (segment === undefined) {
       if (number !== numbers.at(-1)) throw corrupt(path, 0, 'no segment header');
+      // Before it is removed; whoever accepts losses hears of this one as of a missing file.
+      if (number === options.mark?.segment && options.onLoss === undefined)
+        throw lost(`${path}: its header is destroyed`);
       if (options.live !== true) tornTail = await dropUnbegun(options, path);
       continue;
     }

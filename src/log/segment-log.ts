@@ -16,6 +16,7 @@ import type {
 } from './event-log.ts';
 import type { Family, Positions } from './family.ts';
 import type { History } from './history.ts';
+import type { HistoryKeeper } from './history-keeper.ts';
 import type { IndexWriter } from './index-writer.ts';
 import { LogError } from './log-error.ts';
 import type { LogLogger } from './log-logger.ts';
@@ -42,7 +43,8 @@ export interface SegmentLogParts {
   readonly retention: Retention;
   readonly tornTails: readonly TornTail[];
   readonly history: History;
-  /** When the newest event was recorded that the log had when it was opened; milliseconds, undefined: it was empty. */
+  readonly historyKeeper: HistoryKeeper;
+  readonly losses: readonly string[];
   readonly newestAt: number | undefined;
   /** Gives back the lock and whatever else was opened. */
   readonly release: () => Promise<void>;
@@ -52,6 +54,8 @@ export interface SegmentLogParts {
 export class SegmentLog implements EventLog {
   /** What was cut off when the log was opened: batches that nobody was told of. */
   readonly tornTails: readonly TornTail[];
+  /** What is missing and was accepted as lost when the log was opened. */
+  readonly losses: readonly string[];
   /** The history that these files belong to, and why it began. */
   readonly history: History;
   /** When the newest event was recorded that the log had when it was opened; milliseconds, undefined: it was empty. */
@@ -70,6 +74,7 @@ export class SegmentLog implements EventLog {
     this.#parts = parts;
     this.tornTails = parts.tornTails;
     this.history = parts.history;
+    this.losses = parts.losses;
     this.newestAt = parts.newestAt;
     this.#families = Object.values(parts.families);
     this.#head = parts.positions.accepted;
@@ -189,12 +194,22 @@ export class SegmentLog implements EventLog {
     while (this.#flushing !== undefined || this.#families.some((family) => family.hasQueued)) {
       await (this.#flushing ?? this.#startFlush());
     }
+    await this.#closeHistory();
     for (const family of this.#families) await family.writer?.close();
     await indexWriter.close();
     for (const family of this.#families) {
       for (const segment of family.segments) await segment.release();
     }
     await release();
+  }
+
+  /** On a full disk the marks stay behind what is durable, which is safe. */
+  async #closeHistory(): Promise<void> {
+    try {
+      await this.#parts.historyKeeper.close();
+    } catch (error) {
+      this.#parts.logger.warn({ error }, 'cannot note how far the log goes');
+    }
   }
 
   #accept(retention: RetentionClass, appends: readonly StreamAppend[]): Promise<readonly Appended[]> {
@@ -269,6 +284,7 @@ export class SegmentLog implements EventLog {
         if (place !== undefined) family.applyBatch(batch, place.segment, place.offset);
       }
       if (begun.length > 0) void this.#parts.indexWriter.run();
+      this.#parts.historyKeeper.changed(begun.length > 0);
     } catch (cause) {
       this.#refuse(family, batches, cause);
       return [];

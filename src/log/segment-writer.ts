@@ -3,6 +3,7 @@ import type { Batch } from './batch.ts';
 import { type Disk, writeFully } from './disk.ts';
 import { encodeSegmentHeader, NO_HASH, SEGMENT_HEADER } from './format.ts';
 import type { LogLogger } from './log-logger.ts';
+import type { Mark } from './loss.ts';
 import { Preallocation } from './preallocation.ts';
 import type { RetentionClass } from './retention.ts';
 import { Segment, segmentPath } from './segment.ts';
@@ -53,6 +54,18 @@ export class SegmentWriter {
 
   get head(): Segment | undefined {
     return this.#head;
+  }
+
+  /** How far the family is durable; undefined: it has no segment. */
+  get mark(): Mark | undefined {
+    const head = this.#head;
+    if (head === undefined) return undefined;
+    return {
+      segment: head.number,
+      offset: head.end,
+      batchOffset: head.lastBatch,
+      hash: this.#chain.toString('hex'),
+    };
   }
 
   get chain(): Buffer {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { openSegmentLog } from '../../src/log/open-segment-log.ts';
+import { systemClock } from '../../src/system/index.ts';
 import { commucat, RunningCommand, startDev, temporaryFolder } from './cli-support.ts';
 
 interface Verified {
@@ -102,4 +104,28 @@ test('given a folder without a log, when it is verified, then that is no clean l
   const { code, stderr } = await commucat(['log', 'verify', '--data', folder.path]);
   assert.equal(code, 3);
   assert.match(stderr, /there is no log/);
+});
+
+test('given a log that has lost a file, when its operator accepts the loss, then a new history begins and the log is clean', async () => {
+  await using folder = await temporaryFolder();
+  const data = ['--data', folder.path];
+  const directory = join(folder.path, 'log');
+  {
+    await using log = await openSegmentLog({ directory, clock: systemClock, segmentSize: 65_536 });
+    for (const stream of ['user-a', 'mail-a'])
+      await log.append([{ stream, expected: 'any', events: [{ type: 't', data: Buffer.alloc(9) }] }]);
+  }
+  await rm(join(directory, 'mail-0000000001.seg'));
+  const damaged = await commucat(['log', 'verify', ...data]);
+  assert.equal(damaged.code, 4);
+  assert.match(damaged.stdout, /DAMAGE +mail: .*segment 1 is missing/);
+  const refused = await commucat(['log', 'restored', ...data]);
+  assert.equal(refused.code, 4);
+  assert.match(refused.stderr, /--accept-loss/);
+  const accepted = await commucat(['log', 'restored', '--accept-loss', ...data]);
+  assert.equal(accepted.code, 0, accepted.stderr);
+  const [, epoch = ''] = /history ([0-9a-f]{32}) begins/.exec(accepted.stdout) ?? [];
+  const verified = await commucat(['log', 'verify', ...data]);
+  assert.equal(verified.code, 0);
+  assert.match(verified.stdout, new RegExp(`history +${epoch} \\(lost\\)`));
 });

@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { prepareDevServer } from '../../cli/dev-server.ts';
+import type { Config } from '../../src/config/index.ts';
 import { type Server, startServer } from '../../src/server.ts';
 import { createLogger } from '../../src/telemetry/index.ts';
 import type { ServerAddress } from './wire-client.ts';
@@ -13,6 +14,7 @@ export class RestartableServer implements AsyncDisposable {
   #server: Server | undefined;
   #ca: Buffer | undefined;
   #domain = '';
+  #config: Config | undefined;
 
   private constructor(overrides: readonly string[]) {
     this.#overrides = overrides;
@@ -27,6 +29,12 @@ export class RestartableServer implements AsyncDisposable {
 
   get data(): string {
     return join(this.#root, 'data');
+  }
+
+  /** As of the last start, also when that failed. */
+  get config(): Config {
+    if (this.#config === undefined) throw new Error('the server was never started');
+    return this.#config;
   }
 
   get server(): Server {
@@ -51,6 +59,7 @@ export class RestartableServer implements AsyncDisposable {
         ...this.#overrides,
       ],
     });
+    this.#config = config;
     this.#ca = readFileSync(identity.caFile);
     this.#domain = config.server.domain;
     this.#server = await startServer({ config, logger: createLogger({ level: 'silent' }) });

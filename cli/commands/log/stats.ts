@@ -19,10 +19,12 @@ export default class LogStats extends BaseCommand {
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(LogStats);
-    const { checkLog } = await import('../../log-check.ts');
+    const { checkLog, historyLine } = await import('../../log-check.ts');
     const { clean, report } = await checkLog(await dataFolder(flags), false);
     if (flags.json) this.print(report);
     else {
+      const history = historyLine(report);
+      if (history !== undefined) this.log('%s', history);
       for (const family of report.families) {
         const { segments, batches, events, bytes, oldest, newest } = family;
         this.log(

@@ -19,10 +19,12 @@ export default class LogVerify extends BaseCommand {
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(LogVerify);
-    const { checkLog } = await import('../../log-check.ts');
+    const { checkLog, historyLine } = await import('../../log-check.ts');
     const { clean, events, batches, report } = await checkLog(await dataFolder(flags));
     if (flags.json) this.print({ clean, events, batches, ...report });
     else {
+      const history = historyLine(report);
+      if (history !== undefined) this.log('%s', history);
       for (const family of report.families) {
         const { segments, chain } = family;
         const counts = `${family.events} events, ${family.batches} batches, ${segments} files`;
