@@ -56,8 +56,9 @@ export class Fortress implements AsyncDisposable {
     this.#bob = bob;
   }
 
-  static async start(overrides: readonly string[] = []): Promise<Fortress> {
-    const server = await ServerProcess.start([...SHORT, ...overrides]);
+  /** @param flags of Node.js */
+  static async start(overrides: readonly string[] = [], flags: readonly string[] = []): Promise<Fortress> {
+    const server = await ServerProcess.start([...SHORT, ...overrides], undefined, flags);
     const address = addressOf(server);
     const alice = await WireClient.connect(address, 'alice');
     const bob = await WireClient.connect(address, 'bob');

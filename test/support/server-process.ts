@@ -16,19 +16,28 @@ const WITHOUT = ['storage.postgres_dsn=none', 'security.rate_limit.connect_burst
 export class ServerProcess implements AsyncDisposable {
   readonly directory: string;
   readonly #overrides: readonly string[];
+  readonly #flags: readonly string[];
   #child: ChildProcess | undefined;
   #ready: DevReady | undefined;
   #errors = '';
 
-  private constructor(directory: string, overrides: readonly string[]) {
+  private constructor(directory: string, overrides: readonly string[], flags: readonly string[]) {
     this.directory = directory;
     this.#overrides = overrides;
+    this.#flags = flags;
   }
 
-  /** `directory`: default a temporary one, removed in the end. */
-  static async start(overrides: readonly string[] = [], directory?: string): Promise<ServerProcess> {
+  /**
+   * @param directory default: a temporary one, removed in the end
+   * @param flags of Node.js
+   */
+  static async start(
+    overrides: readonly string[] = [],
+    directory?: string,
+    flags: readonly string[] = [],
+  ): Promise<ServerProcess> {
     const folder = directory ?? mkdtempSync(join(tmpdir(), 'commucat-server-'));
-    const server = new ServerProcess(folder, [...WITHOUT, ...overrides]);
+    const server = new ServerProcess(folder, [...WITHOUT, ...overrides], flags);
     try {
       await server.start();
     } catch (error) {
@@ -73,7 +82,7 @@ export class ServerProcess implements AsyncDisposable {
 
   async start(): Promise<void> {
     const port = this.#ready === undefined ? 0 : this.port;
-    const args = ['--import', 'tsx', CHILD, this.directory, String(port), ...this.#overrides];
+    const args = [...this.#flags, '--import', 'tsx', CHILD, this.directory, String(port), ...this.#overrides];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {

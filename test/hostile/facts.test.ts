@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { concatBytes, utf8 } from '../../src/protocol/bytes.ts';
+import { encodeFrame } from '../../src/protocol/frame.ts';
+import { FRAME } from '../../src/protocol/frame-types.ts';
+import { stringifyJson } from '../../src/protocol/json-writer.ts';
+import { ServerProcess } from '../support/server-process.ts';
+import { WireClient } from '../support/wire-client.ts';
+import { Fortress, limitReached } from './fortress.ts';
+
+const limits = { timeout: 120_000 };
+/** A small server: what an attack leaves behind must fit in there, and a start, too. */
+const SMALL = ['--max-old-space-size=192'];
+const RECORD = 60_000;
+
+function names(count: number, stem: string): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `${stem}${index}`.padStart(128, 'n'));
+}
+
+/** Frames in as few writes as possible; returns the last sequence. */
+function flood(client: WireClient, count: number, frame: (sequence: number) => Uint8Array): number {
+  let chunk: Uint8Array[] = [];
+  let length = 0;
+  let sequence = 0;
+  for (let sent = 0; sent < count; sent += 1) {
+    sequence = client.nextSequence();
+    const bytes = frame(sequence);
+    if (length + bytes.length > RECORD) {
+      client.write(client.wrap(concatBytes(...chunk)));
+      chunk = [];
+      length = 0;
+    }
+    chunk.push(bytes);
+    length += bytes.length;
+  }
+  client.write(client.wrap(concatBytes(...chunk)));
+  return sequence;
+}
+
+async function joinLarge(client: WireClient, channel: number, members: readonly string[]) {
+  const sequence = client.nextSequence();
+  const frame = encodeFrame(FRAME.JOIN, channel, sequence, utf8(stringifyJson({ members: [...members] })));
+  for (let start = 0; start < frame.length; start += RECORD) {
+    client.write(client.wrap(frame.subarray(start, start + RECORD)));
+  }
+  return client.until(({ json }) => json?.ack === sequence);
+}
+
+test(
+  'costly letters: given a channel of many long names, when one byte is sent to it in masses, then it is stored, and the others are not kept waiting',
+  limits,
+  async () => {
+    await using fortress = await Fortress.start([], SMALL);
+    await fortress.withstand(
+      async () => {
+        const crowd = names(60, 'c');
+        const [first = ''] = crowd;
+        const sender = await fortress.intruder(first, { hello: { user: { handle: 'h0' } } });
+        await sender.join(5, crowd);
+        for (const [index, name] of crowd.entries()) {
+          if (index > 0) {
+            const member = await fortress.intruder(name, { hello: { user: { handle: `h${index}` } } });
+            await member.join(5, []);
+            member.close();
+          }
+        }
+        const last = flood(sender, 4_000, (sequence) =>
+          encodeFrame(FRAME.MSG, 5, sequence, new Uint8Array(1)),
+        );
+        await sender.until(({ json }) => json?.ack === last);
+        assert.deepEqual(
+          sender.takeAll().filter(({ type }) => type === FRAME.ERROR),
+          [],
+        );
+      },
+      { counted: ['commucat_relay_posted_total'], growth: 128 },
+    );
+  },
+);
+
+test(
+  'join and leave: given a device that opens and leaves channels of many names without end, then its budget ends it',
+  limits,
+  async () => {
+    await using fortress = await Fortress.start([], SMALL);
+    await fortress.withstand(
+      async () => {
+        const mallory = await fortress.intruder();
+        const many = names(1_000, 'm');
+        const errors = new Set<unknown>();
+        for (let round = 0; round < 60 && errors.size === 0; round += 1) {
+          const { json } = await joinLarge(mallory, 7, many);
+          if (json.error !== undefined) errors.add(json.error);
+          assert.equal((await mallory.ask(FRAME.LEAVE, 7, {})).type, FRAME.ACK);
+        }
+        assert.deepEqual(errors, new Set(['rate_limited']));
+      },
+      { counted: [limitReached('change_bytes_per_second')], growth: 128 },
+    );
+  },
+);
+
+test(
+  'profiles: given a device with another name at each handshake, then it gets in, and its name changes no more',
+  limits,
+  async () => {
+    await using fortress = await Fortress.start([], SMALL);
+    await fortress.withstand(
+      async () => {
+        for (let round = 0; round < 30; round += 1) {
+          const user = { handle: 'vain', display_name: `name ${round}` };
+          const vain = await fortress.intruder('vain', { hello: { user } });
+          vain.close();
+        }
+        const vain = await fortress.intruder('vain', { hello: { user: { handle: 'vain' } } });
+        assert.match(vain.facts.user.display_name, /^name 2\d$/);
+        assert.notEqual(vain.facts.user.display_name, 'name 29');
+      },
+      { counted: [limitReached('profile_changes')] },
+    );
+  },
+);
+
+test('listings: given devices that name others until no more is allowed, when the small server starts again, then it starts', {
+  timeout: 120_000,
+}, async () => {
+  const overrides = ['limits.change_burst_bytes=104857600', 'limits.listing_bytes=33554432'];
+  await using server = await ServerProcess.start(overrides, undefined, SMALL);
+  const { domain, noise_public: noisePublic } = server.ready;
+  const address = { port: server.port, ca: server.ca, domain, noisePublic };
+  const refusals: string[] = [];
+  for (let device = 0; device < 12; device += 1) {
+    const client = await WireClient.connect(address, `d${device}`);
+    let answer = await joinLarge(client, 0, names(1_000, `${device}-0-`));
+    for (let channel = 1; channel < 25 && answer.type === FRAME.ACK; channel += 1) {
+      answer = await joinLarge(client, channel, names(1_000, `${device}-${channel}-`));
+    }
+    refusals.push(answer.json.detail ?? '');
+    client.close();
+  }
+  assert.match(refusals[0] ?? '', /limits\.(listings_per_device|listing_bytes)/);
+  assert.match(refusals.at(-1) ?? '', /limits\.listing_bytes/);
+  assert.equal(await server.stop(), 0);
+  await server.start();
+  const modest = await WireClient.connect(address, 'modest');
+  assert.equal((await modest.join(1, ['a', 'b'])).type, FRAME.ACK);
+  modest.close();
+});
