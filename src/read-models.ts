@@ -49,6 +49,12 @@ export class ReadModels implements AsyncDisposable {
     return this.#runner?.projectionStatus();
   }
 
+  /** Position below which no read model needs an event any more: the log may forget what is over. 0 while nobody knows. */
+  get seen(): number {
+    const isWanted = postgresChoice(this.#options.config).kind !== 'none';
+    return isWanted ? (this.status()?.checkpoint ?? 0) : Number.POSITIVE_INFINITY;
+  }
+
   /** Starts in the background; returns at once. */
   start(): void {
     if (postgresChoice(this.#options.config).kind === 'none') {

@@ -126,6 +126,7 @@ async function build(
   const { links, create } = gatewayOf(config);
   const relay = await startRelay(config, log, links, authority.privateKey, meterRelay(metrics, logger));
   closers.push('relay', CLOSING.relay, () => relay[Symbol.asyncDispose]());
+  log.retire((stream, position) => position < readModels.seen && relay.isOver(stream));
   signal?.throwIfAborted();
   const { dataDir } = config.storage;
   const control = await openControlSocket({ dataDir, accounts: relay.accounts, logger });

@@ -43,6 +43,11 @@ export class ChannelDirectory {
     return this.#channels.size;
   }
 
+  /** Whether this is the stream of a channel that was closed, and so is over: a key is never given to another channel. */
+  isOver(stream: string): boolean {
+    return stream.startsWith(STREAM_PREFIX) && !this.#channels.has(stream.slice(STREAM_PREFIX.length));
+  }
+
   /** What all listings take in memory, roughly. */
   get listingBytes(): number {
     return this.#listingBytes;

@@ -79,6 +79,8 @@ export interface RelayFigures {
 export interface RunningRelay extends AsyncDisposable {
   readonly relay: Relay;
   readonly accounts: Accounts;
+  /** Whether nothing will ever be appended to this stream of facts again, and nobody here reads it. */
+  isOver(stream: string): boolean;
   figures(): RelayFigures;
 }
 
@@ -203,6 +205,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
   return {
     relay,
     accounts,
+    isOver: (stream) => directory.isOver(stream),
     figures: () => ({
       sessions: relay.sessions,
       channels: directory.channels,

@@ -13,6 +13,9 @@ import { streamKey } from './stream-key.ts';
 
 export const COMPACTING = '.compact';
 
+/** Whether an event need not be kept. */
+export type IsDead = (record: BatchReader) => boolean;
+
 interface Kept {
   readonly entry: StreamEntry;
   readonly revisions: number[];
@@ -21,7 +24,7 @@ interface Kept {
 }
 
 /**
- * Rewrites an old mail segment without its dead letters, under the same name. Positions, revisions and times stay what they
+ * Rewrites an old segment without its dead events, under the same name. Positions, revisions and times stay what they
  * were, so nothing changes for a reader: posting the letters again into the newest segment would give them new positions
  * and so change the order. The new header names the hashes between which the segment stood in the chain.
  *
@@ -33,13 +36,14 @@ export async function compactSegment(
   family: Family,
   old: Segment,
   chainEnd: Buffer,
+  isDead: IsDead = (record) => record.revision < family.stream(record.stream).firstLive(),
 ): Promise<void> {
   const temporary = old.path + COMPACTING;
   const file = await disk.open(temporary, 'create');
   let kept: { kept: readonly Kept[]; end: number };
   const { family: name, number, firstPosition, createdAt, chain } = old.header;
   try {
-    kept = await copyLive(family, old, file);
+    kept = await copyLive(family, old, file, chainEnd, isDead);
     const header = { family: name, number, firstPosition, createdAt, chain, chainEnd, compacted: true };
     await writeFully(file, encodeSegmentHeader({ ...header, contentEnd: kept.end }), 0);
     await file.sync();
@@ -59,6 +63,8 @@ async function copyLive(
   family: Family,
   old: Segment,
   file: DiskFile,
+  chainEnd: Buffer,
+  isDead: IsDead,
 ): Promise<{ kept: readonly Kept[]; end: number }> {
   const kept: Kept[] = [];
   const batch = new Batch();
@@ -68,14 +74,16 @@ async function copyLive(
   let chain = old.header.chain;
   let offset = SEGMENT_HEADER;
   const scanner = new BatchScanner(old.file);
+  scanner.hash = old.header.chain;
+  if (!old.header.compacted) scanner.endHash = chainEnd;
   for (let found = await scanner.next(old.end); found !== undefined; found = await scanner.next(old.end)) {
     batch.reset();
     batch.recordedAt = found.header.recordedAt;
     const here = new Map<string, Kept>();
     const reader = new BatchReader(found.bytes, found.header);
     while (reader.next()) {
+      if (reader.kind !== RECORD_EVENT || isDead(reader)) continue;
       const entry = family.stream(reader.stream);
-      if (reader.kind !== RECORD_EVENT || reader.revision < entry.firstLive()) continue;
       const stream = remember(streams, reader.stream, () => new StreamEntry(reader.stream, undefined));
       const type = remember(types, reader.type, () => new TypeName(reader.type));
       batch.addRaw(stream, type, reader.revision, reader.position, reader.data());
@@ -89,7 +97,9 @@ async function copyLive(
     offset += bytes.length;
     chain = hash;
   }
-  if (scanner.problem !== undefined || scanner.offset !== old.end) {
+  const isWhole =
+    old.end === Number.POSITIVE_INFINITY ? scanner.hash?.equals(chainEnd) : scanner.offset === old.end;
+  if (scanner.problem !== undefined || isWhole !== true) {
     throw new Error(`${old.path}, offset ${scanner.offset}: ${scanner.problem ?? 'ends early'}`);
   }
   return { kept, end: offset };

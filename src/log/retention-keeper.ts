@@ -2,6 +2,7 @@ import type { CancelTimer, Clock } from '../protocol/ports.ts';
 import { compactSegment } from './compaction.ts';
 import type { Disk } from './disk.ts';
 import type { StreamMetadata } from './event-log.ts';
+import { FactsKeeper, type IsRetired } from './facts-keeper.ts';
 import type { Family } from './family.ts';
 import type { LogLogger } from './log-logger.ts';
 import type { Manifest } from './manifest.ts';
@@ -30,10 +31,11 @@ type AppendHead = (entry: StreamEntry) => Promise<void>;
 
 /**
  * Gives space back: mail segments whose letters are all gone, journal segments whose events are all too old, and the dead
- * part of mail segments that a few letters keep. Facts stay. The newest segment of a family is never touched.
+ * part of mail segments that a few letters keep, and of segments of facts. The newest segment of a family is never touched.
  */
 export class Retention {
   readonly #options: RetentionOptions;
+  readonly #factsKeeper: FactsKeeper;
   #appendHead: AppendHead | undefined;
   #cancel: CancelTimer | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -41,6 +43,14 @@ export class Retention {
 
   constructor(options: RetentionOptions) {
     this.#options = options;
+    const { families, ...common } = options;
+    const chainEnd = (segment: Segment): Buffer => this.chainEnd(families.facts, segment);
+    this.#factsKeeper = new FactsKeeper({ ...common, facts: families.facts, chainEnd });
+  }
+
+  /** Tells which streams of facts are over; see `FactsKeeper`. */
+  retire(isRetired: IsRetired): void {
+    this.#factsKeeper.retire(isRetired);
   }
 
   start(appendHead: AppendHead): void {
@@ -55,8 +65,9 @@ export class Retention {
       this.#wait(SOON_MS);
   }
 
-  run(): Promise<void> {
-    this.#running = this.#running.then(() => this.#run());
+  /** @param all whether to look through all segments of facts, and not only through the next one */
+  run(all = false): Promise<void> {
+    this.#running = this.#running.then(() => this.#run(all));
     return this.#running;
   }
 
@@ -77,11 +88,16 @@ export class Retention {
   }
 
   /** What fails here costs space, not events: it is said and tried again later. */
-  async #run(): Promise<void> {
+  async #run(all: boolean): Promise<void> {
     try {
       this.#expireMail();
       await this.#keepMail();
       await this.#keepJournal();
+      const { facts } = this.#options.families;
+      await this.#factsKeeper.run(
+        facts.segments.filter((segment) => this.#isSealed(facts, segment)),
+        all,
+      );
     } catch (error) {
       this.#options.logger.warn({ error }, 'cannot give back space of the log');
     }

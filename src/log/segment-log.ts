@@ -14,6 +14,7 @@ import type {
   Subscriber,
   Subscription,
 } from './event-log.ts';
+import type { IsRetired } from './facts-keeper.ts';
 import type { Family, Positions } from './family.ts';
 import type { History } from './history.ts';
 import type { HistoryKeeper } from './history-keeper.ts';
@@ -177,9 +178,14 @@ export class SegmentLog implements EventLog {
     this.#parts.retention.changed();
   }
 
+  /** Tells which streams of facts are over: the space of their events is given back some time. */
+  retire(isRetired: IsRetired): void {
+    this.#parts.retention.retire(isRetired);
+  }
+
   /** Gives space back now: drops and compacts what can be. Happens by itself in the background. */
   async maintain(): Promise<void> {
-    await this.#parts.retention.run();
+    await this.#parts.retention.run(true);
   }
 
   /** Flushes what was accepted, then closes. */

@@ -124,12 +124,12 @@ test(
 test('listings: given devices that name others until no more is allowed, when the small server starts again, then it starts', {
   timeout: 120_000,
 }, async () => {
-  const overrides = ['limits.change_burst_bytes=104857600', 'limits.listing_bytes=33554432'];
+  const overrides = ['limits.change_burst_bytes=104857600', 'limits.listing_bytes=16777216'];
   await using server = await ServerProcess.start(overrides, undefined, SMALL);
   const { domain, noise_public: noisePublic } = server.ready;
   const address = { port: server.port, ca: server.ca, domain, noisePublic };
   const refusals: string[] = [];
-  for (let device = 0; device < 12; device += 1) {
+  for (let device = 0; device < 8; device += 1) {
     const client = await WireClient.connect(address, `d${device}`);
     let answer = await joinLarge(client, 0, names(1_000, `${device}-0-`));
     for (let channel = 1; channel < 25 && answer.type === FRAME.ACK; channel += 1) {
