@@ -54,7 +54,8 @@ export async function runServer(options: RunServerOptions): Promise<void> {
 async function start(options: RunServerOptions, signal: AbortSignal): Promise<Server | undefined> {
   const { config, logger, output, pages } = options;
   try {
-    return await startServer({ config, logger, logOutput: output, pages, signal });
+    const onLogLost = (error: Error): void => endLost(options, error);
+    return await startServer({ config, logger, logOutput: output, pages, signal, onLogLost });
   } catch (error) {
     if (signal.aborted && error === signal.reason) return undefined;
     throw error;
@@ -71,6 +72,13 @@ async function untilAsked(
   await shutdown.asked;
   const { drainDelayMs, shutdownTimeoutMs } = config.server;
   logger.info({ drainDelayMs, timeoutMs: shutdownTimeoutMs }, 'shutting down');
+}
+
+/** Another process writes the log now: an orderly end would write to what is not ours. */
+function endLost({ logger, output }: RunServerOptions, error: Error): void {
+  logger.fatal({ error, reason: error.message }, 'the log is lost; the process ends at once');
+  const flushed = output?.flush(FLUSHING) ?? Promise.resolve();
+  void flushed.then(() => process.exit(EXIT.DAMAGE));
 }
 
 /** Whatever the end waits for: everything acknowledged is on disk, so that ending like a crash loses nothing. */

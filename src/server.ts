@@ -52,6 +52,8 @@ export interface ServerOptions {
   readonly pages?: ReadonlyMap<string, HttpAnswer> | undefined;
   /** Ends the start; what has been opened is closed, and the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Another process writes the log now: nothing is acknowledged any more, and the process should end at once. */
+  readonly onLogLost?: ((error: Error) => void) | undefined;
 }
 
 export interface Server extends AsyncDisposable {
@@ -91,7 +93,7 @@ async function closeInOrder(closers: Closers): Promise<void> {
 }
 
 async function build(
-  { config, logger, logOutput, pages, signal }: ServerOptions,
+  { config, logger, logOutput, pages, signal, onLogLost }: ServerOptions,
   closers: Closers,
 ): Promise<Omit<Server, keyof AsyncDisposable>> {
   const metrics = createMetrics({ processMetrics: true });
@@ -103,6 +105,7 @@ async function build(
     logger,
     segmentSize: config.log.segmentBytes,
     observer: meterLog(metrics),
+    ...(onLogLost === undefined ? {} : { onLost: onLogLost }),
   });
   closers.push('log', CLOSING.log, () => log[Symbol.asyncDispose]());
   signal?.throwIfAborted();

@@ -191,12 +191,25 @@ test('given a full disk, when there is space again, then the log goes on; what w
   assert.deepEqual((await verifyLog(directory, { clock })).damage, []);
 });
 
-test('given a second opener, when the first is open, then it is refused by name', async () => {
-  const directory = await directoryWith(new Map());
-  const log = await opened(directory);
-  await assert.rejects(opened(directory), { code: 'LOG_LOCKED', message: new RegExp(String(process.pid)) });
-  await log[Symbol.asyncDispose]();
-  await writeFile(join(directory, 'lock'), JSON.stringify({ pid: process.pid, started: 'another boot:1' }));
-  const next = await opened(directory);
-  await next[Symbol.asyncDispose]();
+test('given a segment that another writer wrote over, when a stream is read, then reading fails and does not go on for ever', async () => {
+  const directories = await Promise.all([directoryWith(new Map()), directoryWith(new Map())]);
+  for (const category of ['mail', 'user']) {
+    const logs = await Promise.all(directories.map((directory) => opened(directory)));
+    const [ours, theirs] = logs;
+    assert.ok(ours !== undefined && theirs !== undefined);
+    for (let i = 0; i < 3; i++) {
+      await append(ours, `${category}-ours`, `event ${i}`);
+      await append(theirs, `${category}-they`, `event ${i}`);
+    }
+    const name = `${category === 'mail' ? 'mail' : 'facts'}-0000000001.seg`;
+    const bytes = await readFile(join(directories[1] ?? '', name));
+    await writeFile(join(directories[0] ?? '', name), bytes, { flag: 'r+' });
+    const read = async (): Promise<void> => {
+      for await (const event of ours.readStream(`${category}-ours`)) assert.fail(String(event.position));
+    };
+    await assert.rejects(read(), { code: 'LOG_CORRUPT', message: /holds nothing of/ });
+    const [none] = await ours.readEvents([{ stream: `${category}-ours`, revision: 1 }]);
+    assert.equal(none, undefined);
+    for (const log of logs) await log[Symbol.asyncDispose]();
+  }
 });

@@ -25,8 +25,8 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
-/** `create` makes the file, or empties it. */
-export type OpenMode = 'read' | 'write' | 'create';
+/** `create` makes the file, or empties it; `new` makes it, and fails with `EEXIST` when it is there. */
+export type OpenMode = 'read' | 'write' | 'create' | 'new';
 
 export interface Disk {
   open(path: string, mode: OpenMode): Promise<DiskFile>;

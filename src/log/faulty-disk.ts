@@ -24,7 +24,7 @@ export function faultyDisk(): { readonly disk: Disk; readonly faults: Faults } {
   const disk: Disk = {
     ...nodeDisk,
     async open(path, mode) {
-      if (mode === 'create') change(faults);
+      if (mode === 'create' || mode === 'new') change(faults);
       return wrap(await nodeDisk.open(path, mode), faults);
     },
     async rename(from, to) {

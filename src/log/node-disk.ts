@@ -14,11 +14,12 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Disk, DiskFile, FileIdentity, OpenMode } from './disk.ts';
 
-const { O_CREAT, O_DSYNC, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
+const { O_CREAT, O_DSYNC, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: O_RDONLY,
   write: O_RDWR,
   create: O_RDWR | O_CREAT | O_TRUNC,
+  new: O_RDWR | O_CREAT | O_EXCL,
 };
 /** Elsewhere the flag promises less than `fdatasync` does. */
 const HAS_DSYNC = process.platform === 'linux';

@@ -7,6 +7,7 @@ import type { StreamMetadata } from './event-log.ts';
 import { Family, type FamilyOptions, type Positions } from './family.ts';
 import { indexing } from './family-indexing.ts';
 import { BATCH_HEADER, decodeBatchHeader } from './format.ts';
+import { guardedDisk } from './guarded-disk.ts';
 import {
   type FoundHistory,
   HISTORY_STREAM,
@@ -18,6 +19,7 @@ import {
 import { HistoryKeeper } from './history-keeper.ts';
 import { IndexWriter } from './index-writer.ts';
 import { LogLock } from './lock.ts';
+import { watchLock } from './lock-watch.ts';
 import { LogError } from './log-error.ts';
 import { type LogLogger, silentLogger } from './log-logger.ts';
 import type { LogObserver } from './log-observer.ts';
@@ -39,9 +41,11 @@ export interface SegmentLogOptions {
   readonly disk?: Disk;
   readonly logger?: LogLogger;
   readonly observer?: LogObserver;
+  /** Another process writes this log now: nothing is written any more, and the process should end at once. Called once. */
+  readonly onLost?: (error: LogError) => void;
   /** Bytes, 4096 to 2^31. @default 64 MiB */
   readonly segmentSize?: number;
-  /** Where the id of a new history comes from. @default the real one */
+  /** Where the ids of this opening and of a new history come from. @default the real one */
   readonly random?: Random;
   /** The operator says that the files come from a backup: a new history begins. @default false */
   readonly restored?: boolean;
@@ -57,11 +61,13 @@ const SEGMENT_SIZE = 64 * 1024 * 1024;
  * @throws LogError `LOG_LOCKED`, `LOG_CORRUPT` (file, offset, what), `LOG_LOST`, `LOG_VERSION`
  */
 export async function openSegmentLog(options: SegmentLogOptions): Promise<SegmentLog> {
-  const disk = options.disk ?? nodeDisk;
-  await disk.makeDirectory(options.directory);
-  const lock = await LogLock.acquire(options.directory);
+  const { directory, random = systemRandom, onLost } = options;
+  await (options.disk ?? nodeDisk).makeDirectory(directory);
+  const lock = await LogLock.acquire(directory, random);
+  if (onLost !== undefined) lock.onLost = onLost;
+  const disk = guardedDisk(options.disk ?? nodeDisk, lock);
   try {
-    await removeLeftOvers(disk, options.directory);
+    await removeLeftOvers(disk, directory);
     return await open(options, disk, lock);
   } catch (error) {
     await lock[Symbol.asyncDispose]();
@@ -122,7 +128,11 @@ async function open(options: SegmentLogOptions, disk: Disk, lock: LogLock): Prom
   const historyKeeper = new HistoryKeeper({ disk, directory, clock, logger, history, families });
   // Anew at each start: so it fits to these files and to no backup of them.
   await historyKeeper.write();
-  const release = (): Promise<void> => lock[Symbol.asyncDispose]();
+  const stopWatching = watchLock(lock, clock, logger);
+  const release = async (): Promise<void> => {
+    stopWatching();
+    await lock[Symbol.asyncDispose]();
+  };
   return new SegmentLog({
     clock,
     logger,

@@ -70,10 +70,13 @@ export class Preallocation {
   async take(path: string): Promise<DiskFile> {
     const { disk } = this.#options;
     await this.#preparing;
+    // Nothing may lie there: to empty or to replace a segment is to lose it.
+    const file = await disk.open(path, 'new');
     const spare = this.#spare;
     this.#spare = undefined;
     this.#spareReady = spare !== undefined;
-    if (spare === undefined) return disk.open(path, 'create');
+    if (spare === undefined) return file;
+    await file.close();
     await disk.rename(this.#sparePath, path);
     return spare;
   }

@@ -1,7 +1,8 @@
 import type { Clock } from '../protocol/ports.ts';
 import type { Batch } from './batch.ts';
-import { type Disk, writeFully } from './disk.ts';
+import { type Disk, type DiskFile, writeFully } from './disk.ts';
 import { encodeSegmentHeader, NO_HASH, SEGMENT_HEADER } from './format.ts';
+import { LogError } from './log-error.ts';
 import type { LogLogger } from './log-logger.ts';
 import type { Mark } from './loss.ts';
 import { Preallocation } from './preallocation.ts';
@@ -39,6 +40,8 @@ export class SegmentWriter {
   #chain: Buffer;
   #number: number;
   #failed = false;
+  /** Segments of failed writes that could not be removed then. */
+  readonly #leftBehind = new Set<string>();
   readonly #preallocation: Preallocation;
 
   constructor(options: WriterOptions, head: Segment | undefined, chain: Buffer, lastNumber: number) {
@@ -146,7 +149,7 @@ export class SegmentWriter {
       chain,
       chainEnd: NO_HASH,
     };
-    const file = await this.#preallocation.take(path);
+    const file = await this.#make(path);
     const segment = new Segment(path, file, { ...header, version: 1 }, SEGMENT_HEADER);
     try {
       await writeFully(file, encodeSegmentHeader(header), 0, 'writeThrough');
@@ -157,13 +160,27 @@ export class SegmentWriter {
     return segment;
   }
 
+  /** A new file, in the place of what a failed write of ours may have left there. */
+  async #make(path: string): Promise<DiskFile> {
+    if (this.#leftBehind.has(path)) await this.#options.disk.remove(path);
+    this.#leftBehind.delete(path);
+    try {
+      return await this.#preallocation.take(path);
+    } catch (error) {
+      if (!(error instanceof LogError)) this.#leftBehind.add(path);
+      throw error;
+    }
+  }
+
   /** Best effort: what stays behind is a segment with a valid header and batches that nobody was told of. */
   async #abandon(segments: readonly Segment[]): Promise<void> {
     const { disk, logger, directory } = this.#options;
     for (const segment of segments) {
       try {
+        this.#leftBehind.add(segment.path);
         await segment.release();
         await disk.remove(segment.path);
+        this.#leftBehind.delete(segment.path);
         await disk.syncDirectory(directory);
       } catch (error) {
         logger.warn({ error, file: segment.path }, 'cannot remove a segment that failed');
