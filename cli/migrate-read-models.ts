@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Config, postgresChoice } from '../src/config/index.ts';
 import { migrate, startEmbeddedPostgres } from '../src/projections/index.ts';
-import { systemClock, systemRandom } from '../src/system/index.ts';
+import { systemRandom } from '../src/system/index.ts';
 
 export interface Migrated {
   readonly database: 'embedded' | 'dsn' | 'none';
@@ -20,7 +20,7 @@ export async function migrateReadModels(
   if (choice.kind === 'none') return { database: 'none', applied: [] };
   if (choice.kind === 'dsn') return { database: 'dsn', applied: await migrate(choice.dsn, logger) };
   const directory = join(config.storage.dataDir, 'postgres');
-  const postgres = await startEmbeddedPostgres({ directory, clock: systemClock, random: systemRandom });
+  const postgres = await startEmbeddedPostgres({ directory, random: systemRandom });
   try {
     return { database: 'embedded', applied: await migrate(postgres.dsn, logger) };
   } finally {

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDevice, FileDeviceStore, newDeviceState } from '../src/client/index.ts';
 import type { Config } from '../src/config/index.ts';
-import { askControlSocket } from '../src/control-socket.ts';
+import { askControlSocket, controlSocketProblem } from '../src/control-socket.ts';
 import { openSegmentLog } from '../src/log/open-segment-log.ts';
 import { recordHistory } from '../src/log/record-history.ts';
 import { toHex } from '../src/protocol/bytes.ts';
@@ -15,7 +15,7 @@ import {
   registrationToJson,
 } from '../src/registration.ts';
 import { systemClock } from '../src/system/index.ts';
-import { CommandError, EXIT } from './exit-codes.ts';
+import { CommandError, EXIT, exitCodeOf } from './exit-codes.ts';
 
 export interface RegisterOptions {
   readonly config: Config;
@@ -57,11 +57,7 @@ async function send(config: Config, registration: Registration): Promise<Registe
   const answer = await askControlSocket(dataDir, '/register', registrationToJson(registration));
   if (answer === undefined) {
     // Nobody writes this log, so that we may.
-    await using log = await openSegmentLog({
-      directory: join(dataDir, 'log'),
-      clock: systemClock,
-      segmentSize: config.log.segmentBytes,
-    });
+    await using log = await openLog(config);
     // Before anything newer is written: what a new history skips depends on how old the log is.
     await recordHistory(log, systemClock, { cause: log.history.cause, newestAt: log.newestAt });
     return { userId: await register(accountsOf(log, config), registration), registration, through: 'log' };
@@ -69,4 +65,18 @@ async function send(config: Config, registration: Registration): Promise<Registe
   const { status, body } = answer;
   if (status !== 201) throw new CommandError(EXIT.FAILURE, `the server refused: ${String(body.detail)}`);
   return { userId: String(body.user_id), registration, through: 'server' };
+}
+
+async function openLog({ log, storage: { dataDir } }: Config): ReturnType<typeof openSegmentLog> {
+  try {
+    return await openSegmentLog({
+      directory: join(dataDir, 'log'),
+      clock: systemClock,
+      segmentSize: log.segmentBytes,
+    });
+  } catch (cause) {
+    const problem = controlSocketProblem(dataDir);
+    if (problem === undefined) throw cause;
+    throw new CommandError(exitCodeOf(cause), problem, { cause });
+  }
 }

@@ -29,6 +29,14 @@ export function controlSocketPath(dataDir: string): string {
   return join(dataDir, 'control.sock');
 }
 
+/** Why a server of this folder has no control socket; `undefined`: it has one. */
+export function controlSocketProblem(dataDir: string): string | undefined {
+  const path = controlSocketPath(dataDir);
+  const length = Buffer.byteLength(path);
+  if (length <= MAX_PATH) return undefined;
+  return `${path} is too long for a socket (${length} bytes of at most ${MAX_PATH}): to register users, stop the server first, or give it a data folder with a shorter path`;
+}
+
 /**
  * Opens the operator's door: HTTP with JSON bodies on a Unix socket of mode 0600, `POST /register` only. It exists
  * because one process writes the log: commands that change something ask that process. Whoever calls this holds the
@@ -37,8 +45,9 @@ export function controlSocketPath(dataDir: string): string {
 export async function openControlSocket(options: ControlSocketOptions): Promise<AsyncDisposable> {
   const { dataDir, logger } = options;
   const path = controlSocketPath(dataDir);
-  if (Buffer.byteLength(path) > MAX_PATH) {
-    logger.warn({ path }, 'the path is too long for a control socket: registering needs a stopped server');
+  const tooLong = controlSocketProblem(dataDir);
+  if (tooLong !== undefined) {
+    logger.warn({ path }, tooLong);
     return { [Symbol.asyncDispose]: async () => undefined };
   }
   await removeLeftOver(path);
@@ -148,7 +157,7 @@ export function askControlSocket(
 ): Promise<ControlAnswer | undefined> {
   return new Promise((resolve, reject) => {
     const socketPath = controlSocketPath(dataDir);
-    if (Buffer.byteLength(socketPath) > MAX_PATH) {
+    if (controlSocketProblem(dataDir) !== undefined) {
       resolve(undefined);
       return;
     }

@@ -23,8 +23,9 @@ export interface ReadModelsOptions {
   readonly metrics: Metrics;
 }
 
-/** Milliseconds between attempts to reach or start the database. */
-const RETRY = 10_000;
+/** Milliseconds until the next attempt to reach or start the database: doubled each time. */
+const FIRST_RETRY = 10_000;
+const LONGEST_RETRY = 300_000;
 /** Milliseconds that rows may lag behind: three times as long as a delivered letter stays in the log. */
 const REST = 1_500;
 
@@ -38,7 +39,8 @@ export class ReadModels implements AsyncDisposable {
   #runner: ProjectionRunner | undefined;
   #starting: Promise<void> | undefined;
   #retry: CancelTimer | undefined;
-  #stopped = false;
+  #retryMs = FIRST_RETRY;
+  readonly #stop = new AbortController();
 
   constructor(options: ReadModelsOptions) {
     this.#options = options;
@@ -61,16 +63,16 @@ export class ReadModels implements AsyncDisposable {
       return;
     }
     this.#starting = this.#start().catch(async (error: unknown) => {
-      this.#options.logger.error({ err: error }, 'read models are not available');
       await this.#close();
-      if (!this.#stopped) {
-        this.#retry = this.#options.clock.after(RETRY, () => this.start());
-      }
+      if (this.#stop.signal.aborted) return;
+      this.#options.logger.error({ err: error, retryMs: this.#retryMs }, 'read models are not available');
+      this.#retry = this.#options.clock.after(this.#retryMs, () => this.start());
+      this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY);
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopped = true;
+    this.#stop.abort();
     this.#retry?.();
     await this.#starting;
     await this.#close();
@@ -79,13 +81,13 @@ export class ReadModels implements AsyncDisposable {
   async #start(): Promise<void> {
     const { log, clock, logger, metrics } = this.#options;
     const dsn = await this.#dsn();
-    await migrate(dsn, logger);
+    await migrate(dsn, logger, { signal: this.#stop.signal });
     const pool = openPostgres({
       dsn,
       onIdleError: (error) => logger.warn({ err: error }, 'idle database connection failed'),
     });
     this.#closers.push(() => pool.end());
-    if (!this.#stopped) {
+    if (!this.#stop.signal.aborted) {
       this.#run(pool, log, clock, logger, metrics);
     }
   }
@@ -113,13 +115,13 @@ export class ReadModels implements AsyncDisposable {
   }
 
   async #dsn(): Promise<string> {
-    const { config, clock, random } = this.#options;
+    const { config, random } = this.#options;
     const choice = postgresChoice(config);
     if (choice.kind === 'dsn') {
       return choice.dsn;
     }
     const directory = join(config.storage.dataDir, 'postgres');
-    const postgres = await startEmbeddedPostgres({ directory, clock, random });
+    const postgres = await startEmbeddedPostgres({ directory, random, signal: this.#stop.signal });
     this.#closers.push(() => postgres[Symbol.asyncDispose]());
     return postgres.dsn;
   }

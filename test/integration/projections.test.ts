@@ -41,7 +41,7 @@ const clock: Clock = { ...systemClock, now: () => now };
 let log: MemoryLog;
 
 const start = (port?: number) =>
-  startEmbeddedPostgres({ directory, clock, random: systemRandom, ...(port === undefined ? {} : { port }) });
+  startEmbeddedPostgres({ directory, random: systemRandom, ...(port === undefined ? {} : { port }) });
 
 before(async () => {
   if (skip) return;
@@ -139,7 +139,7 @@ test('given a database, when it is migrated twice, then the second time does not
 }, async () => {
   const logger = recordingLogger();
   assert.deepEqual(await migrate(server.dsn, logger), []);
-  assert.equal((await migrate(server.dsn, logger, 'down')).length, 5);
+  assert.equal((await migrate(server.dsn, logger, { direction: 'down' })).length, 5);
   const left = await rows(`select tablename from pg_tables where schemaname = 'public'`);
   assert.deepEqual(left, [{ tablename: 'schema_migrations' }]);
   const both = await Promise.all([migrate(server.dsn, logger), migrate(server.dsn, logger)]);
