@@ -49,10 +49,8 @@ test('given folders with names for a shell, when a server with its database runs
   await using folder = await temporaryFolder();
   const name = 'a $(exit 3) `exit 4` "b" \'c\' \\ ;&|\nd';
   const data = join(folder.path, name);
-  await using server = new RunningCommand([
-    'dev',
-    ...['--data', data, '--port', '0', '--json', '--set', 'telemetry.log_level=info'],
-  ]);
+  const info = ['--set', 'telemetry.log_level=info'];
+  await using server = new RunningCommand(['dev', '--data', data, '--port', '0', '--json', ...info]);
   await server.until(() => /projections are running here|read models are not available/.test(server.stderr));
   // Where PostgreSQL cannot run at all, the tests of the read models say so.
   if (!/cannot reach|no embedded PostgreSQL/.test(server.stderr))
