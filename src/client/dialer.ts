@@ -70,9 +70,8 @@ export class Dialer {
     this.#cancelRetry = undefined;
     this.#establishedAt = undefined;
     this.#farewell = undefined;
-    let connection: Connection;
     try {
-      connection = this.#parts.create({
+      const connection = this.#parts.create({
         established: (step) => {
           this.#letIn = true;
           this.#known = true;
@@ -84,14 +83,13 @@ export class Dialer {
         silent: () => this.#events.silent(),
         closed: (error) => this.#ended(error),
       });
+      this.#connection = connection;
+      connection.start();
     } catch (cause) {
       this.#ended(
         new ClientError('CLIENT_OPTIONS', `there can be no connection: ${textOf(cause)}`, { cause }),
       );
-      return;
     }
-    this.#connection = connection;
-    connection.start();
   }
 
   /** The server has done what it was asked for, and kept it. Joining again, or talking, is nothing of that kind. */

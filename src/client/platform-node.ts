@@ -3,7 +3,16 @@ import { performance } from 'node:perf_hooks';
 import { clearTimeout, setImmediate as nextTurn, setTimeout as startTimer } from 'node:timers';
 import { sodiumBackend } from '../crypto/index.ts';
 import type { CryptoBackend } from '../protocol/crypto-backend.ts';
+import { afterDelay, type Timers } from '../protocol/long-delay.ts';
 import type { Clock, Random } from '../protocol/ports.ts';
+
+const timers: Timers = {
+  monotonic: () => performance.now(),
+  start(delayMs, callback) {
+    const timer = startTimer(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
 
 /**
  * Unlike the server's clock its timers keep the process alive: a client that waits for its next attempt has nothing else
@@ -11,11 +20,8 @@ import type { Clock, Random } from '../protocol/ports.ts';
  */
 export const nodeClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
-  after(delayMs, callback) {
-    const timer = startTimer(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
+  monotonic: timers.monotonic,
+  after: (delayMs, callback) => afterDelay(timers, delayMs, callback),
   soon(callback) {
     nextTurn(callback);
   },

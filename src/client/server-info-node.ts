@@ -2,6 +2,7 @@ import { request } from 'node:https';
 import { ClientError } from './client-error.ts';
 import { connectError } from './http2-transport.ts';
 import {
+  answerDeadline,
   noAnswer,
   readServerInfo,
   SERVER_INFO,
@@ -37,7 +38,7 @@ export async function fetchServerInfo(
 }
 
 function fetchBody(target: URL, options: ServerInfoOptions): Promise<Uint8Array> {
-  const timeout = AbortSignal.timeout(options.timeout ?? SERVER_INFO.TIMEOUT_MS);
+  const timeout = answerDeadline(options.timeout);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => reject(timeout.aborted ? noAnswer(error) : error);

@@ -16,6 +16,8 @@ export const SERVER_INFO = {
   PATH: '/api/server-info',
   /** Milliseconds to wait for the whole answer. */
   TIMEOUT_MS: 10_000,
+  /** A day; platforms fire at once after delays that are too long for them. */
+  LONGEST_TIMEOUT_MS: 86_400_000,
   /** Bytes of the answer that are read. */
   MAX_BYTES: 262_144,
 } as const;
@@ -51,4 +53,10 @@ export function tooLong(): ClientError {
 /** The time was over. */
 export function noAnswer(cause: unknown): ClientError {
   return new ClientError('CLIENT_TIMEOUT', 'the server does not answer', { cause });
+}
+
+/** @throws ClientError code `CLIENT_OPTIONS` */
+export function answerDeadline(timeoutMs: number = SERVER_INFO.TIMEOUT_MS): AbortSignal {
+  if (!(timeoutMs >= 0)) throw new ClientError('CLIENT_OPTIONS', 'timeout is a number of milliseconds');
+  return AbortSignal.timeout(Math.min(Math.ceil(timeoutMs), SERVER_INFO.LONGEST_TIMEOUT_MS));
 }

@@ -8,8 +8,11 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
   ClientError,
+  createClient,
+  createDevice,
   Http2Transport,
   type Http2TransportOptions,
+  MemoryDeviceStore,
   type TransportConnection,
 } from '../../src/client/index.ts';
 import { nodeClock } from '../../src/client/platform-node.ts';
@@ -60,6 +63,57 @@ async function open(options: Partial<Http2TransportOptions> = {}): Promise<Opene
   const connection = await transport.open(receiver, new AbortController().signal);
   return { connection, chunks, closed };
 }
+
+test(
+  'given a Retry-After of a month, when a client waits for it on the real clock, then no second request follows the first at once',
+  limits,
+  async () => {
+    let requests = 0;
+    answer = (stream) => {
+      requests += 1;
+      stream.on('error', () => undefined);
+      stream.respond({ ':status': 503, 'retry-after': '2592000' });
+      stream.end();
+    };
+    const { port } = server.address() as AddressInfo;
+    const transport = new Http2Transport({ url: `https://localhost:${port}`, ca }, nodeClock);
+    const client = createClient({
+      url: `https://localhost:${port}`,
+      transport,
+      domain: 'nowhere',
+      serverStatic: '11'.repeat(32),
+      store: new MemoryDeviceStore(createDevice()),
+      reconnect: { first: true },
+    });
+    const delay = await new Promise<number | undefined>((resolve) => {
+      client.on('disconnected', (event) => resolve(event.delay));
+      client.connect().catch(() => undefined);
+    });
+    assert.ok(delay !== undefined && delay >= 3_600_000 && delay < 7_200_000);
+    // A delay that a platform cannot keep ends after 1 ms: a connection later, a second request would be here.
+    const { closed } = await open();
+    await closed;
+    assert.equal(requests, 2);
+    await client.close();
+  },
+);
+
+for (const value of ['Wed, 21 Oct 2026 07:28:00 GMT', '0', '-5', '0.001', '1e3', ''])
+  test(
+    `given ${JSON.stringify(value)} as Retry-After, when it is read, then the client waits as long as it would without it`,
+    limits,
+    async () => {
+      answer = (stream) => {
+        stream.on('error', () => undefined);
+        stream.respond({ ':status': 503, 'retry-after': value });
+        stream.end();
+      };
+      const { closed } = await open();
+      const error = await closed;
+      assert.ok(error instanceof ClientError);
+      assert.deepEqual([error.retryAfterMs, error.retryable], [undefined, true]);
+    },
+  );
 
 test(
   'given a status other than 200, when the server answers, then the body is not taken for frames and the error says when to come back',

@@ -1,18 +1,24 @@
 import type { CryptoBackend } from '../../protocol/crypto-backend.ts';
+import { afterDelay, type Timers } from '../../protocol/long-delay.ts';
 import { nobleBackend } from '../../protocol/noble-backend.ts';
 import type { Clock, Random } from '../../protocol/ports.ts';
 
 /** `getRandomValues` gives so many bytes at a time. */
 const MOST_RANDOM_BYTES = 65_536;
 
-/** The page's clock. In the background its timers are late; nothing here takes a late timer for a missing answer. */
-export const browserClock: Clock = {
-  now: () => Date.now(),
+const timers: Timers = {
   monotonic: () => performance.now(),
-  after(delayMs, callback) {
+  start(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
     return () => clearTimeout(timer);
   },
+};
+
+/** The page's clock. In the background its timers are late; nothing here takes a late timer for a missing answer. */
+export const browserClock: Clock = {
+  now: () => Date.now(),
+  monotonic: timers.monotonic,
+  after: (delayMs, callback) => afterDelay(timers, delayMs, callback),
   soon: createSoon(),
 };
 

@@ -1,6 +1,7 @@
 import { ClientError } from '../client-error.ts';
 import { textOf } from '../client-failures.ts';
 import {
+  answerDeadline,
   noAnswer,
   readServerInfo,
   SERVER_INFO,
@@ -25,7 +26,7 @@ export async function fetchServerInfo(
   options: ServerInfoOptions = {},
 ): Promise<ServerInfo> {
   const target = serverInfoUrl(url);
-  const timeout = AbortSignal.timeout(options.timeout ?? SERVER_INFO.TIMEOUT_MS);
+  const timeout = answerDeadline(options.timeout);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
   try {
     const response = await fetch(target, { signal, cache: 'no-store', credentials: 'omit' });
