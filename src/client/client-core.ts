@@ -3,7 +3,7 @@ import { utf8 } from '../protocol/bytes.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
 import type { JsonObject } from '../protocol/json.ts';
-import { serialAfter } from '../protocol/serial.ts';
+import { serialAfter, serialBefore, serialNext } from '../protocol/serial.ts';
 import { ClientError } from './client-error.ts';
 import type { ClientEvents } from './client-events.ts';
 import { type ClientOptions, DEFAULTS } from './client-options.ts';
@@ -21,6 +21,7 @@ import type { Inbox } from './inbox.ts';
 import { emitLive, farewellOf, refusalOf } from './incoming.ts';
 import { Outbound, type OutboundLimits, type Resumption } from './outbound.ts';
 import { acknowledgementOf, plainAckOf } from './receipt.ts';
+import type { InboxFacts } from './session-facts.ts';
 import type { StateKeeper } from './state-keeper.ts';
 import { UpstreamSequence } from './upstream-sequence.ts';
 import { objectOf, serialMember } from './wire-values.ts';
@@ -156,21 +157,27 @@ export class ClientCore {
     if (this.#crowded) connection.pause();
     this.outbound.attach(connection, resumptionOf(facts));
     if (this.#presence !== undefined) this.outbound.cast(FRAME.PRESENCE, 0, this.#presence);
-    if (facts.inbox !== undefined) this.#startInbox(facts.inbox.confirmed, facts.inbox.next);
+    if (facts.inbox !== undefined) this.#startInbox(facts.inbox);
     connected();
     emitter.emit('connected', { session: facts, resumed });
     inbox.hurry();
   }
 
   /** Agrees with the server on where its mail begins. */
-  #startInbox(confirmed: number, next: number): void {
+  #startInbox({ confirmed, next, epoch, since }: InboxFacts): void {
     const { inbox, keeper, emitter } = this.#parts;
+    const previous = keeper.state.epoch;
+    if (epoch !== undefined && epoch !== previous) {
+      // Without `since` nothing tells which numbers the histories have in common: only what is confirmed is sure.
+      const first = since ?? serialNext(confirmed);
+      if (previous === undefined) this.#keep({ epoch });
+      else this.#startOver(serialBefore(first), epoch);
+      if (previous !== undefined) emitter.emit('history', { previous, epoch, since: first });
+    }
     const known = inbox.taken ?? keeper.state.processed;
     if (known !== undefined && !serialAfter(next, known)) {
       // Numbers that it has not given out: waiting for later ones would drop every message until then.
-      inbox.start(confirmed);
-      this.confirmer.reset(confirmed);
-      this.#keep({ processed: confirmed });
+      this.#startOver(confirmed, epoch);
       const text = `the store has processed inbox number ${known}, the server goes on with ${next}`;
       emitter.emit('error', new ClientError('CLIENT_INBOX_RESET', text));
       return;
@@ -179,6 +186,15 @@ export class ClientCore {
     // The confirmation was lost with its connection.
     const { kept } = this.confirmer;
     if (kept !== undefined && serialAfter(kept, confirmed)) this.outbound.confirm(kept);
+  }
+
+  /** The inbox numbers behind `last` are those of another history: kept in one write with its name. */
+  #startOver(last: number, epoch: string | undefined): void {
+    const { inbox, keeper } = this.#parts;
+    const processed = this.confirmer.startOver(last);
+    if (inbox.taken !== undefined) inbox.startOver(last);
+    else if (processed !== undefined) inbox.start(processed);
+    this.#keep({ processed, epoch: epoch ?? keeper.state.epoch });
   }
 
   #receive(frame: Frame): void {

@@ -72,6 +72,11 @@ export interface ClientEvents {
   /** Stored frames with these inbox numbers expired before this device fetched them. */
   readonly expired: { readonly from: number; readonly to: number };
   /**
+   * The server's data came back from a backup (PROTOCOL.md 11.2). Messages that were sent or received meanwhile may be
+   * gone for others, also those whose `send` was resolved. Inbox numbers from `since` on start anew.
+   */
+  readonly history: { readonly previous: string; readonly epoch: string; readonly since: number };
+  /**
    * An ERROR that answers no waiting call, a channel that could not be joined again, a store that fails, a listener that
    * threw.
    */

@@ -1,4 +1,5 @@
 import type { Clock } from '../protocol/ports.ts';
+import { serialAfter } from '../protocol/serial.ts';
 
 export interface ConfirmerParts {
   /** What the store holds at the start. */
@@ -19,6 +20,8 @@ export class Confirmer {
   readonly #parts: ConfirmerParts;
   #processed: number | undefined;
   #kept: number | undefined;
+  /** Counts how often the numbers have started anew: what was kept before says nothing about those that came behind. */
+  #generation = 0;
   #scheduled = false;
   #saving = false;
   #onSettled: (() => void)[] = [];
@@ -41,10 +44,17 @@ export class Confirmer {
     return this.#kept;
   }
 
-  /** The numbers start over behind `number`. */
-  reset(number: number): void {
+  /**
+   * The numbers behind `last` start anew. Returns the highest number that is processed and still means what it did, which
+   * the caller keeps.
+   */
+  startOver(last: number): number | undefined {
+    const processed = this.#processed ?? this.#kept;
+    if (processed === undefined || !serialAfter(processed, last)) return processed;
     this.#processed = undefined;
-    this.#kept = number;
+    this.#kept = last;
+    this.#generation += 1;
+    return last;
   }
 
   /** Resolves when what is processed is kept and confirmed, or the store has failed. */
@@ -69,7 +79,7 @@ export class Confirmer {
       return;
     }
     if (saving === undefined) {
-      this.#keptThrough(processed);
+      this.#keptThrough(processed, this.#generation);
       this.#done();
       return;
     }
@@ -77,6 +87,7 @@ export class Confirmer {
   };
 
   async #wait(saving: Promise<void>, processed: number): Promise<void> {
+    const generation = this.#generation;
     this.#saving = true;
     try {
       await saving;
@@ -87,13 +98,14 @@ export class Confirmer {
       return;
     }
     this.#saving = false;
-    this.#keptThrough(processed);
-    if (this.#processed === processed) this.#done();
+    this.#keptThrough(processed, generation);
+    const nothingNew = generation === this.#generation && this.#processed === processed;
+    if (nothingNew) this.#done();
     else this.#run();
   }
 
-  #keptThrough(processed: number): void {
-    if (this.#processed === undefined) return;
+  #keptThrough(processed: number, generation: number): void {
+    if (generation !== this.#generation) return;
     this.#kept = processed;
     this.#parts.confirm(processed);
   }

@@ -14,6 +14,8 @@ export interface DeviceState {
   readonly sequence: number;
   /** Highest inbox number whose frame, and every one before it, the application has processed (PROTOCOL.md 11.2). */
   readonly processed: number | undefined;
+  /** The history of the server's log that `processed` belongs to; undefined while no server has named one. */
+  readonly epoch?: string | undefined;
   /** Ed25519 key of the server's device authority, pinned on first use. */
   readonly authority: Uint8Array | undefined;
 }
@@ -30,7 +32,7 @@ export interface DeviceStore {
 
 /** The state of a device that has never connected. */
 export function newDeviceState(device: DeviceIdentity): DeviceState {
-  return { device, sequence: 0, processed: undefined, authority: undefined };
+  return { device, sequence: 0, processed: undefined, epoch: undefined, authority: undefined };
 }
 
 /**
@@ -73,6 +75,7 @@ export function deviceStateToJson(state: DeviceState): JsonObject {
     device: deviceToJson(state.device),
     sequence: state.sequence,
     ...(state.processed === undefined ? {} : { processed: state.processed }),
+    ...(state.epoch === undefined ? {} : { epoch: state.epoch }),
     ...(state.authority === undefined ? {} : { authority: toHex(state.authority) }),
   };
 }
@@ -85,8 +88,16 @@ export function deviceStateFromJson(value: JsonValue): DeviceState {
     device: deviceFromJson(value.device),
     sequence: serialOf(value, 'sequence') ?? 0,
     processed: serialOf(value, 'processed'),
+    epoch: epochOf(value.epoch),
     authority: authority === undefined ? undefined : keyOf(value, 'authority'),
   };
+}
+
+function epochOf(value: JsonValue | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string')
+    throw new ClientError('CLIENT_OPTIONS', 'epoch of a device state is a string');
+  return value;
 }
 
 function serialOf(object: JsonObject, key: string): number | undefined {

@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -29,6 +40,7 @@ function fullState(): DeviceState {
     device: { ...device, userId: 'user', certificate },
     sequence: 4_294_967_295,
     processed: 0,
+    epoch: 'e'.repeat(32),
     authority: certificate.issuer,
   };
 }
@@ -54,6 +66,45 @@ test('given saves, when they are done, then one file is left that only its owner
   assert.equal((await store.load())?.sequence, 7);
 });
 
+test('given a symbolic link, when the device is saved, then the link stays and the file behind it is replaced', async () => {
+  const place = join(folder, 'links');
+  await mkdir(join(place, 'real'), { recursive: true });
+  await symlink('real/device.json', join(place, 'second'));
+  await symlink('second', join(place, 'first'));
+  const store = new FileDeviceStore(join(place, 'first'));
+  // At first the links lead to nothing.
+  for (const sequence of [1, 2]) {
+    await store.save({ ...fullState(), sequence });
+    assert.equal((await store.load())?.sequence, sequence);
+    assert.equal((await new FileDeviceStore(join(place, 'real', 'device.json')).load())?.sequence, sequence);
+    assert.equal((await lstat(join(place, 'real', 'device.json'))).isFile(), true);
+    assert.equal((await stat(join(place, 'real', 'device.json'))).mode & 0o777, 0o600);
+  }
+  assert.equal(await readlink(store.path), 'second');
+  assert.deepEqual((await readdir(join(place, 'real'))).concat(await readdir(place)), [
+    'device.json',
+    'first',
+    'real',
+    'second',
+  ]);
+});
+
+test('given a link to a folder that is not there, when the device is saved, then it is made', async () => {
+  const store = new FileDeviceStore(join(folder, 'dangling'));
+  await symlink('elsewhere/deep/device.json', store.path);
+  await store.save(fullState());
+  assert.equal((await stat(join(folder, 'elsewhere', 'deep', 'device.json'))).isFile(), true);
+});
+
+test('given links in a circle, when the device is saved or loaded, then that fails and they stay', async () => {
+  const [one, two] = [join(folder, 'one'), join(folder, 'two')];
+  await symlink(two, one);
+  await symlink(one, two);
+  await assert.rejects(new FileDeviceStore(one).save(fullState()), { code: 'ELOOP' });
+  await assert.rejects(new FileDeviceStore(one).load(), { code: 'CLIENT_STORE' });
+  assert.equal(await readlink(one), two);
+});
+
 test('given a save that cannot be finished, when it fails, then the old state stays and nothing lies beside it', async () => {
   const store = new FileDeviceStore(join(folder, 'failing', 'device.json'));
   const state = newDeviceState(createDevice({ random, backend }));
@@ -76,6 +127,6 @@ test('given a damaged file, when it is loaded, then it is refused instead of rep
     good.replace('"sequence":0', '"sequence":-1'),
   ]) {
     await writeFile(path, bad);
-    await assert.rejects(store.load(), bad);
+    await assert.rejects(store.load(), { code: 'CLIENT_STORE' }, bad);
   }
 });

@@ -14,8 +14,8 @@ export class Message {
   /** The sender's bytes. They never change; holding them keeps a block of up to 128 KiB in memory. */
   readonly payload: Uint8Array;
   /**
-   * The inbox number: for the life of the device no other frame has it, which lets an application recognise a message
-   * it has seen. Undefined where the server did not grant `delivery-ack`.
+   * The inbox number: no other frame of the device has it, which lets an application recognise a message it has seen; the
+   * event `history` tells which numbers start anew after the server's data was lost. Undefined where the server did not grant `delivery-ack`.
    */
   readonly number: number | undefined;
   readonly #inbox: Inbox;
@@ -117,6 +117,18 @@ export class Inbox {
   /** Numbers up to this one, and no other, count as processed. */
   start(processed: number): void {
     this.#taken = processed;
+  }
+
+  /**
+   * The numbers behind `last` start anew. Frames that had such a number and were not processed are handed out all the same,
+   * but to process them tells nothing about those that get the number now.
+   */
+  startOver(last: number): void {
+    if (this.#taken === undefined || serialAfter(this.#taken, last)) this.#taken = last;
+    const known = [...this.#order.drain()];
+    for (const message of known) {
+      if (message.number !== undefined && !serialAfter(message.number, last)) this.#order.push(message);
+    }
   }
 
   /** The highest number that was taken in, or `start`'s. */

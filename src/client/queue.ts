@@ -30,6 +30,11 @@ export class Queue<T> {
     return item;
   }
 
+  /** Takes all items. */
+  *drain(): Iterable<T> {
+    for (let item = this.shift(); item !== undefined; item = this.shift()) yield item;
+  }
+
   /** Puts an item back in front of all others. */
   unshift(item: T): void {
     if (this.#head > 0) {

@@ -8,6 +8,11 @@ export function serialNext(value: number): number {
   return (value + 1) >>> 0;
 }
 
+/** The number before `value`. */
+export function serialBefore(value: number): number {
+  return (value - 1) >>> 0;
+}
+
 /** Whether `a` comes after `b`. */
 export function serialAfter(a: number, b: number): boolean {
   return a !== b && (a - b) >>> 0 < 0x8000_0000;

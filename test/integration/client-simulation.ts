@@ -230,6 +230,8 @@ export class SimulatedServer {
   /** Channels that the device may use. */
   channels = new Set<number>();
   granted: readonly string[] = ['delivery-ack', 'resume'];
+  /** The history of the log, and its first inbox number; none: an older server. */
+  history: { readonly epoch: string; readonly since: number } | undefined;
   authority = deriveAuthorityKey(backend, new Uint8Array(32).fill(5));
   staticKey = STATIC;
   domain = DOMAIN;
@@ -454,7 +456,7 @@ class SimulatedSession {
       device_certificate: certificateToJson(certificate),
       capabilities: granted,
       inbox: granted.includes('delivery-ack')
-        ? { confirmed: server.confirmed, next: serialNext(server.last) }
+        ? { confirmed: server.confirmed, next: serialNext(server.last), ...server.history }
         : undefined,
       resume: granted.includes('resume')
         ? {

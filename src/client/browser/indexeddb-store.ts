@@ -1,6 +1,13 @@
 import { equalBytes, toHex, utf8 } from '../../protocol/bytes.ts';
-import { isJsonObject, parseJson, stringifyJson } from '../../protocol/json.ts';
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  parseJson,
+  stringifyJson,
+} from '../../protocol/json.ts';
 import { ClientError } from '../client-error.ts';
+import { textOf } from '../client-failures.ts';
 import { deviceToJson } from '../device.ts';
 import {
   type DeviceState,
@@ -47,18 +54,13 @@ export class IndexedDbDeviceStore implements DeviceStore {
     this.#name = options.name ?? NAME;
   }
 
-  /** Undefined when there is no device of this name. @throws ClientError or JsonError when it cannot be read */
+  /** Undefined when there is no device of this name. @throws ClientError when it cannot be read */
   async load(): Promise<DeviceState | undefined> {
-    const database = await this.#open();
-    const transaction = database.transaction(OBJECT_STORE, 'readonly');
-    const entry: unknown = await answerOf(transaction.objectStore(OBJECT_STORE).get(this.#name));
+    const entry: unknown = await this.#transact('readonly', (devices) => devices.get(this.#name));
     if (entry === undefined) return undefined;
     if (!isStoredDevice(entry)) throw new ClientError('CLIENT_STORE', 'another version wrote this device');
     const { state, privateKey: seal } = entry;
-    const value = parseJson(utf8(state));
-    if (!isJsonObject(value) || !isJsonObject(value.device)) {
-      throw new ClientError('CLIENT_STORE', 'the stored device is damaged');
-    }
+    const value = parseState(state);
     const privateKey = await openSeal(seal);
     this.#sealed = { privateKey, seal };
     return deviceStateFromJson({ ...value, device: { ...value.device, private_key: toHex(privateKey) } });
@@ -69,18 +71,12 @@ export class IndexedDbDeviceStore implements DeviceStore {
     const { private_key: _, ...device } = deviceToJson(state.device);
     const text = stringifyJson({ ...deviceStateToJson(state), device });
     const entry: StoredDevice = { version: SCHEMA_VERSION, state: text, privateKey };
-    const database = await this.#open();
-    const transaction = database.transaction(OBJECT_STORE, 'readwrite', { durability: 'strict' });
-    transaction.objectStore(OBJECT_STORE).put(entry, this.#name);
-    await completion(transaction);
+    await this.#transact('readwrite', (devices) => devices.put(entry, this.#name));
   }
 
   /** Forgets the device, for good. */
   async remove(): Promise<void> {
-    const database = await this.#open();
-    const transaction = database.transaction(OBJECT_STORE, 'readwrite', { durability: 'strict' });
-    transaction.objectStore(OBJECT_STORE).delete(this.#name);
-    await completion(transaction);
+    await this.#transact('readwrite', (devices) => devices.delete(this.#name));
     this.#sealed = undefined;
   }
 
@@ -99,25 +95,77 @@ export class IndexedDbDeviceStore implements DeviceStore {
     return this.#sealed.seal;
   }
 
+  /**
+   * Does one thing in a transaction of its own. Browsers close a database behind a page, some without an event: then, and
+   * whenever it fails, it is opened again and the thing, which may be done twice, is tried once more.
+   */
+  async #transact<T>(mode: IDBTransactionMode, work: (devices: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+    const opening = this.#open();
+    try {
+      return await transact(await opening, mode, work);
+    } catch {
+      await this.#forget(opening);
+    }
+    try {
+      return await transact(await this.#open(), mode, work);
+    } catch (cause) {
+      if (cause instanceof ClientError) throw cause;
+      throw new ClientError('CLIENT_STORE', `IndexedDB: ${textOf(cause)}`, { cause });
+    }
+  }
+
   #open(): Promise<IDBDatabase> {
-    this.#opening ??= this.#connect().catch((error: unknown) => {
-      this.#opening = undefined;
-      throw error;
-    });
+    this.#opening ??= this.#connect();
     return this.#opening;
+  }
+
+  /** Gives up a handle, and only this one. */
+  async #forget(opening: Promise<IDBDatabase>): Promise<void> {
+    if (this.#opening === opening) this.#opening = undefined;
+    try {
+      (await opening).close();
+    } catch {
+      // There never was one.
+    }
   }
 
   async #connect(): Promise<IDBDatabase> {
     const request = indexedDB.open(this.#database, SCHEMA_VERSION);
     request.addEventListener('upgradeneeded', () => request.result.createObjectStore(OBJECT_STORE));
     const database = await answerOf(request);
+    const opening = this.#opening;
+    const forget = (): void => {
+      if (opening !== undefined) void this.#forget(opening);
+    };
     // Another tab wants to delete or upgrade the database, or the browser has closed it.
-    database.addEventListener('versionchange', () => void this.close());
-    database.addEventListener('close', () => {
-      this.#opening = undefined;
-    });
+    database.addEventListener('versionchange', forget);
+    database.addEventListener('close', forget);
     return database;
   }
+}
+
+/** @throws ClientError code `CLIENT_STORE` */
+function parseState(text: string): JsonObject & { readonly device: JsonObject } {
+  let value: JsonValue;
+  try {
+    value = parseJson(utf8(text));
+  } catch (cause) {
+    throw new ClientError('CLIENT_STORE', 'the stored device is damaged', { cause });
+  }
+  if (!isJsonObject(value) || !isJsonObject(value.device))
+    throw new ClientError('CLIENT_STORE', 'the stored device is damaged');
+  return { ...value, device: value.device };
+}
+
+async function transact<T>(
+  database: IDBDatabase,
+  mode: IDBTransactionMode,
+  work: (devices: IDBObjectStore) => IDBRequest<T>,
+): Promise<T> {
+  const transaction = database.transaction(OBJECT_STORE, mode, { durability: 'strict' });
+  const request = work(transaction.objectStore(OBJECT_STORE));
+  await completion(transaction);
+  return request.result;
 }
 
 function isStoredDevice(entry: unknown): entry is StoredDevice {
