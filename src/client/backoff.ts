@@ -17,8 +17,9 @@ export interface ReconnectOptions {
 const INITIAL_DELAY_MS = 250;
 const MAX_DELAY_MS = 30_000;
 const WARY_FACTOR = 20;
-/** An hour: who asks for more is mistaken, and nobody would ever look again. */
-const LONGEST_ASKED_MS = 3_600_000;
+/** Ten minutes: who asks for more is mistaken, and nobody would look again for as long. */
+const LONGEST_ASKED_MS = 600_000;
+const SHORTEST_JITTER_MS = 1000;
 
 /**
  * Milliseconds to wait before attempt `attempt` (0 is the first retry): exponential with full jitter, uniform in
@@ -40,13 +41,12 @@ export function waryDelay(random: Random, attempt: number, options: ReconnectOpt
 }
 
 /**
- * Milliseconds to wait when the server asks for `askedMs`: never less, for up to an hour, and up to twice as much, so that
- * all those who were asked at the same time do not come back at the same time.
+ * Milliseconds to wait when the server asks for `askedMs` (PROTOCOL.md 2.1): never less, but for at most ten minutes, and
+ * a random part of a second or of a tenth of that more, so that those who were asked together do not come back together.
  */
-export function askedDelay(random: Random, askedMs: number, options: ReconnectOptions): number {
-  const { initialDelay = INITIAL_DELAY_MS } = options;
+export function askedDelay(random: Random, askedMs: number): number {
   const asked = Math.min(askedMs, LONGEST_ASKED_MS);
-  return asked + Math.floor(fraction(random) * Math.max(asked, initialDelay));
+  return asked + Math.floor(fraction(random) * Math.max(asked / 10, SHORTEST_JITTER_MS));
 }
 
 function bound(initialDelay: number, maxDelay: number, attempt: number): number {

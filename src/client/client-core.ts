@@ -134,12 +134,13 @@ export class ClientCore {
   #createConnection(events: ConnectionEvents): Connection {
     const { options, settings, keeper, arena } = this.#parts;
     const { transport, clock, random, backend, connectTimeout, handshakeTimeout } = options;
-    const { device, authority } = keeper.state;
+    const { device, authority, ticket } = keeper.state;
     const parts = {
       transport,
       handshake: new ClientHandshake({ settings, device, authority, backend, random }),
       clock,
       arena,
+      ticket,
       connectTimeoutMs: connectTimeout ?? DEFAULTS.connectTimeout,
       handshakeTimeoutMs: handshakeTimeout ?? DEFAULTS.handshakeTimeout,
     };
@@ -153,7 +154,8 @@ export class ClientCore {
     this.#connection = connection;
     const { device } = keeper.state;
     const certificate = issued.certificate ?? device.certificate;
-    this.#keep({ device: { ...device, userId: facts.userId, certificate }, authority: issued.authority });
+    const { authority, ticket = keeper.state.ticket } = issued;
+    this.#keep({ device: { ...device, userId: facts.userId, certificate }, authority, ticket });
     if (this.#crowded) connection.pause();
     this.outbound.attach(connection, resumptionOf(facts));
     if (this.#presence !== undefined) this.outbound.cast(FRAME.PRESENCE, 0, this.#presence);

@@ -27,6 +27,8 @@ export interface ConnectionParts {
   readonly handshake: ClientHandshake;
   readonly clock: Clock;
   readonly arena: ByteArena;
+  /** What the server gave this device to show. */
+  readonly ticket: string | undefined;
   readonly connectTimeoutMs: number;
   readonly handshakeTimeoutMs: number;
 }
@@ -117,7 +119,7 @@ export class Connection {
   async #open(transport: Transport, receiver: TransportReceiver): Promise<void> {
     let pipe: TransportConnection;
     try {
-      pipe = await transport.open(receiver, this.#abort.signal);
+      pipe = await transport.open(receiver, this.#abort.signal, this.#parts.ticket);
     } catch (error) {
       this.#fail(transportError(error));
       return;

@@ -16,6 +16,8 @@ export interface DeviceState {
   readonly processed: number | undefined;
   /** The history of the server's log that `processed` belongs to; undefined while no server has named one. */
   readonly epoch?: string | undefined;
+  /** What the server gave the device to show with its next request; it only saves waiting (PROTOCOL.md 2.1). */
+  readonly ticket?: string | undefined;
   /** Ed25519 key of the server's device authority, pinned on first use. */
   readonly authority: Uint8Array | undefined;
 }
@@ -32,7 +34,14 @@ export interface DeviceStore {
 
 /** The state of a device that has never connected. */
 export function newDeviceState(device: DeviceIdentity): DeviceState {
-  return { device, sequence: 0, processed: undefined, epoch: undefined, authority: undefined };
+  return {
+    device,
+    sequence: 0,
+    processed: undefined,
+    epoch: undefined,
+    ticket: undefined,
+    authority: undefined,
+  };
 }
 
 /**
@@ -76,6 +85,7 @@ export function deviceStateToJson(state: DeviceState): JsonObject {
     sequence: state.sequence,
     ...(state.processed === undefined ? {} : { processed: state.processed }),
     ...(state.epoch === undefined ? {} : { epoch: state.epoch }),
+    ...(state.ticket === undefined ? {} : { ticket: state.ticket }),
     ...(state.authority === undefined ? {} : { authority: toHex(state.authority) }),
   };
 }
@@ -88,16 +98,16 @@ export function deviceStateFromJson(value: JsonValue): DeviceState {
     device: deviceFromJson(value.device),
     sequence: serialOf(value, 'sequence') ?? 0,
     processed: serialOf(value, 'processed'),
-    epoch: epochOf(value.epoch),
+    epoch: optionalText(value, 'epoch'),
+    ticket: optionalText(value, 'ticket'),
     authority: authority === undefined ? undefined : keyOf(value, 'authority'),
   };
 }
 
-function epochOf(value: JsonValue | undefined): string | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'string')
-    throw new ClientError('CLIENT_OPTIONS', 'epoch of a device state is a string');
-  return value;
+function optionalText(object: JsonObject, key: string): string | undefined {
+  const value = object[key];
+  if (value === undefined || typeof value === 'string') return value;
+  throw new ClientError('CLIENT_OPTIONS', `${key} of a device state is a string`);
 }
 
 function serialOf(object: JsonObject, key: string): number | undefined {

@@ -151,7 +151,7 @@ export class Dialer {
 
   #delayAfter(reason: ClientError, reconnect: ReconnectOptions): number {
     const { random } = this.#parts;
-    if (reason.retryAfterMs !== undefined) return askedDelay(random, reason.retryAfterMs, reconnect);
+    if (reason.retryAfterMs !== undefined) return askedDelay(random, reason.retryAfterMs);
     if (!reason.retryable) return waryDelay(random, this.#refusals++, reconnect);
     return backoffDelay(random, this.#attempt++, reconnect);
   }

@@ -41,6 +41,7 @@ function fullState(): DeviceState {
     sequence: 4_294_967_295,
     processed: 0,
     epoch: 'e'.repeat(32),
+    ticket: 'AWqM8_-',
     authority: certificate.issuer,
   };
 }

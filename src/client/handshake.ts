@@ -63,6 +63,8 @@ export interface EstablishedStep {
     readonly certificate: DeviceCertificate | undefined;
     /** Ed25519 key of the device authority. */
     readonly authority: Uint8Array | undefined;
+    /** To show with the next request (PROTOCOL.md 2.1). */
+    readonly ticket: string | undefined;
   };
   readonly noise: HandshakeResult;
 }
@@ -217,7 +219,11 @@ export class ClientHandshake {
       pairingRequired: ack.pairing_required === true,
       acknowledgement: plainDocument(ack),
     };
-    const issued = { certificate: this.#certificate(ack.device_certificate, userId, authority), authority };
+    const issued = {
+      certificate: this.#certificate(ack.device_certificate, userId, authority),
+      authority,
+      ticket: ticketOf(ack),
+    };
     return { kind: 'established', facts, issued, noise: this.#noise.split() };
   }
 
@@ -263,6 +269,12 @@ function strings(value: JsonValue | undefined): readonly string[] {
   return Array.isArray(value)
     ? value.filter((entry: JsonValue): entry is string => typeof entry === 'string')
     : [];
+}
+
+/** What could not stand in a header is no ticket. */
+function ticketOf(ack: JsonObject): string | undefined {
+  const ticket = textMember(ack, 'ticket');
+  return ticket !== undefined && /^[\w-]{1,128}$/.test(ticket) ? ticket : undefined;
 }
 
 /** What did not fit, in the words of PROTOCOL.md 3.12, where the server says it. */

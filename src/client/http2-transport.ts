@@ -56,7 +56,7 @@ export class Http2Transport implements Transport {
     }
   }
 
-  open(receiver: TransportReceiver, signal: AbortSignal): Promise<TransportConnection> {
+  open(receiver: TransportReceiver, signal: AbortSignal, ticket?: string): Promise<TransportConnection> {
     const session = connectHttp2(this.#url.origin, {
       createConnection: () => this.#socket(),
       settings: { initialWindowSize: STREAM_WINDOW, enablePush: false },
@@ -80,7 +80,7 @@ export class Http2Transport implements Transport {
         session.off('close', closed);
         try {
           session.setLocalWindowSize(CONNECTION_WINDOW);
-          resolve(this.#request(session, receiver));
+          resolve(this.#request(session, receiver, ticket));
         } catch (error) {
           fail(error);
         }
@@ -118,13 +118,18 @@ export class Http2Transport implements Transport {
     return socket;
   }
 
-  #request(session: ClientHttp2Session, receiver: TransportReceiver): TransportConnection {
+  #request(
+    session: ClientHttp2Session,
+    receiver: TransportReceiver,
+    ticket: string | undefined,
+  ): TransportConnection {
     const stream = session.request(
       {
         ':method': 'POST',
         ':path': `${this.#url.pathname}${this.#url.search}`,
         'content-type': 'application/octet-stream',
         'user-agent': this.#options.userAgent ?? 'commucat-client',
+        ...(ticket === undefined ? {} : { 'commucat-ticket': ticket }),
       },
       { endStream: false },
     );

@@ -9,9 +9,11 @@ export interface Transport {
    * Opens one connection. Nothing of `receiver` is called before the promise is fulfilled; when it is rejected, or
    * `signal` is aborted before, nothing stays open.
    *
+   * @param ticket what the server gave the device, to show with the request (PROTOCOL.md 2.1); a transport that cannot is a
+   *   stranger's
    * @throws ClientError, `retryable` when another attempt may succeed
    */
-  open(receiver: TransportReceiver, signal: AbortSignal): Promise<TransportConnection>;
+  open(receiver: TransportReceiver, signal: AbortSignal, ticket?: string): Promise<TransportConnection>;
 }
 
 /** When a silent peer is asked, and when it is given up. */

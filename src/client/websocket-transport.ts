@@ -61,9 +61,13 @@ export class WebSocketTransport implements Transport {
     this.silence = heartbeatMs > 0 ? { afterMs: heartbeatMs, timeoutMs: heartbeatTimeoutMs } : undefined;
   }
 
-  async open(receiver: TransportReceiver, signal: AbortSignal): Promise<TransportConnection> {
+  async open(
+    receiver: TransportReceiver,
+    signal: AbortSignal,
+    ticket?: string,
+  ): Promise<TransportConnection> {
     if (signal.aborted) throw new ClientError('CLIENT_ABORTED', 'connecting was aborted');
-    const socket = this.#create(this.#url);
+    const socket = this.#create(withTicket(this.#url, ticket));
     socket.binaryType = 'arraybuffer';
     const connection = new WebSocketConnection(socket, receiver, this.#clock, this.#maxHeldBytes);
     const abandon = (): void =>
@@ -214,6 +218,14 @@ function socketUrl(from: string | URL): string {
     throw new ClientError('CLIENT_OPTIONS', 'url must start with https:// or wss://');
   if (url.pathname === '/') url.pathname = CONNECT_PATH;
   url.hash = '';
+  return url.href;
+}
+
+/** A page cannot set headers of a WebSocket's request. */
+function withTicket(address: string, ticket: string | undefined): string {
+  if (ticket === undefined) return address;
+  const url = new URL(address);
+  url.searchParams.set('ticket', ticket);
   return url.href;
 }
 

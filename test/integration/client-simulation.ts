@@ -103,6 +103,8 @@ export class SimulatedNetwork implements Transport {
   /** Pieces, of both directions, that the n-th connection carries before it breaks; none: it does not break. */
   readonly cuts: (number | undefined)[];
   opened = 0;
+  /** What was shown with each request. */
+  readonly tickets: (string | undefined)[] = [];
   /** Pieces that the last connection has carried. */
   carried = 0;
   /** Bytes written by the client, one entry for each call. */
@@ -127,8 +129,13 @@ export class SimulatedNetwork implements Transport {
     this.#cutNow?.();
   }
 
-  async open(receiver: TransportReceiver, signal: AbortSignal): Promise<TransportConnection> {
+  async open(
+    receiver: TransportReceiver,
+    signal: AbortSignal,
+    ticket?: string,
+  ): Promise<TransportConnection> {
     this.opened += 1;
+    this.tickets.push(ticket);
     if (this.hang)
       await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     if (this.refuse !== undefined) throw this.refuse;
