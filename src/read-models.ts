@@ -104,6 +104,7 @@ export class ReadModels implements AsyncDisposable {
         lag: (projection, events) =>
           metrics.gauge('commucat_projection_lag_events', { projection }).set(events),
         failure: (kind) => metrics.counter('commucat_projection_failures_total', { kind }).add(),
+        rebuilt: (reason) => metrics.counter('commucat_projection_rebuilds_total', { reason }).add(),
         written: (seconds) => metrics.histogram('commucat_projection_write_seconds').observe(seconds),
       },
     });

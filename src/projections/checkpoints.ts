@@ -1,4 +1,6 @@
 import { sql, type Transaction } from 'kysely';
+import type { EventLog } from '../log/event-log.ts';
+import { type Anchor, type Misfit, misfitOf } from './anchor.ts';
 import type { Projection } from './projection.ts';
 import type { ProjectionCheckpointRow, ReadModels } from './schema.ts';
 
@@ -9,29 +11,42 @@ export interface Progress {
   position: number;
   /** Newest `recordedAt` among them, Unix ms. */
   eventTime: number;
+  /** The newest fact among them that has been seen. */
+  anchor: Anchor | undefined;
   /** The horizon of the last `write`, Unix ms. */
   horizon: number;
   /** Why it stands still. */
   error: string | undefined;
 }
 
+/** Why rows were dropped: another version of their projection made them, or they are of another log or history. */
+export type RebuildReason = 'version' | Misfit;
+
 /**
- * Reads where the projections stand. Rows that another version of a projection has written are dropped: it begins again.
+ * Reads where the projections stand. Rows that another version of a projection has written, or that do not belong to the
+ * log as it is now, are dropped: the projection begins again.
  */
 export async function loadProgress(
   db: Transaction<ReadModels>,
   projections: readonly Projection[],
+  log: EventLog,
+  rebuilt: (projection: string, reason: RebuildReason) => void = () => undefined,
 ): Promise<Progress[]> {
   const rows = await db.selectFrom('projection_checkpoint').selectAll().execute();
   const progress: Progress[] = [];
   for (const projection of projections) {
     const row = rows.find((candidate) => candidate.projection === projection.name);
-    const current = row !== undefined && row.version === projection.version;
-    if (row !== undefined && !current) await dropRows(db, projection);
+    const reason = row === undefined ? undefined : await reasonToRebuild(projection, row, log);
+    const current = row !== undefined && reason === undefined;
+    if (reason !== undefined) {
+      await dropRows(db, projection);
+      rebuilt(projection.name, reason);
+    }
     progress.push({
       projection,
       position: current ? row.position : 0,
       eventTime: row?.event_time.getTime() ?? 0,
+      anchor: current ? anchorIn(row) : undefined,
       horizon: 0,
       error: undefined,
     });
@@ -39,12 +54,28 @@ export async function loadProgress(
   return progress;
 }
 
+async function reasonToRebuild(
+  projection: Projection,
+  row: ProjectionCheckpointRow,
+  log: EventLog,
+): Promise<RebuildReason | undefined> {
+  if (row.version !== projection.version) return 'version';
+  return misfitOf(log, { position: row.position, epoch: row.epoch, anchor: anchorIn(row) });
+}
+
+function anchorIn({
+  anchor_position: position,
+  anchor_hash: hash,
+}: ProjectionCheckpointRow): Anchor | undefined {
+  return position === null || hash === null ? undefined : { position, hash };
+}
+
 /** Drops all rows of a projection and sets it to the beginning. The log's time stays: what had expired stays expired. */
 export async function dropRows(db: Transaction<ReadModels>, projection: Projection): Promise<void> {
   await sql`truncate ${sql.join(projection.tables.map((table) => sql.table(table)))}`.execute(db);
   await db
     .updateTable('projection_checkpoint')
-    .set({ position: 0, version: projection.version, error: null })
+    .set({ position: 0, version: projection.version, error: null, anchor_position: null, anchor_hash: null })
     .where('projection', '=', projection.name)
     .execute();
 }
@@ -54,19 +85,25 @@ export interface Checkpoint {
   readonly position: number;
   /** Unix ms. */
   readonly eventTime: number;
+  readonly anchor: Anchor | undefined;
 }
 
+/** @param epoch the log's */
 export async function storeCheckpoints(
   db: Transaction<ReadModels>,
+  epoch: string,
   checkpoints: readonly Checkpoint[],
 ): Promise<void> {
   const rows = checkpoints.map(
-    ({ projection, position, eventTime }): ProjectionCheckpointRow => ({
+    ({ projection, position, eventTime, anchor }): ProjectionCheckpointRow => ({
       projection: projection.name,
       version: projection.version,
       position,
       event_time: new Date(eventTime),
       error: null,
+      epoch,
+      anchor_position: anchor?.position ?? null,
+      anchor_hash: anchor?.hash ?? null,
     }),
   );
   await db
@@ -78,6 +115,9 @@ export async function storeCheckpoints(
         position: row.ref('excluded.position'),
         event_time: row.ref('excluded.event_time'),
         error: row.ref('excluded.error'),
+        epoch: row.ref('excluded.epoch'),
+        anchor_position: row.ref('excluded.anchor_position'),
+        anchor_hash: row.ref('excluded.anchor_hash'),
       })),
     )
     .execute();
@@ -86,14 +126,14 @@ export async function storeCheckpoints(
 /** Leaves the reason for operators; the rows stay as they are. */
 export async function storeError(
   db: Transaction<ReadModels>,
+  epoch: string,
   progress: Progress,
   error: string,
 ): Promise<void> {
-  const { projection, position, eventTime } = progress;
-  await storeCheckpoints(db, [{ projection, position, eventTime }]);
+  await storeCheckpoints(db, epoch, [progress]);
   await db
     .updateTable('projection_checkpoint')
     .set({ error })
-    .where('projection', '=', projection.name)
+    .where('projection', '=', progress.projection.name)
     .execute();
 }

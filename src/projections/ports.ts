@@ -11,6 +11,8 @@ export interface ProjectionMetrics {
   lag(projection: string, positions: number): void;
   /** A projection stopped at an event (`poison`), or the database failed and all of them wait (`outage`). */
   failure(kind: 'poison' | 'outage'): void;
+  /** The rows of a projection were dropped, to be built again. */
+  rebuilt(reason: 'version' | 'epoch' | 'ahead' | 'anchor'): void;
   /** A batch was written: seconds that its transactions took. */
   written(seconds: number): void;
 }

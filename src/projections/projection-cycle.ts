@@ -1,5 +1,7 @@
 import type { EventLog, RecordedEvent } from '../log/event-log.ts';
+import { retentionOf } from '../log/retention.ts';
 import type { CancelTimer, Clock } from '../protocol/ports.ts';
+import { type Anchor, anchorOf } from './anchor.ts';
 import { type Checkpoint, type Progress, storeCheckpoints } from './checkpoints.ts';
 import type { Leadership } from './leadership.ts';
 import type { ProjectionMetrics } from './ports.ts';
@@ -38,6 +40,8 @@ export class ProjectionCycle {
   /** Up to here the lanes have been handed everything. */
   #position: number;
   #eventTime = 0;
+  /** The newest fact that was read. */
+  #fact: RecordedEvent | undefined;
   #windowStart: number | undefined;
   #timer: CancelTimer | undefined;
   /** The transaction under way and those that wait for it. */
@@ -122,6 +126,7 @@ export class ProjectionCycle {
         return;
       }
       this.#position = event.position;
+      if (retentionOf(event.stream) === 'facts') this.#fact = event;
       if (event.recordedAt > this.#eventTime) this.#eventTime = event.recordedAt;
       unchecked += 1;
       if (unchecked === EVENTS_PER_CHECK) {
@@ -180,8 +185,10 @@ export class ProjectionCycle {
    */
   async #write(): Promise<void> {
     const { clock, metrics } = this.#options;
+    const { epoch } = this.#options.log;
     const started = clock.monotonic();
     const position = this.#position;
+    const fact = this.#fact === undefined ? undefined : anchorOf(this.#fact);
     const work = this.#lanes
       .filter((lane) => position > lane.progress.position)
       .map((lane) => {
@@ -193,7 +200,8 @@ export class ProjectionCycle {
     for (const { lane, batch, eventTime } of work) {
       const { progress } = lane;
       const horizon = Math.floor(eventTime / HORIZON_STEP_MS) * HORIZON_STEP_MS;
-      const checkpoint = { projection: progress.projection, position, eventTime };
+      const anchor = laterOf(progress.anchor, fact);
+      const checkpoint = { projection: progress.projection, position, eventTime, anchor };
       if (batch.held === 0 && horizon <= progress.horizon) {
         idle.push({ lane, checkpoint });
         continue;
@@ -201,27 +209,35 @@ export class ProjectionCycle {
       await this.#options.leadership
         .transaction(async (db) => {
           await batch.write(db, horizon);
-          await storeCheckpoints(db, [checkpoint]);
+          await storeCheckpoints(db, epoch, [checkpoint]);
         })
         .catch((error: unknown) => {
           throw refusesRows(error) ? poisoned(lane, position, error) : error;
         });
-      Object.assign(progress, { position, eventTime, horizon });
+      Object.assign(progress, { position, eventTime, horizon, anchor });
     }
     if (idle.length > 0) {
       await this.#options.leadership.transaction((db) =>
         storeCheckpoints(
           db,
+          epoch,
           idle.map((one) => one.checkpoint),
         ),
       );
       for (const { lane, checkpoint } of idle) {
-        Object.assign(lane.progress, { position, eventTime: checkpoint.eventTime });
+        const { eventTime, anchor } = checkpoint;
+        Object.assign(lane.progress, { position, eventTime, anchor });
       }
     }
     for (const { progress } of this.#lanes) metrics?.lag(progress.projection.name, this.lag(progress));
     if (work.length > 0) metrics?.written((clock.monotonic() - started) / 1000);
   }
+}
+
+/** A projection that is ahead of others has seen facts that are only read again for them. */
+function laterOf(known: Anchor | undefined, fact: Anchor | undefined): Anchor | undefined {
+  if (known === undefined || fact === undefined) return known ?? fact;
+  return fact.position > known.position ? fact : known;
 }
 
 /**

@@ -34,7 +34,7 @@ function lane(
     batch: () => batch,
   };
   return {
-    progress: { projection, position: from, eventTime: 0, horizon: 0, error: undefined },
+    progress: { projection, position: from, eventTime: 0, anchor: undefined, horizon: 0, error: undefined },
     batch,
     taken,
   };

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { EventLog } from '../log/event-log.ts';
 import type { Clock } from '../protocol/ports.ts';
-import { dropRows, loadProgress, type Progress, storeError } from './checkpoints.ts';
+import { dropRows, loadProgress, type Progress, type RebuildReason, storeError } from './checkpoints.ts';
 import { Leadership } from './leadership.ts';
 import type { ProjectionLogger, ProjectionMetrics } from './ports.ts';
 import type { Projection } from './projection.ts';
@@ -83,6 +83,7 @@ class Runner implements ProjectionRunner {
       projection,
       position: 0,
       eventTime: 0,
+      anchor: undefined,
       horizon: 0,
       error: undefined,
     }));
@@ -139,14 +140,14 @@ class Runner implements ProjectionRunner {
 
   /** Leads until something ends it, or asks once and stands by. */
   async #once(): Promise<void> {
-    const { pool, projections, standbyMs = DEFAULTS.standbyMs } = this.#options;
+    const { log, pool, projections, standbyMs = DEFAULTS.standbyMs } = this.#options;
     await using leadership = await Leadership.acquire(pool);
     if (leadership === undefined) {
       await this.#lookOn();
       await this.#pause(standbyMs);
       return;
     }
-    this.#progress = await leadership.transaction((db) => loadProgress(db, projections));
+    this.#progress = await leadership.transaction((db) => loadProgress(db, projections, log, this.#rebuilt));
     this.#options.logger.info({ checkpoint: this.#least() }, 'projections are running here');
     this.#becomes('active');
     await this.#lead(leadership);
@@ -186,8 +187,16 @@ class Runner implements ProjectionRunner {
     stopped.error = poison.message;
     this.#options.metrics?.failure('poison');
     this.#options.logger.error({ err: poison, projection: poison.projection }, poison.message);
-    await leadership.transaction((db) => storeError(db, stopped, poison.message));
+    await leadership.transaction((db) => storeError(db, this.#options.log.epoch, stopped, poison.message));
   }
+
+  readonly #rebuilt = (projection: string, reason: RebuildReason): void => {
+    this.#options.metrics?.rebuilt(reason);
+    this.#options.logger.warn(
+      { projection, reason },
+      'the rows of a projection do not fit; they are built again',
+    );
+  };
 
   /** What the server that runs the projections has written down. */
   async #lookOn(): Promise<void> {
@@ -244,7 +253,7 @@ export async function rebuildProjections(options: ProjectionOptions): Promise<vo
   await leadership.transaction(async (db) => {
     for (const projection of projections) await dropRows(db, projection);
   });
-  const progress = await leadership.transaction((db) => loadProgress(db, projections));
+  const progress = await leadership.transaction((db) => loadProgress(db, projections, log));
   const { windowMs = DEFAULTS.windowMs, maxHeld = DEFAULTS.maxHeld } = options;
   await new ProjectionCycle(
     { log, leadership, clock, metrics, windowMs, maxHeld, restMs: 0 },

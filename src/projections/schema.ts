@@ -123,6 +123,9 @@ export interface ProjectionCheckpointRow {
   readonly position: number;
   readonly event_time: Date;
   readonly error: string | null;
+  readonly epoch: string | null;
+  readonly anchor_position: number | null;
+  readonly anchor_hash: string | null;
 }
 
 export interface ReadModels {
@@ -273,5 +276,8 @@ export const COLUMN_TYPES: { readonly [T in TableName]: { readonly [C in keyof R
     position: 'bigint',
     event_time: 'timestamptz',
     error: 'text',
+    epoch: 'text',
+    anchor_position: 'bigint',
+    anchor_hash: 'text',
   },
 };

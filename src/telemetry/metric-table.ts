@@ -265,6 +265,11 @@ export const METRICS = {
     labels: { kind: ['poison', 'outage'] },
     help: 'Read models that stopped at an event they cannot handle (poison), and failures of the database (outage).',
   },
+  commucat_projection_rebuilds_total: {
+    type: 'counter',
+    labels: { reason: ['version', 'epoch', 'ahead', 'anchor'] },
+    help: 'Read models that were dropped and built again: made by another version, from another history of the log (epoch), ahead of its head, or from another log (anchor).',
+  },
   commucat_projection_write_seconds: {
     type: 'histogram',
     labels: {},
