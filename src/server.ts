@@ -237,6 +237,11 @@ function startRelay(
       cursorInterval: CURSOR_INTERVAL,
       expiryInterval: EXPIRY_INTERVAL,
       waitingBytes: LIMIT_TABLE.waitingFrames.value * limits.maxFrame,
+      calls: {
+        perDevice: limits.callsPerDevice,
+        perChannel: limits.callsPerChannel,
+        participants: limits.callParticipants,
+      },
       changes: { burst: limits.changeBurstBytes, perSecond: limits.changeBytesPerSecond },
       office: {
         collected: LIMIT_TABLE.collectedBytes.value,

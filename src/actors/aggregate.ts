@@ -22,6 +22,10 @@ export interface AggregateKind<State, Event> {
   readonly encode: (event: Event) => NewEvent;
   readonly decode: (recorded: RecordedEvent) => Event;
   readonly evolve: (state: State, event: Event) => State;
+  /** Whether nothing can happen any more. */
+  readonly isOver: (state: State) => boolean;
+  /** How many devices the state names, which is what it takes in memory. */
+  readonly devices: (state: State) => number;
 }
 
 /**
@@ -49,8 +53,9 @@ export class Aggregate<State, Event> {
   readonly #settled: (stream: string) => Promise<void> | undefined;
   #actor: FoldingActor<State, Event> | undefined;
   #revision = -1;
-  /** Monotonic milliseconds of the last use, for the registry. */
+  /** Monotonic milliseconds of the last use, and bytes of memory as of then, for the registry. */
   usedAt = 0;
+  bytes = 0;
 
   /** @param settled undefined when the stream holds all that was decided about it; otherwise resolves when it does */
   constructor(
@@ -63,6 +68,11 @@ export class Aggregate<State, Event> {
     this.#kind = kind;
     this.#log = log;
     this.#settled = settled;
+  }
+
+  /** The state if it is in memory. */
+  get known(): State | undefined {
+    return this.#actor?.getSnapshot().context.state;
   }
 
   /** The state as of the last event that this process has seen; folds the stream on first use. */

@@ -89,3 +89,7 @@ test('given a stranger, when it answers, then it is refused', () => {
 test('given no call, when anything but an offer comes, then the call is unknown', () => {
   assert.deepEqual(decideCall(NO_CALL, answer('a', true)), { ok: false, rejection: 'unknown_call' });
 });
+
+test('given a channel with nobody else in it, when a call is offered, then it is refused', () => {
+  assert.deepEqual(decideCall(NO_CALL, offer('a')), { ok: false, rejection: 'call_alone' });
+});

@@ -35,7 +35,7 @@ export type CallCommand =
   | { readonly type: 'report'; readonly device: string }
   | { readonly type: 'update_transport'; readonly device: string; readonly update: string };
 
-export type CallRejection = 'call_exists' | 'unknown_call' | 'not_in_call';
+export type CallRejection = 'call_exists' | 'call_alone' | 'unknown_call' | 'not_in_call';
 
 export type CallDecision =
   | { readonly ok: true; readonly events: readonly CallEvent[] }
@@ -75,6 +75,9 @@ export function decideCall(state: CallState, command: CallCommand): CallDecision
 function decideOffer(state: CallState, command: Extract<CallCommand, { type: 'offer' }>): CallDecision {
   if (state.phase === 'none') {
     const { call, channel, device: initiator, participants, mode, video } = command;
+    if (participants.length < 2) {
+      return reject('call_alone');
+    }
     return accept([{ type: 'call.offered', call, channel, initiator, participants, mode, video }]);
   }
   // The offer is in the log but its sender may not know: the same offer again changes nothing and rings again.

@@ -16,6 +16,7 @@ import type { Calls } from './calls.ts';
 import type { Desk } from './desk.ts';
 import type { ChannelRoute, Route } from './route.ts';
 import type { RouteTable } from './route-table.ts';
+import type { CallLimit, RunningCall } from './running-calls.ts';
 import type { Session, WaitingFrame } from './session.ts';
 
 /** A call frame that was read: what to ask the call, what to answer. */
@@ -29,6 +30,9 @@ interface Request {
   /** Takes the sender out of the call. */
   readonly withdraws: boolean;
 }
+
+/** Calls that end together when a device goes. */
+const SLICE = 16;
 
 /** Call signalling (PROTOCOL.md 8): the call decides, then the frame is relayed and acknowledged. */
 export class CallFrames {
@@ -51,21 +55,23 @@ export class CallFrames {
     return (route) => this.#handle(session, frame, request, route);
   }
 
-  /** A device has gone: every call that it took part in loses it, and those that cannot go on end. */
+  /** A device has gone: every call that it took part in loses it, some at a time, and those that cannot go on end. */
   async disconnected(session: Session): Promise<void> {
-    const { mailbox, device } = session;
-    await Promise.all(
-      this.#calls.runningOf(device).map(({ callId, route }) =>
-        this.#calls.commit(route, callId, { type: 'disconnect', device }, (fact, ended) => {
-          if (!ended || fact === undefined) {
-            return undefined;
-          }
-          const metadata = { cause: 'disconnect', device, system: true };
-          const payload = encodeJson({ call_id: callId, metadata, reason: 'failure' });
-          return this.#desk.commitFor(mailbox, route, FRAME.CALL_END, payload, fact);
-        }),
-      ),
-    );
+    const calls = this.#calls.runningOf(session.device);
+    for (let from = 0; from < calls.length; from += SLICE) {
+      await Promise.all(calls.slice(from, from + SLICE).map((call) => this.#lose(session, call)));
+    }
+  }
+
+  #lose({ mailbox, device }: Session, { callId, route }: RunningCall): Promise<unknown> {
+    return this.#calls.commit(route, callId, { type: 'disconnect', device }, (fact, ended) => {
+      if (!ended || fact === undefined) {
+        return undefined;
+      }
+      const metadata = { cause: 'disconnect', device, system: true };
+      const payload = encodeJson({ call_id: callId, metadata, reason: 'failure' });
+      return this.#desk.commitFor(mailbox, route, FRAME.CALL_END, payload, fact);
+    });
   }
 
   async #handle(session: Session, frame: WaitingFrame, request: Request, route: ChannelRoute): Promise<void> {
@@ -112,8 +118,16 @@ export class CallFrames {
     return takesPart;
   }
 
-  #refuse(session: Session, frame: WaitingFrame, callId: string, rejection: CallRejection): void {
+  #refuse(session: Session, frame: WaitingFrame, callId: string, rejection: CallRejection | CallLimit): void {
     switch (rejection) {
+      case 'callsPerDevice':
+      case 'callsPerChannel':
+      case 'callParticipants':
+        this.#desk.refuseLimit(session, frame, rejection);
+        return;
+      case 'call_alone':
+        this.#desk.refuse(session, frame, rejection, 'nobody else takes part in this channel yet');
+        return;
       case 'call_exists':
         this.#desk.refuse(session, frame, rejection, `call ${callId} is in use on this channel`);
         return;

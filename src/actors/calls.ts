@@ -14,6 +14,7 @@ import {
 import { callMachine } from './call-machine.ts';
 import { Registry } from './registry.ts';
 import type { Route } from './route.ts';
+import { type CallLimit, type CallLimits, type RunningCall, RunningCalls } from './running-calls.ts';
 
 /**
  * Sends the letter that tells the participants of a decision, with what the decision changes: both get into the log, or
@@ -29,16 +30,12 @@ export interface CallsOptions {
   /** A call was offered for the first time. */
   readonly offered: () => void;
   readonly settled: (stream: string) => Promise<void> | undefined;
+  readonly limits: CallLimits;
 }
 
-export type CallResult = { readonly ok: true } | { readonly ok: false; readonly rejection: CallRejection };
-
-/** A call that a device takes part in, remembered for the moment in which it disconnects. */
-export interface RunningCall {
-  readonly callId: string;
-  readonly channel: number;
-  readonly route: Route;
-}
+export type CallResult =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly rejection: CallRejection | CallLimit };
 
 /** Calls are scoped by their channel: the same id elsewhere is another call. */
 const streamOf = (channelKey: string, callId: string): string => `call-${channelKey}-${callId}`;
@@ -48,11 +45,12 @@ export class Calls {
   readonly #actors: Registry<CallState, CallEvent>;
   readonly #log: EventLog;
   readonly #offered: () => void;
-  readonly #running = new Map<string, Map<string, RunningCall>>();
+  readonly #running: RunningCalls;
 
   constructor(options: CallsOptions) {
     this.#log = options.log;
     this.#offered = options.offered;
+    this.#running = new RunningCalls(options.limits);
     this.#actors = new Registry({
       log: options.log,
       clock: options.clock,
@@ -63,13 +61,15 @@ export class Calls {
         encode: encodeFact,
         decode: (recorded) => decodeFact(recorded) as CallEvent,
         evolve: evolveCall,
+        isOver: ({ phase }) => phase === 'ended',
+        devices: ({ participants }) => participants.size,
       },
     });
   }
 
   /** Calls in which somebody takes part. */
   get running(): number {
-    return new Set([...this.#running.values()].flatMap((calls) => [...calls.keys()])).size;
+    return this.#running.size;
   }
 
   get actors(): number {
@@ -78,9 +78,13 @@ export class Calls {
 
   async execute(route: Route, callId: string, command: CallCommand): Promise<CallResult> {
     const stream = streamOf(route.key, callId);
+    const limit = this.#limitOf(stream, route, command);
+    if (limit !== undefined) {
+      return { ok: false, rejection: limit };
+    }
     return this.#done(
       stream,
-      { callId, channel: route.number, route },
+      { callId, route },
       await this.#actors.execute(stream, (state) => decideCall(state, command)),
     );
   }
@@ -93,17 +97,21 @@ export class Calls {
     letter: CallLetter,
   ): Promise<CallResult | undefined> {
     const stream = streamOf(route.key, callId);
+    const limit = this.#limitOf(stream, route, command);
+    if (limit !== undefined) {
+      return { ok: false, rejection: limit };
+    }
     const outcome = await this.#actors.commit(
       stream,
       (state) => decideCall(state, command),
       (fact, { state }) => letter(fact, state.phase === 'ended') ?? this.#write(fact),
     );
-    return outcome && this.#done(stream, { callId, channel: route.number, route }, outcome);
+    return outcome && this.#done(stream, { callId, route }, outcome);
   }
 
   /** The calls that the device takes part in. */
   runningOf(device: string): readonly RunningCall[] {
-    return [...(this.#running.get(device)?.values() ?? [])];
+    return this.#running.of(device);
   }
 
   stop(): void {
@@ -128,22 +136,18 @@ export class Calls {
     if (outcome.events.some(({ type }) => type === 'call.offered')) {
       this.#offered();
     }
-    this.#remember(stream, call, outcome.state);
+    this.#running.note(stream, call, outcome.state);
     return { ok: true };
   }
 
-  #remember(stream: string, call: RunningCall, state: CallState): void {
-    for (const [device, standing] of state.participants) {
-      const calls = this.#running.get(device) ?? new Map<string, RunningCall>();
-      if (standing === 'accepted' && state.phase !== 'ended') {
-        calls.set(stream, call);
-        this.#running.set(device, calls);
-      } else {
-        calls.delete(stream);
-        if (calls.size === 0) {
-          this.#running.delete(device);
-        }
-      }
+  #limitOf(stream: string, route: Route, command: CallCommand): CallLimit | undefined {
+    switch (command.type) {
+      case 'offer':
+        return this.#running.limitOfOffer(command.device, stream, route);
+      case 'answer':
+        return command.accept ? this.#running.limitOf(command.device, stream) : undefined;
+      default:
+        return undefined;
     }
   }
 }

@@ -98,6 +98,8 @@ export class Channels {
         encode: encodeFact,
         decode: (recorded) => decodeFact(recorded) as ChannelEvent,
         evolve: evolveChannel,
+        isOver: ({ phase }) => phase === 'closed',
+        devices: ({ participants, listed }) => participants.size + listed.size,
       },
     });
   }

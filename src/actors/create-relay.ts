@@ -29,6 +29,7 @@ import { Relay } from './relay.ts';
 import type { RelayEvents } from './relay-events.ts';
 import type { LinkPort } from './relay-port.ts';
 import { RouteTable } from './route-table.ts';
+import type { CallLimits } from './running-calls.ts';
 import type { Session } from './session.ts';
 
 export interface RelayLimits {
@@ -46,6 +47,7 @@ export interface RelayLimits {
   /** Bytes of frames that may wait for an earlier one of their session. */
   readonly waitingBytes: number;
   readonly office: PostOfficeLimits;
+  readonly calls: CallLimits;
   /** Bytes of facts that one account may cause. */
   readonly changes: BudgetRate;
 }
@@ -154,6 +156,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     idleAfter: options.channels.idleAfter,
     offered: () => events.callOffered(),
     settled,
+    limits: limits.calls,
   });
   const callFrames = new CallFrames(desk, calls, routes);
   const presence = new PresenceFanout(options.presence, routes, clock, limits.presenceFanout);

@@ -16,7 +16,13 @@ import type { Session, WaitingFrame } from './session.ts';
 /** Limits that a frame can reach. */
 type ConfiguredLimit = Extract<
   CountedLimit,
-  'channelsPerDevice' | 'membersPerChannel' | 'listingsPerDevice' | 'listingBytes'
+  | 'channelsPerDevice'
+  | 'membersPerChannel'
+  | 'listingsPerDevice'
+  | 'listingBytes'
+  | 'callsPerDevice'
+  | 'callsPerChannel'
+  | 'callParticipants'
 >;
 
 const NO_REFUSALS: readonly Refusal[] = [];

@@ -100,6 +100,8 @@ export class Groups {
         encode: encodeFact,
         decode: (recorded) => decodeFact(recorded) as GroupEvent,
         evolve: evolveGroup,
+        isOver: ({ phase }) => phase === 'ended',
+        devices: ({ members }) => members.size,
       },
     });
   }

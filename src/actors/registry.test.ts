@@ -9,9 +9,11 @@ import { Registry } from './registry.ts';
 
 type Added = { readonly type: 'added'; readonly amount: number };
 const STREAM = 'channel-sum';
+/** No more can be added. */
+const OVER = 255;
 
 /** A sum as an actor, over a log that can be made to wait and that counts what is appended. */
-function sums() {
+function sums(maxBytes = 1_000_000) {
   const memory = new MemoryLog(systemClock);
   const appended: number[] = [];
   let failure: unknown;
@@ -32,6 +34,7 @@ function sums() {
     log,
     clock: systemClock,
     idleAfter: 3_600_000,
+    maxBytes,
     kind: {
       start: () => {
         let state = 0;
@@ -46,10 +49,12 @@ function sums() {
       encode: ({ type, amount }) => ({ type, data: Uint8Array.of(amount) }),
       decode: ({ data }) => ({ type: 'added', amount: data[0] ?? 0 }),
       evolve: (sum, { amount }) => sum + amount,
+      isOver: (sum) => sum === OVER,
+      devices: () => 1,
     },
   });
-  const add = (amount: number, most = 255) =>
-    registry.execute(STREAM, (sum): Decision<Added, 'too_much'> => {
+  const add = (amount: number, most = 255, stream = STREAM) =>
+    registry.execute(stream, (sum): Decision<Added, 'too_much'> => {
       return sum + amount > most
         ? { ok: false, rejection: 'too_much' }
         : { ok: true, events: [{ type: 'added', amount }] };
@@ -114,5 +119,24 @@ test('given more commands than one append takes, then all are carried out', asyn
   const outcomes = await Promise.all(Array.from({ length: 1000 }, () => add(1, 2000)));
   assert.ok(outcomes.every(({ ok }) => ok));
   assert.equal(await registry.state(STREAM), 1000);
+  registry.stop();
+});
+
+test('given an actor in which nothing can happen any more, then it is dropped at once, and its stream still answers', async () => {
+  const { registry, add } = sums();
+  await add(1);
+  assert.equal(registry.size, 1);
+  await add(OVER - 1);
+  assert.equal(registry.size, 0);
+  assert.equal(await registry.state(STREAM), OVER);
+  registry.stop();
+});
+
+test('given more actors than memory is allowed for, then those used longest ago are dropped, and come back when they are needed', async () => {
+  const { registry, add } = sums(20_000);
+  for (let number = 0; number < 20; number += 1) await add(number + 1, 255, `channel-${number}`);
+  assert.ok(registry.size < 6, `${registry.size} actors`);
+  assert.equal(await registry.state('channel-0'), 1);
+  assert.equal(await registry.state('channel-19'), 20);
   registry.stop();
 });

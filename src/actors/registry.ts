@@ -1,3 +1,4 @@
+import { LIMIT_TABLE } from '../limits/index.ts';
 import type { EventLog } from '../log/event-log.ts';
 import type { CancelTimer, Clock } from '../protocol/ports.ts';
 import { Aggregate, type AggregateKind, type Commit, type Decision, type Outcome } from './aggregate.ts';
@@ -9,12 +10,18 @@ export interface RegistryOptions<State, Event> {
   readonly kind: AggregateKind<State, Event>;
   /** Milliseconds without use after which an actor is dropped; its stream brings it back. */
   readonly idleAfter: number;
+  /** Bytes of all states together, roughly; beyond that the least recently used are dropped. @default `actorBytes` of the limits */
+  readonly maxBytes?: number;
   /**
    * For streams whose facts letters carry: undefined when a stream holds all that was decided about it, otherwise resolves
    * when it does.
    */
   readonly settled?: (stream: string) => Promise<void> | undefined;
 }
+
+/** What an actor takes in memory, and what each device that its state names does, roughly. */
+const ACTOR_BYTES = 4096;
+const DEVICE_BYTES = 160;
 
 const ALWAYS_SETTLED = (): undefined => undefined;
 
@@ -27,10 +34,15 @@ interface Command<State, Event> {
   readonly failed: (error: unknown) => void;
 }
 
-/** The root actors of one kind, by stream: built lazily, dropped when idle, one command after the other for each. */
+/**
+ * The root actors of one kind, by stream: built lazily, one command after the other for each; dropped when nothing can
+ * happen in them any more, when idle, and when all together are too large.
+ */
 export class Registry<State, Event> {
   readonly #options: RegistryOptions<State, Event>;
+  /** The least recently used first. */
   readonly #aggregates = new Map<string, Aggregate<State, Event>>();
+  #bytes = 0;
   readonly #queue = new SerialQueue<string>();
   /** Commands that came while an earlier one was being written: the next append takes all of them. */
   readonly #waiting = new Map<string, Command<State, Event>[]>();
@@ -45,7 +57,7 @@ export class Registry<State, Event> {
   }
 
   state(stream: string): Promise<State> {
-    return this.#queue.run(stream, () => this.#aggregate(stream).state());
+    return this.#queue.run(stream, () => this.#with(stream, (aggregate) => aggregate.state()));
   }
 
   execute<Rejection>(
@@ -77,7 +89,7 @@ export class Registry<State, Event> {
     commit: Commit<State, Event>,
   ): Promise<Outcome<State, Event, Rejection> | undefined> {
     this.#waiting.delete(stream);
-    return this.#queue.run(stream, () => this.#aggregate(stream).commit(decide, commit));
+    return this.#queue.run(stream, () => this.#with(stream, (aggregate) => aggregate.commit(decide, commit)));
   }
 
   stop(): void {
@@ -86,6 +98,55 @@ export class Registry<State, Event> {
       aggregate.stop();
     }
     this.#aggregates.clear();
+    this.#bytes = 0;
+  }
+
+  /** One use of an actor, in the turn of its stream. */
+  async #with<Result>(
+    stream: string,
+    use: (aggregate: Aggregate<State, Event>) => Promise<Result>,
+  ): Promise<Result> {
+    const aggregate = this.#aggregate(stream);
+    try {
+      return await use(aggregate);
+    } finally {
+      this.#weigh(stream, aggregate);
+    }
+  }
+
+  #weigh(stream: string, aggregate: Aggregate<State, Event>): void {
+    const { kind, maxBytes = LIMIT_TABLE.actorBytes.value } = this.#options;
+    if (this.#aggregates.get(stream) !== aggregate) {
+      return;
+    }
+    const state = aggregate.known;
+    if (state === undefined || kind.isOver(state)) {
+      this.#drop(stream, aggregate);
+      return;
+    }
+    const bytes = ACTOR_BYTES + kind.devices(state) * DEVICE_BYTES;
+    this.#bytes += bytes - aggregate.bytes;
+    aggregate.bytes = bytes;
+    if (this.#bytes > maxBytes) {
+      this.#dropOldest(maxBytes);
+    }
+  }
+
+  #dropOldest(maxBytes: number): void {
+    for (const [stream, aggregate] of this.#aggregates) {
+      if (this.#bytes <= maxBytes) {
+        return;
+      }
+      if (!this.#queue.isBusy(stream)) {
+        this.#drop(stream, aggregate);
+      }
+    }
+  }
+
+  #drop(stream: string, aggregate: Aggregate<State, Event>): void {
+    aggregate.stop();
+    this.#aggregates.delete(stream);
+    this.#bytes -= aggregate.bytes;
   }
 
   async #executeAll(stream: string, commands: readonly Command<State, Event>[]): Promise<void> {
@@ -93,7 +154,8 @@ export class Registry<State, Event> {
       this.#waiting.delete(stream);
     }
     try {
-      const outcomes = await this.#aggregate(stream).execute(commands.map(({ decide }) => decide));
+      const decisions = commands.map(({ decide }) => decide);
+      const outcomes = await this.#with(stream, (aggregate) => aggregate.execute(decisions));
       for (const [index, { done }] of commands.entries()) {
         done(outcomes[index]);
       }
@@ -109,9 +171,10 @@ export class Registry<State, Event> {
     if (aggregate === undefined) {
       const { kind, log, settled = ALWAYS_SETTLED } = this.#options;
       aggregate = new Aggregate(stream, kind, log, settled);
-      this.#aggregates.set(stream, aggregate);
       this.#sweep ??= this.#options.clock.after(this.#options.idleAfter, () => this.#dropIdle());
     }
+    this.#aggregates.delete(stream);
+    this.#aggregates.set(stream, aggregate);
     aggregate.usedAt = this.#options.clock.monotonic();
     return aggregate;
   }
@@ -122,8 +185,7 @@ export class Registry<State, Event> {
     for (const [stream, aggregate] of this.#aggregates) {
       // One that waits for a slow disk is in use, however long ago that began.
       if (aggregate.usedAt < before && !this.#queue.isBusy(stream)) {
-        aggregate.stop();
-        this.#aggregates.delete(stream);
+        this.#drop(stream, aggregate);
       }
     }
     if (this.#aggregates.size > 0) {

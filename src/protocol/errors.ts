@@ -104,6 +104,11 @@ export const WIRE_ERRORS = {
     closes: false,
     doc: 'No running call on this channel has this id, or the sender takes no part in it.',
   },
+  call_alone: {
+    title: 'Nobody to call',
+    closes: false,
+    doc: 'CALL_OFFER on a channel in which nobody else takes part. Wait until somebody has joined.',
+  },
   call_exists: { title: 'Call exists', closes: false, doc: 'CALL_OFFER named an id that is in use.' },
   unknown_inbox_number: {
     title: 'Unknown inbox number',

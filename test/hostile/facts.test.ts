@@ -12,6 +12,7 @@ const limits = { timeout: 120_000 };
 /** A small server: what an attack leaves behind must fit in there, and a start, too. */
 const SMALL = ['--max-old-space-size=192'];
 const RECORD = 60_000;
+const refusedWith = (code: string): string => `commucat_errors_sent_total{code="${code}"}`;
 
 function names(count: number, stem: string): readonly string[] {
   return Array.from({ length: count }, (_, index) => `${stem}${index}`.padStart(128, 'n'));
@@ -117,6 +118,33 @@ test(
         assert.notEqual(vain.facts.user.display_name, 'name 29');
       },
       { counted: [limitReached('profile_changes')] },
+    );
+  },
+);
+
+test(
+  'calls: given a device that offers calls without end and vanishes, then it is stopped early, and nobody waits for its end',
+  limits,
+  async () => {
+    await using fortress = await Fortress.start([], SMALL);
+    await fortress.withstand(
+      async () => {
+        const mallory = await fortress.intruder();
+        const alone = await mallory.join(7, [mallory.device]);
+        assert.equal(alone.type, FRAME.ACK);
+        const body = (id: string) => ({ call_id: id, from: mallory.device, to: [] });
+        assert.equal((await mallory.ask(FRAME.CALL_OFFER, 7, body('alone'))).json.error, 'call_alone');
+        const accomplice = await fortress.intruder();
+        for (const client of [mallory, accomplice]) await client.join(8, [mallory.device, accomplice.device]);
+        const last = flood(mallory, 2_000, (sequence) =>
+          encodeFrame(FRAME.CALL_OFFER, 8, sequence, utf8(stringifyJson(body(`call ${sequence}`)))),
+        );
+        await mallory.until(({ json }) => json?.ack === last);
+        const codes = new Set(mallory.takeAll().map(({ json }) => json?.error));
+        assert.ok(codes.has('limit'), [...codes].join());
+        mallory.close();
+      },
+      { counted: [limitReached('calls_per_device'), refusedWith('call_alone')] },
     );
   },
 );

@@ -154,6 +154,7 @@ async function startParts(
       cursorInterval: 20,
       expiryInterval: 60_000,
       waitingBytes: 4 * config.limits.maxFrame,
+      calls: { perDevice: 32, perChannel: 64, participants: 10_000 },
       changes: { burst: 4_194_304, perSecond: 32_768 },
       office: { collected: 1_048_576, collectedPerDevice: 1_048_576 },
     },

@@ -4,6 +4,7 @@ import type { OpenRooms, Reach } from '../../src/actors/channels.ts';
 import { createRelay, type RunningRelay } from '../../src/actors/create-relay.ts';
 import type { RelayEvents } from '../../src/actors/relay-events.ts';
 import type { EstablishedFacts, Generation, LinkPort, SessionNumber } from '../../src/actors/relay-port.ts';
+import type { CallLimits } from '../../src/actors/running-calls.ts';
 import { sodiumBackend } from '../../src/crypto/sodium-backend.ts';
 import type { PostOfficeLimits } from '../../src/delivery/post-office.ts';
 import type { EventLog } from '../../src/log/event-log.ts';
@@ -40,6 +41,7 @@ export interface WorldOptions {
   readonly listingsPerDevice?: number;
   readonly listingBytes?: number;
   readonly changes?: BudgetRate;
+  readonly calls?: CallLimits;
   /** Largest channel whose members are told of presence, and largest open room that tells who comes. */
   readonly presenceMembers?: number;
   readonly mailbox?: { readonly frames: number; readonly bytes: number };
@@ -96,6 +98,7 @@ export class RelayWorld implements AsyncDisposable {
         cursorInterval: 500,
         expiryInterval: 60_000,
         waitingBytes: 1_048_576,
+        calls: options.calls ?? { perDevice: 32, perChannel: 64, participants: 10_000 },
         changes: options.changes ?? { burst: 1_000_000_000, perSecond: 1 },
         office: options.office ?? { collected: 1_048_576, collectedPerDevice: 1_048_576 },
       },
