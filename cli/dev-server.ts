@@ -57,13 +57,19 @@ export async function prepareDevServer(options: DevOptions): Promise<DevSetup> {
   const host = options.host ?? bind.host;
   const port = options.port ?? bind.port;
   const named = options.host !== undefined || options.port !== undefined;
-  const config = load(named ? [`server.bind=${host.includes(':') ? `[${host}]` : host}:${port}`] : []);
+  const chosen = load(named ? [`server.bind=${host.includes(':') ? `[${host}]` : host}:${port}`] : []);
+  const config = chosen.server.operatorBind === undefined ? withoutOperators(chosen) : chosen;
   const identity = await ensureDevIdentity(join(folder, 'tls'), {
     clock: systemClock,
     random: systemRandom,
     hosts: certificateHosts(addressOf(config.server.bind).host, config.server.domain),
   });
   return { config, identity };
+}
+
+/** Several run on one machine, and their listener serves the same pages to it. */
+function withoutOperators(config: Config): Config {
+  return { ...config, server: { ...config.server, operatorBind: 'none' } };
 }
 
 const ANY_ADDRESS = new Set(['0.0.0.0', '::']);

@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { nodeClock } from '../src/client/platform-node.ts';
+import { readSecretFile } from '../src/config/index.ts';
 import type { RecordedEvent } from '../src/log/event-log.ts';
 import { decodeFact } from '../src/log/fact-encoding.ts';
 import { showEvent, type TailOptions, tailLog } from '../src/log/inspect.ts';
@@ -9,6 +11,8 @@ import {
   INBOX_ADVANCED,
   MAIL_POSTED,
 } from '../src/log/mail-encoding.ts';
+import { fromHex } from '../src/protocol/bytes.ts';
+import { NAME_KEY_FILE, NameTags } from '../src/telemetry/index.ts';
 import { logFolder } from './log-check.ts';
 import { printable } from './printable.ts';
 
@@ -20,6 +24,8 @@ export interface ShownEvent {
   readonly revision: number;
   readonly type: string;
   readonly data: Readonly<Record<string, unknown>>;
+  /** How the server's log names the device and the user of the event. */
+  readonly log_names?: Readonly<Record<string, string>>;
 }
 
 export async function* tailEvents(
@@ -40,13 +46,42 @@ export async function* findEvents(
   payloads: boolean,
 ): AsyncIterable<ShownEvent> {
   const folder = await logFolder(dataDir);
+  const names = nameTags(dataDir);
   const wanted = /^\d+$/.test(what) ? { position: Number(what) } : { stream: what };
-  for await (const event of showEvent(folder, wanted, { clock: nodeClock })) yield shown(event, payloads);
+  for await (const event of showEvent(folder, wanted, { clock: nodeClock }))
+    yield named(shown(event, payloads), names);
 }
 
 /** One line for the terminal. */
-export function eventLine({ position, recorded_at, stream, revision, type, data }: ShownEvent): string {
-  return printable(`${position}  ${recorded_at}  ${stream}@${revision}  ${type}  ${JSON.stringify(data)}`);
+export function eventLine({
+  position,
+  recorded_at,
+  stream,
+  revision,
+  type,
+  data,
+  log_names,
+}: ShownEvent): string {
+  const names = log_names === undefined ? '' : `  in the server's log: ${JSON.stringify(log_names)}`;
+  return printable(
+    `${position}  ${recorded_at}  ${stream}@${revision}  ${type}  ${JSON.stringify(data)}${names}`,
+  );
+}
+
+/** `undefined`: the server has never run with this data folder. */
+function nameTags(dataDir: string): NameTags | undefined {
+  const digits = readSecretFile(join(dataDir, NAME_KEY_FILE));
+  return digits === undefined ? undefined : new NameTags(fromHex(digits.trim()));
+}
+
+function named(event: ShownEvent, names: NameTags | undefined): ShownEvent {
+  const { device, sender, user } = event.data;
+  const whose = device ?? sender;
+  const log_names = {
+    ...(typeof whose === 'string' && names !== undefined ? { device: names.device(whose) } : {}),
+    ...(typeof user === 'string' && names !== undefined ? { user: names.user(user) } : {}),
+  };
+  return Object.keys(log_names).length === 0 ? event : { ...event, log_names };
 }
 
 function shown(event: RecordedEvent, payloads: boolean): ShownEvent {

@@ -41,9 +41,16 @@ export class ReadModels implements AsyncDisposable {
   #retry: CancelTimer | undefined;
   #retryMs = FIRST_RETRY;
   readonly #stop = new AbortController();
+  /** As they were when the database was last seen. */
+  readonly #checkpoints = new Map<string, number>();
 
   constructor(options: ReadModelsOptions) {
     this.#options = options;
+    if (postgresChoice(options.config).kind === 'none') return;
+    for (const { name: projection } of READ_MODELS) {
+      const lag = (): number => this.#lagOf(projection);
+      options.metrics.gaugeFrom('commucat_projection_lag_events', lag, { projection });
+    }
   }
 
   /** `undefined` while there is no database: none is wanted, or it is not up yet. */
@@ -78,6 +85,13 @@ export class ReadModels implements AsyncDisposable {
     await this.#close();
   }
 
+  /** Behind the head of the log, which goes on while the database is away. */
+  #lagOf(projection: string): number {
+    const known = this.status()?.projections.find(({ name }) => name === projection);
+    if (known !== undefined) this.#checkpoints.set(projection, known.checkpoint);
+    return Math.max(0, this.#options.log.headPosition - (this.#checkpoints.get(projection) ?? 0));
+  }
+
   async #start(): Promise<void> {
     const { log, clock, logger, metrics } = this.#options;
     const dsn = await this.#dsn();
@@ -101,8 +115,6 @@ export class ReadModels implements AsyncDisposable {
       restMs: REST,
       logger,
       metrics: {
-        lag: (projection, events) =>
-          metrics.gauge('commucat_projection_lag_events', { projection }).set(events),
         failure: (kind) => metrics.counter('commucat_projection_failures_total', { kind }).add(),
         rebuilt: (reason) => metrics.counter('commucat_projection_rebuilds_total', { reason }).add(),
         written: (seconds) => metrics.histogram('commucat_projection_write_seconds').observe(seconds),

@@ -4,7 +4,7 @@ import { createRelay, type RunningRelay } from './actors/create-relay.ts';
 import { meterRelay } from './actors/relay-metrics.ts';
 import type { LinkPort } from './actors/relay-port.ts';
 import { Closers } from './closers.ts';
-import type { Config, NoiseKey } from './config/index.ts';
+import { type Config, ensureSecretFile, type NoiseKey } from './config/index.ts';
 import { openControlSocket } from './control-socket.ts';
 import { sodiumBackend } from './crypto/index.ts';
 import {
@@ -20,12 +20,20 @@ import type { EventLog } from './log/event-log.ts';
 import type { LogObserver } from './log/log-observer.ts';
 import { openSegmentLog } from './log/open-segment-log.ts';
 import { recordHistory } from './log/record-history.ts';
+import { openOperatorListener } from './operator-listener.ts';
 import { MemoryPresence } from './presence/memory-presence.ts';
 import { toHex } from './protocol/bytes.ts';
 import { ReadModels } from './read-models.ts';
 import { loadServerKeys } from './server-keys.ts';
 import { systemClock, systemRandom } from './system/index.ts';
-import { createMetrics, type Logger, type LogOutput, type Metrics } from './telemetry/index.ts';
+import {
+  createMetrics,
+  type Logger,
+  type LogOutput,
+  type Metrics,
+  NAME_KEY_BYTES,
+  NAME_KEY_FILE,
+} from './telemetry/index.ts';
 import { VERSION } from './version.ts';
 
 /** Milliseconds between writes of changed mailbox counters; a crash costs at most this much redelivery. */
@@ -62,6 +70,8 @@ export interface Server extends AsyncDisposable {
   readonly port: number;
   /** Where the listener without TLS is bound, if there is one. */
   readonly plain: { readonly host: string; readonly port: number } | undefined;
+  /** Where the listener for operators is bound, if there is one. */
+  readonly operator: { readonly host: string; readonly port: number } | undefined;
   /** Reads the TLS certificate again. Never rejects: what is wrong with it is logged, and the one in use stays. */
   reloadCertificate(): Promise<void>;
   /** X25519 public key that clients pin, hex. */
@@ -146,19 +156,37 @@ async function build(
     metrics,
     ready: async () => log.healthy,
     version: VERSION,
+    nameKey: ensureSecretFile(join(dataDir, NAME_KEY_FILE), NAME_KEY_BYTES, systemRandom),
     pages,
   });
   meterServer(metrics, log, relay);
+  const startedAt = systemClock.monotonic();
+  let accepts = false;
+  const operator = await openOperatorListener({
+    server: config.server,
+    logger,
+    metrics: { contentType: metrics.contentType, expose: () => gateway.exposeMetrics() },
+    ready: async () => accepts && log.healthy,
+    version: VERSION,
+    uptimeSeconds: () => (systemClock.monotonic() - startedAt) / 1000,
+    connections: async () => relay.figures().sessions,
+  });
+  closers.push('listener for operators', CLOSING.control, () => operator[Symbol.asyncDispose]());
   const { drainDelayMs, shutdownTimeoutMs } = config.server;
   closers.push('gateway', shutdownTimeoutMs + CLOSING.gateway, () => gateway.close(shutdownTimeoutMs));
   signal?.throwIfAborted();
   const { host, port, plain } = await gateway.listen();
-  closers.push('draining', drainDelayMs + CLOSING.gateway, () => drain(gateway, drainDelayMs));
+  accepts = true;
+  closers.push('draining', drainDelayMs + CLOSING.gateway, () => {
+    accepts = false;
+    return drain(gateway, drainDelayMs);
+  });
   readModels.start();
   return {
     host,
     port,
     plain,
+    operator: operator.address,
     noisePublic: toHex(newest(keys).publicKey),
     relay,
     log,
@@ -167,12 +195,15 @@ async function build(
   };
 }
 
+type RunningGateway = Pick<
+  Gateway,
+  'listen' | 'startDraining' | 'reloadCertificate' | 'close' | 'exposeMetrics'
+>;
+
 /** The gateway in this thread or in `server.workers` others, and the links that the relay has to it. */
 function gatewayOf(config: Config): {
   readonly links: LinkPort;
-  readonly create: (
-    options: Omit<CreateGatewayOptions, 'links'>,
-  ) => Pick<Gateway, 'listen' | 'startDraining' | 'reloadCertificate' | 'close'>;
+  readonly create: (options: Omit<CreateGatewayOptions, 'links'>) => RunningGateway;
 } {
   if (config.server.workers === 0) {
     const links = new LinkTable();

@@ -6,6 +6,7 @@ import { checkDatabase } from './database.ts';
 import { checkCertificate, checkDataFolder, checkDisk, checkLogFiles } from './files.ts';
 import { type Finding, fail, leftOut, ok, warn } from './finding.ts';
 import { checkServer } from './network.ts';
+import { checkOperators } from './operator.ts';
 
 export interface DiagnoseOptions extends ServerChoice {
   /** Only what can be seen from outside, at this address. */
@@ -43,6 +44,7 @@ export async function diagnose(options: DiagnoseOptions): Promise<readonly Findi
     await checkDisk(config),
     await checkLogFiles(config),
     await checkDatabase(config, options.root),
+    await checkOperators(config),
     ...(await checkListener(options, config, ca)),
   ];
 }

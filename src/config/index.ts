@@ -4,3 +4,5 @@ export { type DevIdentity, type DevIdentityOptions, ensureDevIdentity } from './
 export { loadFederationSeed } from './federation-seed.ts';
 export { type LoadConfigOptions, loadConfig } from './load-config.ts';
 export { loadNoiseKeys, type NoiseKey } from './noise-keys.ts';
+export { OPERATOR_DEFAULT } from './schema.ts';
+export { ensureSecretFile, readSecretFile } from './secret-file.ts';

@@ -13,10 +13,16 @@ import {
 } from './key.ts';
 import { limitKeys } from './limit-keys.ts';
 
+const ADDRESS =
+  '(\\[[0-9a-fA-F:.]+(%[\\w.-]+)?\\]|[^\\s:\\[\\]]+):(6553[0-5]|655[0-2]\\d|65[0-4]\\d{2}|6[0-4]\\d{3}|[1-5]\\d{4}|\\d{1,4})';
 const HOST_PORT: Form = {
-  pattern:
-    '^(\\[[0-9a-fA-F:.%]+\\]|[^\\s:\\[\\]]+):(6553[0-5]|655[0-2]\\d|65[0-4]\\d{2}|6[0-4]\\d{3}|[1-5]\\d{4}|\\d{1,4})$',
-  description: 'host:port, an IPv6 address in brackets, port 0 for any free port',
+  pattern: `^${ADDRESS}$`,
+  description:
+    'host:port, an IPv6 address in brackets, a link-local one with its zone as in [fe80::1%eth0]:8443, port 0 for any free port',
+};
+const HOST_PORT_OR_NONE: Form = {
+  pattern: `^(none|${ADDRESS})$`,
+  description: 'host:port, an IPv6 address in brackets, port 0 for any free port, or "none"',
 };
 const DOMAIN: Form = {
   pattern: '^[^\\s/@,;]{1,253}$',
@@ -32,6 +38,9 @@ const POSTGRES: Form = {
   description: 'a URL that starts with postgres:// or postgresql://, or "none"',
 };
 const PROLOGUE: Form = { pattern: '^[\\s\\S]{0,1024}$', description: 'a text of at most 1024 characters' };
+
+/** Where operators look when `server.operator_bind` is absent. */
+export const OPERATOR_DEFAULT = '127.0.0.1:9464';
 
 const MIB = 1_048_576;
 const YEAR_SECONDS = 31_536_000;
@@ -56,6 +65,10 @@ export const SCHEMA = {
       plainBind: optionalText(
         HOST_PORT,
         'Address of a second listener without TLS, for a proxy in front that ends TLS: HTTP/1.1, and HTTP/2 with prior knowledge. It serves only peers on this machine and the addresses of the next two keys, and must be a loopback address when both are empty. See docs/proxies.md. Absent: there is none.',
+      ),
+      operatorBind: optionalText(
+        HOST_PORT_OR_NONE,
+        `Address of a listener for operators alone, HTTP/1.1 without TLS and without limits by address: \`/metrics\`, \`/healthz\`, \`/readyz\`. Whoever reaches it can read all metrics: keep it on loopback or on a network of its own. Absent: ${OPERATOR_DEFAULT} if that is free. "none": there is none.`,
       ),
       proxyProtocolFrom: networks(
         'Proxies that begin each connection with a PROXY protocol header, version 1 or 2. From these addresses the header is required, from all others it is refused.',

@@ -13,6 +13,8 @@ export interface WorkerSetup {
   /** Session numbers of this worker: `firstSession`, `firstSession + sessionStep`, … */
   readonly firstSession: SessionNumber;
   readonly sessionStep: number;
+  /** Names devices and users in logs. */
+  readonly nameKey: Uint8Array | undefined;
   /** So that the name of a peer in logs is the same in all workers. */
   readonly peerSalt: Uint8Array;
   /** Documents to serve beside the server's own routes, by path. */

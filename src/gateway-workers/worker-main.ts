@@ -49,6 +49,7 @@ function start(parent: NonNullable<typeof parentPort>, setup: WorkerSetup): void
     ready: () => ask('ready', undefined),
     connections: () => ask('connections', undefined),
     peerSalt: setup.peerSalt,
+    nameKey: setup.nameKey,
     version: setup.version,
     pages: setup.pages,
   });

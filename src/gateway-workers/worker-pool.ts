@@ -31,6 +31,8 @@ export interface WorkerPoolOptions extends Shared {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly ready: () => Promise<boolean>;
+  /** Names devices and users in logs. */
+  readonly nameKey?: Uint8Array | undefined;
 }
 
 /** The place of one worker: who is in it changes when one dies. */
@@ -118,7 +120,7 @@ export class WorkerPool {
   }
 
   #start(slot: Slot, firstSession: SessionNumber): GatewayWorker {
-    const { authorityPublic, clock, keys, links, logger, pages, relay, version } = this.#options;
+    const { authorityPublic, clock, keys, links, logger, nameKey, pages, relay, version } = this.#options;
     const name = `gateway-${slot.index}`;
     const worker = new GatewayWorker({
       name,
@@ -131,12 +133,13 @@ export class WorkerPool {
         firstSession,
         sessionStep: this.#slots.length,
         peerSalt: this.#peerSalt,
+        nameKey,
       },
       relay,
       links,
       clock,
       logger: logger.child({ worker: slot.index }),
-      server: { ready: () => this.#ready(), metrics: () => this.#metrics() },
+      server: { ready: () => this.#ready(), metrics: () => this.exposeMetrics() },
       onExit: (error) => this.#onExit(slot, worker, error),
     });
     slot.worker = worker;
@@ -174,7 +177,8 @@ export class WorkerPool {
     return !this.#draining && (await this.#options.ready());
   }
 
-  async #metrics(): Promise<string> {
+  /** The page of `/metrics`, all threads together. */
+  async exposeMetrics(): Promise<string> {
     await Promise.all(
       this.#slots.map(async (slot) => {
         const { worker } = slot;

@@ -3,7 +3,7 @@ import type { RelayPort } from '../actors/relay-port.ts';
 import type { Config } from '../config/index.ts';
 import type { ByteArena } from '../protocol/byte-arena.ts';
 import type { Clock } from '../protocol/ports.ts';
-import type { Logger } from '../telemetry/index.ts';
+import type { Logger, NameTags } from '../telemetry/index.ts';
 import type { ConnectionGuard } from './connection-guard.ts';
 import type { GatewayCounters } from './gateway-counters.ts';
 import type { ServerIdentity } from './handshake.ts';
@@ -43,6 +43,8 @@ export interface GatewayContext {
   readonly arena: ByteArena;
   /** Who sent a request: the connection's peer, or whom a trusted proxy names in a header. */
   readonly clientAddress: (peer: string, headers: IncomingHttpHeaders) => string;
+  /** Names for devices and users in logs. */
+  readonly names: NameTags;
   /** A name for an address in logs: the same for the same peer while the process lives, and no way back to it. */
   readonly peerTag: (address: string) => string;
 }

@@ -4,7 +4,7 @@ import { ByteArena } from '../protocol/byte-arena.ts';
 import { utf8 } from '../protocol/bytes.ts';
 import type { CryptoBackend } from '../protocol/crypto-backend.ts';
 import type { CancelTimer, Clock, Random } from '../protocol/ports.ts';
-import type { Logger, Metrics } from '../telemetry/index.ts';
+import { type Logger, type Metrics, NAME_KEY_BYTES, NameTags } from '../telemetry/index.ts';
 import { ConnectAdmission, type ConnectLimiters } from './admission.ts';
 import { ConnectionGuard } from './connection-guard.ts';
 import type { GatewayContext } from './context.ts';
@@ -52,6 +52,8 @@ export interface GatewayOptions {
   readonly version: string;
   /** Sessions of the whole server, for `/healthz`. @default those of this gateway */
   readonly connections?: () => Promise<number>;
+  /** Names devices and users in logs. @default a random one */
+  readonly nameKey?: Uint8Array | undefined;
   /** Gateways with the same salt have the same names for peers in logs. @default a random one */
   readonly peerSalt?: Uint8Array;
   /** Documents to serve beside the server's own routes, by path. */
@@ -65,6 +67,7 @@ export class Gateway {
   readonly #http2: Http2Door;
   readonly #http1: Http1Door;
   readonly #listener: Listener;
+  readonly #metrics: Metrics;
   #cancelTick: CancelTimer;
   #draining = false;
 
@@ -73,6 +76,7 @@ export class Gateway {
     const proxies = new Proxies(config.server);
     const context = contextOf(options, proxies);
     this.#context = context;
+    this.#metrics = metrics;
     this.#doorman = new Doorman({
       admission: new ConnectAdmission({
         limiters,
@@ -114,6 +118,11 @@ export class Gateway {
   /** Reads the TLS certificate again. Never rejects: what is wrong with it is logged, and the one in use stays. */
   reloadCertificate(): Promise<void> {
     return this.#listener.reloadCertificate();
+  }
+
+  /** The page of `/metrics`. */
+  exposeMetrics(): Promise<string> {
+    return this.#metrics.expose();
   }
 
   /** Says on `/readyz` from now on that traffic should go elsewhere; everything else goes on. */
@@ -173,6 +182,7 @@ function contextOf(options: GatewayOptions, proxies: Proxies): GatewayContext {
     ),
     arena: new ByteArena(ARENA_BLOCK),
     clientAddress: (peer, headers) => proxies.clientOf(peer, headers),
+    names: new NameTags(options.nameKey ?? random.bytes(NAME_KEY_BYTES)),
     peerTag: createPeerTag(options.peerSalt ?? random.bytes(PEER_SALT_BYTES)),
     identity: {
       backend,

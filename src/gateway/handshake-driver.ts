@@ -156,11 +156,11 @@ class HandshakeDriver implements Endpoint, TransportHandler, PartialHolder {
 
   #onHello(frame: Frame): void {
     const facts = this.#handshake.hello(frame, this.#session, this.#caller.userAgent);
+    this.#device = facts.deviceId;
     // It was let in ahead of others as somebody else.
     if (this.#caller.known?.isOf(facts.deviceId) === false) {
       throw new Refused(handshakeErrorPayload('invalid request'), 'foreign_ticket');
     }
-    this.#device = facts.deviceId;
     this.#phase = 'resolving';
     this.#cancelStep();
     this.#generation = facts.generation;
@@ -197,7 +197,7 @@ class HandshakeDriver implements Endpoint, TransportHandler, PartialHolder {
   #onEstablishment(establishment: Establishment, { send, receive }: HandshakeResult): void {
     if (!establishment.ok) throw this.#handshake.refused(establishment.refusal, establishment.reason);
     const { facts } = establishment;
-    const { clock, counters, guard, links, logger, peerTag, relay, tickets } = this.#context;
+    const { clock, counters, guard, links, logger, names, peerTag, relay, tickets } = this.#context;
     this.#writeFrame(
       FRAME.ACK,
       0,
@@ -212,6 +212,8 @@ class HandshakeDriver implements Endpoint, TransportHandler, PartialHolder {
     const tag = sessionTag(facts.sessionToken);
     const opened = {
       session: tag,
+      device: names.device(this.#device),
+      user: names.user(facts.user.id),
       pattern,
       generation: this.#generation,
       mode: this.#caller.mode,
@@ -296,7 +298,8 @@ class HandshakeDriver implements Endpoint, TransportHandler, PartialHolder {
   }
 
   #finish(result: 'rejected' | 'abandoned', reason: string): void {
-    const { counters, links, logger, peerTag, relay } = this.#context;
+    const { counters, links, logger, names, peerTag, relay } = this.#context;
+    const device = this.#device === '' ? undefined : names.device(this.#device);
     const known = this.#known;
     this.#leave();
     links.delete(this.#session);
@@ -305,7 +308,7 @@ class HandshakeDriver implements Endpoint, TransportHandler, PartialHolder {
     this.#transport.end(result === 'rejected' ? 'handshake' : reason);
     counters.handshake(this.#handshake.pattern, result);
     counters.handshakeFailed(reason);
-    logger.info({ result, reason, peer: peerTag(this.#caller.address) }, 'handshake failed');
+    logger.info({ result, reason, device, peer: peerTag(this.#caller.address) }, 'handshake failed');
     if (known) relay.closed(this.#session, `handshake_${reason}`);
   }
 

@@ -1,6 +1,6 @@
 import type { JsonInput } from '../protocol/json.ts';
-import type { Metrics } from '../telemetry/index.ts';
 import { isLoopback } from './address-key.ts';
+import { OperatorPages, type OperatorPagesParts } from './operator-pages.ts';
 import { type HttpAnswer, jsonAnswer, PROBLEMS, tooManyRequests } from './problem.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
@@ -13,16 +13,10 @@ export interface HttpRequest {
   readonly address: string;
 }
 
-export interface HttpRoutesParts {
+export interface HttpRoutesParts extends OperatorPagesParts {
   readonly limiter: RateLimiter;
   readonly onLimited: () => void;
-  readonly metrics: Metrics;
-  /** Whether everything that the server needs is up. */
-  readonly ready: () => Promise<boolean>;
   readonly serverInfo: () => JsonInput;
-  readonly version: string;
-  readonly uptimeSeconds: () => number;
-  readonly connections: () => Promise<number>;
   readonly onError: (error: unknown) => void;
   /** Further documents by path, for GET and HEAD. */
   readonly pages: ReadonlyMap<string, HttpAnswer>;
@@ -36,14 +30,16 @@ type Route = (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
  */
 export class HttpRoutes {
   readonly #parts: HttpRoutesParts;
+  readonly #operator: OperatorPages;
   readonly #anyMethod: ReadonlyMap<string, Route>;
   readonly #getOnly: ReadonlyMap<string, Route>;
 
   constructor(parts: HttpRoutesParts) {
     this.#parts = parts;
+    this.#operator = new OperatorPages(parts);
     this.#anyMethod = new Map<string, Route>([
-      ['/healthz', () => this.#health()],
-      ['/readyz', () => this.#readiness()],
+      ['/healthz', () => this.#operator.health()],
+      ['/readyz', () => this.#operator.readiness()],
       ['/metrics', (request) => this.#metrics(request)],
     ]);
     const pages = [...parts.pages].map(([path, page]): [string, Route] => [path, () => page]);
@@ -73,31 +69,8 @@ export class HttpRoutes {
     return { ...answer, headers: { ...answer.headers, 'access-control-allow-origin': '*' } };
   }
 
-  async #health(): Promise<HttpAnswer> {
-    const { connections, uptimeSeconds, version } = this.#parts;
-    const facts = {
-      status: 'healthy',
-      uptime_seconds: Math.floor(uptimeSeconds()),
-      version,
-      connections: await connections(),
-    };
-    return {
-      status: 200,
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(facts, undefined, 2),
-    };
-  }
-
-  async #readiness(): Promise<HttpAnswer> {
-    const ready = await this.#parts.ready();
-    const headers = { 'content-type': 'text/plain' };
-    return ready ? { status: 200, headers, body: 'ready' } : { status: 503, headers, body: 'degraded' };
-  }
-
   /** Until there are admin tokens, only this machine may look. */
-  async #metrics(request: HttpRequest): Promise<HttpAnswer> {
-    if (!isLoopback(request.address)) return PROBLEMS.forbidden;
-    const { metrics } = this.#parts;
-    return { status: 200, headers: { 'content-type': metrics.contentType }, body: await metrics.expose() };
+  #metrics(request: HttpRequest): HttpAnswer | Promise<HttpAnswer> {
+    return isLoopback(request.address) ? this.#operator.metrics() : PROBLEMS.forbidden;
   }
 }

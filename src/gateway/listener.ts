@@ -9,6 +9,7 @@ import type { HttpVersion } from './http-preface.ts';
 import { listenOptions } from './listen-options.ts';
 import type { Proxies } from './proxies.ts';
 import { type ConnectionJudge, type ListenerName, Reception } from './reception.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { type BoundAddress, TcpPort } from './tcp-port.ts';
 import { protocolOptions, type TlsIdentity } from './tls-identity.ts';
 
@@ -54,6 +55,7 @@ export interface ListenerAddress extends BoundAddress {
 export class Listener {
   readonly #parts: ListenerParts;
   readonly #reception: Reception;
+  readonly #refusals: RefusalLog;
   readonly #certificates: CertificateKeeper;
   /**
    * Connections that are not ready for HTTP yet, by their ends: TLS gives us another socket than it gets.
@@ -65,6 +67,7 @@ export class Listener {
   constructor(parts: ListenerParts) {
     this.#parts = parts;
     const { clock, judge, limits, logger, metrics, proxies, server } = parts;
+    this.#refusals = new RefusalLog(clock, logger);
     this.#reception = new Reception({
       clock,
       limits,
@@ -181,9 +184,8 @@ export class Listener {
   }
 
   #refused(listener: ListenerName, reason: string, error?: unknown): void {
-    const { logger, metrics } = this.#parts;
-    metrics.counter('commucat_connections_refused_total', { listener, reason }).add();
-    logger.debug({ listener, reason, err: error }, 'connection refused');
+    this.#parts.metrics.counter('commucat_connections_refused_total', { listener, reason }).add();
+    this.#refusals.note(listener, reason, error);
   }
 }
 

@@ -7,8 +7,6 @@ export interface ProjectionLogger {
 
 /** Measurements; the metric table gives them their names. */
 export interface ProjectionMetrics {
-  /** Positions of the log that a projection is behind. */
-  lag(projection: string, positions: number): void;
   /** A projection stopped at an event (`poison`), or the database failed and all of them wait (`outage`). */
   failure(kind: 'poison' | 'outage'): void;
   /** The rows of a projection were dropped, to be built again. */

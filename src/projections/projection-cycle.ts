@@ -95,11 +95,6 @@ export class ProjectionCycle {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Positions that a projection is behind. */
-  lag(progress: Progress): number {
-    return Math.max(0, this.#options.log.headPosition - progress.position);
-  }
-
   async #takeLive(events: readonly RecordedEvent[]): Promise<void> {
     await this.#take(events);
     const { clock, log, restMs } = this.#options;
@@ -229,7 +224,6 @@ export class ProjectionCycle {
         Object.assign(lane.progress, { position, eventTime, anchor });
       }
     }
-    for (const { progress } of this.#lanes) metrics?.lag(progress.projection.name, this.lag(progress));
     if (work.length > 0) metrics?.written((clock.monotonic() - started) / 1000);
   }
 }

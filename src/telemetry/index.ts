@@ -12,3 +12,4 @@ export {
   type MetricsSnapshot,
   sumOfCounts,
 } from './metrics.ts';
+export { NAME_KEY_BYTES, NAME_KEY_FILE, NameTags } from './name-tags.ts';

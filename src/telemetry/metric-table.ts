@@ -258,7 +258,7 @@ export const METRICS = {
   commucat_projection_lag_events: {
     type: 'gauge',
     labels: { projection: 'open' },
-    help: 'Positions between the head of the log and the checkpoint of a read model.',
+    help: 'Positions between the head of the log, as it is now, and the last known checkpoint of a read model, also while the database is away.',
   },
   commucat_projection_failures_total: {
     type: 'counter',

@@ -18,7 +18,7 @@ export function renderMetricsPage(): string {
 
 # Metrics
 
-\`GET /metrics\` on the server's own listener, from loopback addresses only, in the Prometheus text format.
+\`GET /metrics\` at \`server.operator_bind\`, and from loopback addresses on the main listener, in the Prometheus text format.
 
 A label without a list of values has at most ${OPEN_LABEL_LIMIT} different ones; what comes later counts as \`other\`. Labels with a list
 exist from the start, at 0.
