@@ -40,7 +40,7 @@ export class Mailbox {
   readonly #gaps = new InboxGaps();
   /** This device's shares of what the letters take on disk. */
   #bytes = 0;
-  /** Frames that were not stored because the mailbox was full, and of which the device has not been told. */
+  /** Frames that were not stored because the mailbox was full, and of which the device does not know for certain. */
   missed = 0;
   /** Bytes of what the device has posted and what waits for the disk. */
   collectedBytes = 0;

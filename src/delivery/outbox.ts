@@ -18,7 +18,7 @@ export interface OutboxLimits {
 }
 
 export interface OutboxEvents {
-  /** Letters that the device has now; their space can be given back. */
+  /** Letters that the device has now, or none: its counters have changed. Their space can be given back. */
   released(letters: readonly Letter[], mailbox: Mailbox): void;
   delivered(type: number, redelivery: boolean): void;
   /** A frame that this client cannot read was left out. */
@@ -51,6 +51,10 @@ export class Outbox implements LiveOutbox {
   #taken = 0;
   #received = 0;
   #marked = 0;
+  /** Missed frames of which this session was told and may not have heard. */
+  #told = 0;
+  /** Who confirms a number behind this one has. */
+  #heardBehind: number | undefined;
 
   constructor(
     mailbox: Mailbox,
@@ -183,12 +187,31 @@ export class Outbox implements LiveOutbox {
         return false;
       }
       this.#sentThrough = number;
+      this.#heardBehind ??= number;
       this.#events.released(result.letters, this.#mailbox);
     } else if (!this.#confirm(number)) {
       return false;
+    } else {
+      this.#noteHeard(number);
     }
     this.pump();
     return true;
+  }
+
+  /**
+   * Who confirms a letter that it got in this session has heard what was said before it. Its first confirmation may be one
+   * of an earlier session's letters.
+   */
+  #noteHeard(number: number): void {
+    if (this.#told === 0) {
+      return;
+    }
+    this.#heardBehind ??= number;
+    if (serialAfter(number, this.#heardBehind) || serialAfter(number, this.#redeliveredThrough)) {
+      this.#mailbox.missed -= this.#told;
+      this.#told = 0;
+      this.#events.released([], this.#mailbox);
+    }
   }
 
   #confirm(number: number): boolean {
@@ -243,7 +266,7 @@ export class Outbox implements LiveOutbox {
     if (missed === 0 || this.#recipient.mode !== 'confirmed') {
       return;
     }
-    this.#mailbox.missed = 0;
+    this.#told = missed;
     const detail = `${missed} frames were not stored for this device: its mailbox was full`;
     const sequence = this.#recipient.nextControlSequence();
     const payload = errorPayload('mailbox_full', detail, { missed });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { MemoryLog } from '../../src/log/memory-log.ts';
 import { FRAME } from '../../src/protocol/frame-types.ts';
 import { SimulatedClock, settle } from './clock.ts';
+import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
 
 const CHANNEL = 7;
@@ -58,6 +59,39 @@ for (const [what, mailbox] of [
     assert.deepEqual(await sayAll(alice as TestClient, 1), ['ACK']);
   });
 }
+
+test('given a device that was told how much it missed, when it is gone before it confirms anything, then it is told again, after a restart too, and then no more', async () => {
+  const clock = new SimulatedClock();
+  const disk = new SimulatedDisk(clock);
+  const mailbox = { frames: 2, bytes: 1_000_000 };
+  const first = await world({ clock, log: disk.open(), mailbox });
+  const [alice, bob] = await channelOf(first, 'alice', 'bob');
+  await bob?.leave();
+  assert.deepEqual(await sayAll(alice as TestClient, 3), ['ACK', 'ACK', 'mailbox_full']);
+  const missed = (client: TestClient) => client.of(FRAME.ERROR).map(({ json }) => json.missed);
+  const back = await first.connect('bob');
+  assert.deepEqual(missed(back), [1]);
+  await back.leave('connection_lost');
+  await first[Symbol.asyncDispose]();
+
+  const second = await world({ clock, log: disk.open(), mailbox });
+  const again = await second.connect('bob');
+  assert.deepEqual(missed(again), [1]);
+  assert.deepEqual(again.heard(), ['1', '2']);
+  // A device may confirm at once what an earlier session sent it: that says nothing of this one.
+  again.confirm(1);
+  await settle(20);
+  const third = await second.connect('bob');
+  assert.deepEqual(missed(third), [1]);
+  third.confirm(1);
+  third.confirm(2);
+  await settle(20);
+  assert.deepEqual(missed(await second.connect('bob')), []);
+  await second[Symbol.asyncDispose]();
+
+  await using last = await world({ clock, log: disk.open(), mailbox });
+  assert.deepEqual(missed(await last.connect('bob')), []);
+});
 
 test('given a frame that was refused for want of room, when its sender reconnects and repeats it, then it is refused again and not taken for stored', async () => {
   await using server = await world({ mailbox: { frames: 1, bytes: 1_000_000 } });
