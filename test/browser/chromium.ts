@@ -46,6 +46,8 @@ export async function bundleForPage(
     alias: { 'commucat/client': join(root, 'src/client/browser/index.ts') },
     plugins: [modulesBeside(beside)],
     write: false,
+    // The package says that its modules do nothing by themselves; a script of a page does.
+    ignoreAnnotations: true,
   });
   return outputFiles[0]?.text ?? '';
 }

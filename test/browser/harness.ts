@@ -21,6 +21,8 @@ export interface StoredFacts {
 export interface Harness {
   /** Opens a session and begins to read. Returns the hex of the device's public key. */
   open(options: OpenOptions): Promise<string>;
+  /** Closes every handle of IndexedDB without an event, as browsers do. Returns how many were open. */
+  closeDatabases(): number;
   read(): void;
   join(channel: number, peer: string): Promise<void>;
   /** Resolves when the server has all of them. */

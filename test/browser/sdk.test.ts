@@ -209,6 +209,39 @@ test(
 );
 
 test(
+  'given a browser that closes the database behind the page, when more than a window of messages comes, then each is kept and confirmed without an error',
+  options,
+  async () => {
+    const page = await newPage();
+    await call(page, 'open', { name: 'closing-page' });
+    const program = await node('closing-node');
+    await call(page, 'join', 5, 'closing-node');
+    await program.join(5, { members: ['closing-page'] });
+    const sent: string[] = [];
+    let closed = 0;
+    for (let round = 0; round < 10; round += 1) {
+      const batch = lines(`round ${round}`, 60);
+      sent.push(...batch);
+      const arrived = Promise.all(batch.map((line) => program.send(5, line)));
+      closed += await call(page, 'closeDatabases');
+      await arrived;
+    }
+    assert.deepEqual(await call(page, 'texts', sent.length), sent);
+    assert.ok(closed > 1, `${closed} handles`);
+    await call(page, 'closeDatabases');
+    await program.send(5, 'the last one');
+    await call(page, 'textsUntil', 'the last one');
+    assert.deepEqual(await call(page, 'events', 'connected'), ['connected']);
+    await call(page, 'close');
+    // What was confirmed is in the store: nothing comes again.
+    const again = await newPage(page.context());
+    await call(again, 'open', { name: 'closing-page' });
+    await program.send(5, 'behind it');
+    assert.deepEqual(await call(again, 'textsUntil', 'behind it'), ['behind it']);
+  },
+);
+
+test(
   'given a server that stands still, when the page has asked in vain, then it gives the connection up and comes back later',
   options,
   async () => {

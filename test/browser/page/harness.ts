@@ -13,6 +13,14 @@ import {
 import type { Harness, OpenOptions } from '../harness.ts';
 
 const DATABASE = 'test';
+/** Every handle that the page has got: to close one is what browsers do behind a page, without an event. */
+const handles: IDBDatabase[] = [];
+const openUnseen = IDBFactory.prototype.open;
+IDBFactory.prototype.open = function open(...parameters): IDBOpenDBRequest {
+  const request = openUnseen.apply(this, parameters);
+  request.addEventListener('success', () => handles.push(request.result));
+  return request;
+};
 let client: Client | undefined;
 const texts: string[] = [];
 const events: string[] = [];
@@ -55,6 +63,12 @@ const harness: Harness = {
     await client.connect();
     if (reads) harness.read();
     return Array.from(device.publicKey, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  },
+
+  closeDatabases(): number {
+    const open = handles.splice(0);
+    for (const handle of open) handle.close();
+    return open.length;
   },
 
   read(): void {
