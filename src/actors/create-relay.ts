@@ -31,6 +31,7 @@ import type { LinkPort } from './relay-port.ts';
 import { RouteTable } from './route-table.ts';
 import type { CallLimits } from './running-calls.ts';
 import type { Session } from './session.ts';
+import { SessionJournal } from './session-journal.ts';
 
 export interface RelayLimits {
   readonly outbox: OutboxLimits;
@@ -106,6 +107,8 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     released: (mail) => cursors.unread(mail),
     failed: (error) => events.failed('carried facts', error),
   });
+  const journal = new SessionJournal(log, events);
+  await journal.restore();
   await mailboxes.restore(log);
   const owed = await facts.restore(mailboxes.takeCarried());
   await directory.restore(log);
@@ -166,6 +169,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
   );
   const relay: Relay = new Relay(
     {
+      journal,
       log,
       clock,
       random,
@@ -227,6 +231,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
       await office.drained();
       await facts[Symbol.asyncDispose]();
       await cursors.flush();
+      await journal[Symbol.asyncDispose]();
       channels.stop();
       groups.stop();
       calls.stop();

@@ -27,13 +27,14 @@ import type {
   SessionNumber,
 } from './relay-port.ts';
 import { Session, SessionActor, type WaitingFrame } from './session.ts';
-import { SessionJournal } from './session-journal.ts';
+import type { SessionJournal } from './session-journal.ts';
 
 const TOKEN_BYTES = 32;
 /** What a waiting frame costs in memory beyond its payload, roughly. */
 const WAITING_OVERHEAD = 96;
 
 export interface RelayParts {
+  readonly journal: SessionJournal;
   readonly log: EventLog;
   readonly clock: Clock;
   readonly random: Random;
@@ -85,7 +86,7 @@ export class Relay implements RelayPort {
     this.#parts = parts;
     this.#intake = new Intake(parts.links, parts.congested);
     this.#writes = new PendingWrites(parts.links, parts.clock);
-    this.#journal = new SessionJournal(parts.log, parts.events);
+    this.#journal = parts.journal;
     this.#dispatch = dispatch;
   }
 

@@ -135,6 +135,14 @@ export interface SessionClosed {
   readonly device: string;
   readonly reason: string;
 }
+/**
+ * Every session that was opened before this event and is not named here was closed before it. The newest one of the stream
+ * `sessions` is where a server looks for those that a crash left open.
+ */
+export interface SessionsNoted {
+  readonly type: 'sessions.noted';
+  readonly open: readonly (readonly [session: string, device: string])[];
+}
 export interface HandshakeRejected {
   readonly type: 'handshake.rejected';
   readonly reason: string;
@@ -210,6 +218,7 @@ export type FactEvent =
   | GroupEnded
   | SessionOpened
   | SessionClosed
+  | SessionsNoted
   | HandshakeRejected
   | SecretRotated
   | HistoryBegun

@@ -31,6 +31,7 @@ export const CATEGORY_RETENTION: Readonly<Record<string, CategoryRetention>> = {
   secret: FACTS,
   history: FACTS,
   session: { retention: 'journal', maxAge: 30 * DAY },
+  sessions: { retention: 'journal', maxAge: 90 * DAY, maxCount: 1 },
   audit: { retention: 'journal', maxAge: 30 * DAY },
   call: { retention: 'journal', maxAge: 90 * DAY },
   mail: { retention: 'mail' },

@@ -39,6 +39,7 @@ export const FACT_VERSIONS: Readonly<Record<FactEvent['type'], FactVersions>> = 
   'group.ended': first,
   'session.opened': first,
   'session.closed': first,
+  'sessions.noted': first,
   'handshake.rejected': first,
   'secret.rotated': first,
   'history.begun': first,

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { verifyLog } from '../../src/log/inspect.ts';
+import { decodeFact } from '../../src/log/fact-encoding.ts';
+import { tailLog, verifyLog } from '../../src/log/inspect.ts';
 import { FRAME } from '../../src/protocol/frame-types.ts';
 import { systemClock } from '../../src/system/index.ts';
 import { ServerProcess } from '../support/server-process.ts';
@@ -42,6 +43,39 @@ test(
     assert.equal((await again.say(7, 'next', 41)).type, FRAME.ACK);
     assert.equal(await back.hear(), 'next');
     for (const client of [back, again]) client.close();
+  },
+);
+
+test(
+  'given sessions that are open, when the server is killed again and again, then the log says of each that it was opened and once that it was closed',
+  limits,
+  async () => {
+    await using server = await ServerProcess.start();
+    for (let life = 0; life < 3; life += 1) {
+      const clients = await Promise.all(
+        ['alice', 'bob', 'carol'].map((device) => WireClient.connect(addressOf(server), device)),
+      );
+      clients[0]?.close();
+      await server.kill();
+      for (const client of clients) client.close();
+      await server.start();
+    }
+    assert.equal(await server.stop(), 0);
+    const reasons = new Map<string, string[]>();
+    for await (const recorded of tailLog(server.logDirectory, 10_000, { clock: systemClock })) {
+      if (!recorded.stream.startsWith('session-')) continue;
+      const event = decodeFact(recorded);
+      const life = reasons.get(recorded.stream) ?? [];
+      reasons.set(recorded.stream, life);
+      if (event.type === 'session.closed') life.push(event.reason);
+    }
+    assert.equal(reasons.size, 9);
+    const ends = [...reasons.values()];
+    assert.ok(
+      ends.every((closed) => closed.length === 1),
+      JSON.stringify(ends),
+    );
+    assert.ok(ends.filter(([reason]) => reason === 'server_restart').length >= 6);
   },
 );
 
