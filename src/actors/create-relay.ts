@@ -1,5 +1,6 @@
 import { CarriedFacts } from '../delivery/carried-facts.ts';
 import { CursorKeeper } from '../delivery/cursor-keeper.ts';
+import { MailClock } from '../delivery/mail-clock.ts';
 import type { Mailbox, MailboxCapacity } from '../delivery/mailbox.ts';
 import { Mailboxes } from '../delivery/mailboxes.ts';
 import type { OutboxLimits } from '../delivery/outbox.ts';
@@ -109,7 +110,8 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
   });
   const journal = new SessionJournal(log, events);
   await journal.restore();
-  await mailboxes.restore(log);
+  const mailClock = new MailClock(clock, limits.relayTtl * 1000);
+  await mailboxes.restore(log, mailClock);
   const owed = await facts.restore(mailboxes.takeCarried());
   await directory.restore(log);
   await groupDirectory.restore(log, owed);
@@ -129,18 +131,25 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
   for (const mail of mailboxes.releasable()) {
     cursors.unread(mail);
   }
-  const office = new PostOffice<Session | AbsentPoster>(log, clock, limits.relayTtl, limits.office, {
-    acknowledge: (post, stored) => relay.acknowledge(post, stored),
-    carried: (carried) => facts.carry(carried),
-    refuse: (post, error, isPermanent) => {
-      events.failed('post', error);
-      relay.refusePost(post, isPermanent);
+  const office = new PostOffice<Session | AbsentPoster>(
+    log,
+    clock,
+    mailClock,
+    limits.relayTtl,
+    limits.office,
+    {
+      acknowledge: (post, stored) => relay.acknowledge(post, stored),
+      carried: (carried) => facts.carry(carried),
+      refuse: (post, error, isPermanent) => {
+        events.failed('post', error);
+        relay.refusePost(post, isPermanent);
+      },
+      posted: (letters, recipients) => events.posted(letters, recipients),
+      endOfSlice: () => relay.endOfSlice(),
+      touched: (mailbox) => cursors.touched(mailbox),
+      unread: (mail) => cursors.unread(mail),
     },
-    posted: (letters, recipients) => events.posted(letters, recipients),
-    endOfSlice: () => relay.endOfSlice(),
-    touched: (mailbox) => cursors.touched(mailbox),
-    unread: (mail) => cursors.unread(mail),
-  });
+  );
   const numbers = new NumberTurns(options.channels.reach !== 'joined');
   const userOf = (device: string): Promise<string | undefined> => accounts.userOf(device);
   const touched = (mailbox: Mailbox): void => cursors.touched(mailbox);
@@ -200,14 +209,14 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
         decodeFailed: (session, payload) => self.decodeFailed(session, payload),
       }),
   );
-  const expire = (now: number): void => {
-    for (const [mailbox, letters] of mailboxes.expire(now)) {
+  const expire = (): void => {
+    for (const [mailbox, letters] of mailboxes.expire(mailClock.now())) {
       events.expired(letters.length);
       cursors.released(letters, mailbox);
     }
   };
   // What had expired before a crash must not come back behind frames that were delivered since.
-  expire(clock.now());
+  expire();
   const stopExpiry = expireRegularly(clock, limits.expiryInterval, expire);
   return {
     relay,
@@ -239,10 +248,10 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
   };
 }
 
-function expireRegularly(clock: Clock, interval: number, expire: (now: number) => void): CancelTimer {
+function expireRegularly(clock: Clock, interval: number, expire: () => void): CancelTimer {
   let cancel: CancelTimer;
   const run = (): void => {
-    expire(clock.now());
+    expire();
     cancel = clock.after(interval, run);
   };
   cancel = clock.after(interval, run);

@@ -38,7 +38,7 @@ export interface Letter {
   readonly revision: number;
   /** What of it each recipient's mailbox counts. */
   readonly bytes: number;
-  /** Unix milliseconds. */
+  /** Time of `MailClock`, milliseconds. */
   readonly expiresAt: number;
   /** Devices that have neither confirmed it nor lost it to its expiry. */
   waiting: number;

@@ -1,4 +1,4 @@
-import type { EventLog } from '../log/event-log.ts';
+import type { EventLog, RecordedEvent } from '../log/event-log.ts';
 import type { FactEvent } from '../log/events.ts';
 import { decodeFact } from '../log/fact-encoding.ts';
 import { HISTORY_STREAM } from '../log/history.ts';
@@ -7,6 +7,7 @@ import { isWireErrorCode } from '../protocol/errors.ts';
 import type { CarriedFact } from './carried-facts.ts';
 import type { Refusal } from './lane.ts';
 import { type Letter, letterBytes, MailStream, shareOf } from './letter.ts';
+import type { MailClock } from './mail-clock.ts';
 import { Mailbox } from './mailbox.ts';
 
 const MAIL_PREFIX = 'mail-';
@@ -70,16 +71,18 @@ export class Mailboxes {
   }
 
   /** Reads the mail of the log; returns streams whose first letters are done and can be truncated. */
-  async restore(log: EventLog): Promise<void> {
+  async restore(log: EventLog, mailClock: MailClock): Promise<void> {
     for await (const event of log.readAll({ categories: ['mail', 'inbox', HISTORY_STREAM] })) {
+      mailClock.observe(event.recordedAt);
       if (event.stream === HISTORY_STREAM) {
         this.#beginHistory(decodeFact(event));
       } else if (event.type === 'mail.posted') {
-        this.#restoreLetter(event.stream, event.revision, event.data);
+        this.#restoreLetter(event, mailClock.now());
       } else if (event.type === 'inbox.advanced') {
         this.#restoreCounters(event.stream.slice(INBOX_PREFIX.length), event.data);
       }
     }
+    mailClock.start();
   }
 
   /** Streams with letters that are done at the front: their space can be given back. */
@@ -103,7 +106,7 @@ export class Mailboxes {
     return this.#unsaved;
   }
 
-  /** Drops what has expired: each mailbox with the letters it lost. */
+  /** Drops what has expired, by the time of `MailClock`: each mailbox with the letters it lost. */
   *expire(now: number): Iterable<readonly [Mailbox, readonly Letter[]]> {
     for (const mailbox of this.#mailboxes.values()) {
       if (mailbox.stored > 0) {
@@ -126,13 +129,13 @@ export class Mailboxes {
     this.#first = (this.#first + fact.gap) >>> 0;
   }
 
-  #restoreLetter(stream: string, revision: number, data: Uint8Array): void {
+  #restoreLetter({ stream, revision, recordedAt, data }: RecordedEvent, postedAt: number): void {
     const mail = decodeMailPosted(data);
     const letter: Letter = {
       mail: this.mail(stream.slice(MAIL_PREFIX.length)),
       revision,
       bytes: shareOf(letterBytes(data.length), mail.recipients.length),
-      expiresAt: mail.expiresAt * 1000,
+      expiresAt: postedAt + mail.expiresAt * 1000 - recordedAt,
       waiting: 0,
     };
     for (const { device, inboxNumber } of mail.recipients) {

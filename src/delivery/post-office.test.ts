@@ -4,6 +4,7 @@ import { SimulatedClock, settle } from '../../test/simulation/clock.ts';
 import type { StreamAppend } from '../log/event-log.ts';
 import { LogError } from '../log/log-error.ts';
 import { MemoryLog } from '../log/memory-log.ts';
+import { MailClock } from './mail-clock.ts';
 import { Mailboxes } from './mailboxes.ts';
 import type { Post, Poster } from './post.ts';
 import { PostOffice } from './post-office.ts';
@@ -49,7 +50,7 @@ function world(appendLimit = 64 * MIB) {
   const carried: string[] = [];
   const refused: { readonly name: string; readonly isPermanent: boolean }[] = [];
   const name = ({ poster, sequence }: Post<Poster>): string => `${poster.mailbox.device} ${sequence}`;
-  const office = new PostOffice<Poster>(log, clock, TTL, LIMITS, {
+  const office = new PostOffice<Poster>(log, clock, new MailClock(clock, TTL * 1000), TTL, LIMITS, {
     acknowledge: (post) => acknowledged.push(name(post)),
     carried: ({ fact }) => carried.push(fact.stream),
     refuse: (post, _error, isPermanent) => refused.push({ name: name(post), isPermanent }),
@@ -221,6 +222,7 @@ test('given a letter to many, when it is stored, then their mailboxes together c
     names.reduce((sum, name) => sum + of.mailbox(name).storedBytes, 0);
   assert.ok(shares(mailboxes) >= stored, `${shares(mailboxes)} of ${stored} bytes`);
   const again = new Mailboxes();
-  await again.restore(log);
+  const clock = new SimulatedClock();
+  await again.restore(log, new MailClock(clock, TTL * 1000));
   assert.equal(shares(again), shares(mailboxes));
 });

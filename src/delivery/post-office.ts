@@ -5,6 +5,7 @@ import { BatchWalk, type WalkEvents } from './batch-walk.ts';
 import { Collected } from './collected.ts';
 import type { MailStream } from './letter.ts';
 import { LetterAppends } from './letter-appends.ts';
+import type { MailTime } from './mail-clock.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { Post, Poster } from './post.ts';
 
@@ -45,6 +46,7 @@ const LIGHT = 64;
 export class PostOffice<P extends Poster> {
   readonly #log: EventLog;
   readonly #clock: Clock;
+  readonly #mailClock: MailTime;
   readonly #ttlSeconds: number;
   readonly #events: PostOfficeEvents<P>;
   readonly #walkEvents: WalkEvents<P>;
@@ -59,12 +61,14 @@ export class PostOffice<P extends Poster> {
   constructor(
     log: EventLog,
     clock: Clock,
+    mailClock: MailTime,
     ttlSeconds: number,
     limits: PostOfficeLimits,
     events: PostOfficeEvents<P>,
   ) {
     this.#log = log;
     this.#clock = clock;
+    this.#mailClock = mailClock;
     this.#ttlSeconds = ttlSeconds;
     this.#limits = limits;
     this.#events = events;
@@ -127,10 +131,12 @@ export class PostOffice<P extends Poster> {
       return;
     }
     this.#flushing = true;
+    // A date for the log, and for us the time at which the letter's life is over.
     const expiresAt = Math.ceil(this.#clock.now() / 1000) + this.#ttlSeconds;
+    const deadline = this.#mailClock.now() + this.#ttlSeconds * 1000;
     const letters = new LetterAppends();
     const begin = (appended: readonly Appended[]): void =>
-      this.#walk(new BatchWalk(posts, letters.stored(appended), expiresAt * 1000, this.#walkEvents));
+      this.#walk(new BatchWalk(posts, letters.stored(appended), deadline, this.#walkEvents));
     try {
       letters.addAll(posts, expiresAt);
     } catch (error) {

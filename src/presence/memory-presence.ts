@@ -36,7 +36,7 @@ export class MemoryPresence implements Presence {
 
   async get(device: string): Promise<PresenceEntry | undefined> {
     const owned = this.#entries.get(device);
-    if (owned === undefined || owned.expiresAt <= this.#clock.now()) return undefined;
+    if (owned === undefined || owned.expiresAt <= this.#clock.monotonic()) return undefined;
     const { session: _session, ...entry } = owned;
     return entry;
   }
@@ -49,7 +49,7 @@ export class MemoryPresence implements Presence {
   }
 
   #put(entry: Omit<Owned, 'expiresAt'>): void {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     this.#entries.delete(entry.entity);
     this.#entries.set(entry.entity, { ...entry, expiresAt: now + this.#ttlMs });
     for (const [device, { expiresAt }] of this.#entries) {

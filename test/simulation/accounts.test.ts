@@ -89,7 +89,7 @@ test('given a certificate that is due for renewal and one that was issued since,
     issuedAt,
     expiresAt: issuedAt + 30 * DAY,
   });
-  const decide = (newest: number) =>
+  const decide = (newest: number, presented = now - 29 * DAY) =>
     decideAccount(
       {
         deviceId: 'd',
@@ -99,7 +99,7 @@ test('given a certificate that is due for renewal and one that was issued since,
         handle: undefined,
         displayName: undefined,
         avatarUrl: undefined,
-        certificate: of(now - 29 * DAY),
+        certificate: of(presented),
       },
       {
         device: { user: 'u', publicKey: toHex(key), certificate: of(newest) },
@@ -115,4 +115,11 @@ test('given a certificate that is due for renewal and one that was issued since,
   assert.equal(first.ok && first.certificate, 'issue');
   const second = decide(now - DAY);
   assert.equal(second.ok && second.certificate, 'again');
+  // A clock that was 40 days ahead, or is now: the server has given these times itself.
+  for (const issuedAt of [now + 40 * DAY, now - 40 * DAY]) {
+    const wrong = decide(now - 29 * DAY, issuedAt);
+    assert.equal(wrong.ok && wrong.certificate, 'issue');
+    const nothingGood = decide(issuedAt, issuedAt);
+    assert.equal(nothingGood.ok && nothingGood.certificate, 'issue');
+  }
 });

@@ -8,6 +8,8 @@ interface Timer {
 /** A clock that only moves when it is told to; `soon` and pending promises still run on the real event loop. */
 export class SimulatedClock implements Clock {
   #now: number;
+  /** How far the date has jumped. */
+  #ahead = 0;
   #timers = new Set<Timer>();
 
   constructor(start = 1_700_000_000_000) {
@@ -15,7 +17,12 @@ export class SimulatedClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now + this.#ahead;
+  }
+
+  /** Sets the date forward, or with a negative number back; no time passes. */
+  jump(milliseconds: number): void {
+    this.#ahead += milliseconds;
   }
 
   monotonic(): number {
