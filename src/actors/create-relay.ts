@@ -83,7 +83,7 @@ export interface RelayFigures {
 export interface RunningRelay extends AsyncDisposable {
   readonly relay: Relay;
   readonly accounts: Accounts;
-  /** Whether nothing will ever be appended to this stream of facts again, and nobody here reads it. */
+  /** Whether nothing will ever be appended to this stream again, and nobody here reads it. */
   isOver(stream: string): boolean;
   figures(): RelayFigures;
 }
@@ -221,7 +221,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
   return {
     relay,
     accounts,
-    isOver: (stream) => directory.isOver(stream),
+    isOver: (stream) => directory.isOver(stream) || mailboxes.isOver(stream),
     figures: () => ({
       sessions: relay.sessions,
       channels: directory.channels,

@@ -17,6 +17,8 @@ const INBOX_PREFIX = 'inbox-';
 export class Mailboxes {
   readonly #mailboxes = new Map<string, Mailbox>();
   readonly #streams = new Map<string, MailStream>();
+  /** Keys of channels that are no more and whose letters somebody waits for. */
+  readonly #leaving = new Set<string>();
   /** Mailboxes whose `received` is only known from letters that the log may drop. */
   readonly #unsaved = new Set<Mailbox>();
   /** The first inbox number of a device that has none yet. */
@@ -54,11 +56,19 @@ export class Mailboxes {
     return stream;
   }
 
-  /** Forgets a channel's mail stream once nobody waits for any of its letters. */
+  /** The channel is no more: its mail stream is forgotten once nobody waits for any of its letters. */
   forgetMail(channelKey: string): void {
     if (this.#streams.get(channelKey)?.letters.length === 0) {
       this.#streams.delete(channelKey);
+      this.#leaving.delete(channelKey);
+    } else {
+      this.#leaving.add(channelKey);
     }
+  }
+
+  /** Whether this is the mail of a channel that is no more, and nobody waits for any of it. */
+  isOver(stream: string): boolean {
+    return stream.startsWith(MAIL_PREFIX) && !this.#streams.has(stream.slice(MAIL_PREFIX.length));
   }
 
   /** Letters that somebody still waits for, over all mailboxes. */
@@ -115,6 +125,9 @@ export class Mailboxes {
           yield [mailbox, letters];
         }
       }
+    }
+    for (const channelKey of this.#leaving) {
+      this.forgetMail(channelKey);
     }
   }
 

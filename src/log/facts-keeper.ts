@@ -20,12 +20,13 @@ export interface FactsKeeperOptions {
   readonly clock: Clock;
   readonly logger: LogLogger;
   readonly facts: Family;
+  readonly isRetired: IsRetired;
   /** Hash of the last batch of a sealed segment. */
   readonly chainEnd: (segment: Segment) => Buffer;
 }
 
 /** What is younger is not touched: whoever has just appended it may not know yet. */
-const GRACE_MS = 600_000;
+export const GRACE_MS = 600_000;
 /** A segment that was looked through is not looked through again before this. */
 const AGAIN_MS = 3_600_000;
 /** A segment with a larger share of dead bytes is rewritten. */
@@ -40,14 +41,9 @@ export class FactsKeeper {
   readonly #options: FactsKeeperOptions;
   /** Monotonic milliseconds of the last look, by number of the segment. */
   readonly #lookedAt = new Map<number, number>();
-  #isRetired: IsRetired = () => false;
 
   constructor(options: FactsKeeperOptions) {
     this.#options = options;
-  }
-
-  retire(isRetired: IsRetired): void {
-    this.#isRetired = isRetired;
   }
 
   /** Looks through the next sealed segment whose turn it is, or with `all` through each. */
@@ -72,7 +68,7 @@ export class FactsKeeper {
   }
 
   #deadIn(segment: Segment): (record: BatchReader) => boolean {
-    const { facts, clock } = this.#options;
+    const { facts, clock, isRetired } = this.#options;
     const before = clock.now() - GRACE_MS;
     const begins = new Map<string, boolean>();
     const beginsHere = (stream: string): boolean => {
@@ -86,7 +82,7 @@ export class FactsKeeper {
     return (record) => {
       const { stream } = record;
       if (record.revision < facts.stream(stream).firstLive()) return true;
-      const mayGo = record.header.recordedAt < before && this.#isRetired(stream, record.position);
+      const mayGo = record.header.recordedAt < before && isRetired(stream, record.position);
       return mayGo && beginsHere(stream);
     };
   }

@@ -122,3 +122,34 @@ test('given a profile that has changed often, when the log is maintained, then t
     assert.equal((await note(again, 'profile-a'))[0]?.revision, 200);
     await again[Symbol.asyncDispose]();
   }));
+
+test('given mail of channels that are no more, when all of it is delivered and old, then the log forgets how far each went, and remembers it of the others', () =>
+  inDirectory(async (directory) => {
+    const clock = testClock();
+    const log = await openSegmentLog({ directory, clock, ...OPTIONS });
+    const post = (stream: string) =>
+      log.append([
+        { stream, expected: 'any', events: [{ type: 'mail.posted', data: Buffer.alloc(200, 1) }] },
+      ]);
+    for (let i = 0; i < 40; i++) {
+      await post(`mail-over${i}`);
+      await log.truncate(`mail-over${i}`, 1);
+    }
+    await post('mail-open');
+    await log.truncate('mail-open', 1);
+    log.retire((stream) => stream.startsWith('mail-over'));
+    for (let round = 0; round < 3; round++) {
+      // Streams carried on once more, and then a newer segment behind them.
+      await log.maintain();
+      clock.advance(HOUR_MS);
+      for (let i = 0; i < 30; i++) await post('mail-busy');
+      await log.truncate('mail-busy', 30 * (round + 1));
+    }
+    await log.maintain();
+    await log[Symbol.asyncDispose]();
+    const again = await openSegmentLog({ directory, clock, ...OPTIONS });
+    assert.equal((await again.streamState('mail-over3')).lastRevision, -1);
+    assert.equal((await again.streamState('mail-open')).lastRevision, 0);
+    assert.equal((await again.streamState('mail-busy')).lastRevision, 89);
+    await again[Symbol.asyncDispose]();
+  }));

@@ -229,6 +229,12 @@ export class Family {
     return revision >= (metadata?.truncateBefore ?? 0) && recordedAt + limits.maxAgeMs > now;
   }
 
+  /** Forgets a stream without live events, and how many it had: it is over, and nothing will be appended to it. */
+  forget(entry: StreamEntry): void {
+    this.streams.delete(entry.name);
+    if (entry.newest !== undefined) entry.newest.newestOf -= 1;
+  }
+
   /** Moves the first live revision up and counts what died where. */
   truncateTo(entry: StreamEntry, before: number): void {
     const from = entry.first;

@@ -2,7 +2,7 @@ import type { CancelTimer, Clock } from '../protocol/ports.ts';
 import { compactSegment } from './compaction.ts';
 import type { Disk } from './disk.ts';
 import type { StreamMetadata } from './event-log.ts';
-import { FactsKeeper, type IsRetired } from './facts-keeper.ts';
+import { FactsKeeper, GRACE_MS, type IsRetired } from './facts-keeper.ts';
 import type { Family } from './family.ts';
 import type { LogLogger } from './log-logger.ts';
 import type { Manifest } from './manifest.ts';
@@ -36,6 +36,7 @@ type AppendHead = (entry: StreamEntry) => Promise<void>;
 export class Retention {
   readonly #options: RetentionOptions;
   readonly #factsKeeper: FactsKeeper;
+  #isRetired: IsRetired = () => false;
   #appendHead: AppendHead | undefined;
   #cancel: CancelTimer | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -45,12 +46,13 @@ export class Retention {
     this.#options = options;
     const { families, ...common } = options;
     const chainEnd = (segment: Segment): Buffer => this.chainEnd(families.facts, segment);
-    this.#factsKeeper = new FactsKeeper({ ...common, facts: families.facts, chainEnd });
+    const isRetired: IsRetired = (stream, position) => this.#isRetired(stream, position);
+    this.#factsKeeper = new FactsKeeper({ ...common, facts: families.facts, isRetired, chainEnd });
   }
 
-  /** Tells which streams of facts are over; see `FactsKeeper`. */
+  /** Tells which streams are over: of facts, see `FactsKeeper`; of mail, whose revisions then need not be remembered. */
   retire(isRetired: IsRetired): void {
-    this.#factsKeeper.retire(isRetired);
+    this.#isRetired = isRetired;
   }
 
   start(appendHead: AppendHead): void {
@@ -133,9 +135,19 @@ export class Retention {
     if (segment.newestOf === 0) return;
     const work: Promise<void>[] = [];
     for (const entry of mail.streams.values()) {
-      if (entry.newest === segment && entry.firstLive() > entry.durable) work.push(this.#append(entry));
+      if (entry.newest !== segment || entry.firstLive() <= entry.durable) continue;
+      if (this.#isForgotten(entry, segment)) mail.forget(entry);
+      else work.push(this.#append(entry));
     }
     await Promise.all(work);
+  }
+
+  /** Whether a stream without live events has been over for so long that nothing about it can be on its way. */
+  #isForgotten(entry: StreamEntry, { header }: Segment): boolean {
+    if (entry.accepted !== entry.durable || !this.#isRetired(entry.name, header.firstPosition)) return false;
+    const now = this.#options.clock.monotonic();
+    entry.overSince ??= now;
+    return entry.overSince + GRACE_MS < now;
   }
 
   async #append(entry: StreamEntry): Promise<void> {

@@ -178,7 +178,7 @@ export class SegmentLog implements EventLog {
     this.#parts.retention.changed();
   }
 
-  /** Tells which streams of facts are over: the space of their events is given back some time. */
+  /** Tells which streams are over: the space of their facts is given back some time, and mail forgets how far they went. */
   retire(isRetired: IsRetired): void {
     this.#parts.retention.retire(isRetired);
   }

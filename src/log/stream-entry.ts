@@ -17,6 +17,8 @@ export class StreamEntry {
   readonly runs = new Runs();
   /** The segment with the newest record of the stream; only kept for mail. */
   newest: Segment | undefined;
+  /** When it was first seen to be over, monotonic milliseconds; only kept for mail. */
+  overSince: number | undefined;
   /** Token of the batch that has this stream's name in its table, and the number it has there. */
   batch: object | undefined;
   batchId = 0;
