@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { Client, Message } from '../../src/client/index.ts';
+import type { Client, Message, Receipt } from '../../src/client/index.ts';
 import { isJsonObject, parseJson, stringifyJson } from '../../src/protocol/json.ts';
 import { printable } from '../printable.ts';
 
@@ -58,12 +58,14 @@ function lineOf(message: Message): ChatLine {
 async function writeLines(options: ChatOptions): Promise<boolean> {
   const { client, self, channel, input, signal, note } = options;
   const outstanding = new Set<Promise<unknown>>();
+  const noteIfAlone = aloneNote(options);
   for await (const line of createInterface({ input, signal })) {
     if (line === '/quit') return true;
     if (line.startsWith('/presence')) client.presence(line.slice('/presence'.length).trim() || 'online');
     else if (line !== '') {
       const sending = client
         .send(channel, stringifyJson({ sender: self, text: line }))
+        .then(noteIfAlone)
         .catch((error: Error) => note(`not sent: ${line}: ${error.message}`))
         .finally(() => outstanding.delete(sending));
       outstanding.add(sending);
@@ -72,6 +74,16 @@ async function writeLines(options: ChatOptions): Promise<boolean> {
   }
   await Promise.all(outstanding);
   return false;
+}
+
+/** Says once, until somebody is there, that what was written reaches nobody: there is no history for who comes later. */
+function aloneNote({ peer, note }: ChatOptions): (receipt: Receipt) => void {
+  let said = false;
+  return ({ stored, notStored }) => {
+    const isAlone = stored === 0 && notStored === 0;
+    if (isAlone && !said) note(`${printable(peer)} has not joined yet: nobody gets what you write`);
+    said = isAlone;
+  };
 }
 
 function narrate({ client, peer, note }: ChatOptions): void {

@@ -23,6 +23,18 @@ test('given two chats, when one writes while the other is away, then it is print
   assert.deepEqual([bob.lines.length, again.lines.length], [1, 2]);
 });
 
+test('given a peer that has never been there, when somebody writes to it, then it is said once that nobody gets it, and not to who has joined', async () => {
+  await using folder = await temporaryFolder();
+  const { server } = await startDev(folder.path);
+  await using _ = server;
+  const chat = (as: string, peer: string, input: string) =>
+    commucat(['chat', peer, '--as', as, '--data', folder.path], { input });
+  const alone = await chat('alice', 'bob', 'one\ntwo\n');
+  assert.equal(alone.stderr.match(/bob has not joined yet/g)?.length, 1, alone.stderr);
+  const together = await chat('bob', 'alice', 'three\n');
+  assert.doesNotMatch(together.stderr, /has not joined yet/);
+});
+
 test('given no server, when a chat starts, then it ends with 5', async () => {
   await using folder = await temporaryFolder();
   const { server } = await startDev(folder.path);
