@@ -11,6 +11,7 @@ import { FRAME } from '../protocol/frame-types.ts';
 import type { JsonValue } from '../protocol/json.ts';
 import { encodeJson, type JsonInput } from '../protocol/json-writer.ts';
 import { LIMITS } from '../protocol/limits.ts';
+import type { CancelTimer, Clock } from '../protocol/ports.ts';
 import type { CallCommand, CallRejection } from './call-decider.ts';
 import type { Calls } from './calls.ts';
 import type { Desk } from './desk.ts';
@@ -34,16 +35,33 @@ interface Request {
 /** Calls that end together when a device goes. */
 const SLICE = 16;
 
+/** Milliseconds until a log that did not take the end of a call is asked again. */
+const RETRY_MS = 1_000;
+
+export interface CallFramesParts {
+  readonly desk: Desk;
+  readonly calls: Calls;
+  readonly routes: RouteTable;
+  readonly clock: Clock;
+  /** A call could not lose a device; it is tried again. */
+  readonly failed: (error: unknown) => void;
+}
+
 /** Call signalling (PROTOCOL.md 8): the call decides, then the frame is relayed and acknowledged. */
-export class CallFrames {
+export class CallFrames implements Disposable {
   readonly #desk: Desk;
   readonly #calls: Calls;
   readonly #routes: RouteTable;
+  readonly #clock: Clock;
+  readonly #failed: (error: unknown) => void;
+  readonly #retries = new Set<CancelTimer>();
 
-  constructor(desk: Desk, calls: Calls, routes: RouteTable) {
+  constructor({ desk, calls, routes, clock, failed }: CallFramesParts) {
     this.#desk = desk;
     this.#calls = calls;
     this.#routes = routes;
+    this.#clock = clock;
+    this.#failed = failed;
   }
 
   /** @throws CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants. */
@@ -55,23 +73,61 @@ export class CallFrames {
     return (route) => this.#handle(session, frame, request, route);
   }
 
-  /** A device has gone: every call that it took part in loses it, some at a time, and those that cannot go on end. */
+  /** Nobody waits any more for calls that a device has left. */
+  [Symbol.dispose](): void {
+    for (const cancel of this.#retries) {
+      cancel();
+    }
+    this.#retries.clear();
+  }
+
+  /**
+   * A device has gone: every call that it took part in loses it, some at a time, and those that cannot go on end. While the
+   * log refuses that, it is tried again until the device is back.
+   */
   async disconnected(session: Session): Promise<void> {
-    const calls = this.#calls.runningOf(session.device);
+    await this.#loseAll(session, this.#calls.runningOf(session.device));
+  }
+
+  async #loseAll(session: Session, calls: readonly RunningCall[]): Promise<void> {
+    const left: RunningCall[] = [];
     for (let from = 0; from < calls.length; from += SLICE) {
-      await Promise.all(calls.slice(from, from + SLICE).map((call) => this.#lose(session, call)));
+      await Promise.all(
+        calls.slice(from, from + SLICE).map(async (call) => {
+          if (!(await this.#lose(session, call))) {
+            left.push(call);
+          }
+        }),
+      );
+    }
+    if (left.length > 0) {
+      const cancel = this.#clock.after(RETRY_MS, () => {
+        this.#retries.delete(cancel);
+        if (session.mailbox.outbox === undefined) {
+          void this.#loseAll(session, left);
+        }
+      });
+      this.#retries.add(cancel);
     }
   }
 
-  #lose({ mailbox, device }: Session, { callId, route }: RunningCall): Promise<unknown> {
-    return this.#calls.commit(route, callId, { type: 'disconnect', device }, (fact, ended) => {
-      if (!ended || fact === undefined) {
-        return undefined;
-      }
-      const metadata = { cause: 'disconnect', device, system: true };
-      const payload = encodeJson({ call_id: callId, metadata, reason: 'failure' });
-      return this.#desk.commitFor(mailbox, route, FRAME.CALL_END, payload, fact);
-    });
+  /** False when the log does not take it now. */
+  async #lose({ mailbox, device }: Session, { callId, route }: RunningCall): Promise<boolean> {
+    try {
+      const command = { type: 'disconnect', device } as const;
+      const result = await this.#calls.commit(route, callId, command, (fact, ended) => {
+        if (!ended || fact === undefined) {
+          return undefined;
+        }
+        const metadata = { cause: 'disconnect', device, system: true };
+        const payload = encodeJson({ call_id: callId, metadata, reason: 'failure' });
+        return this.#desk.commitFor(mailbox, route, FRAME.CALL_END, payload, fact);
+      });
+      return result !== undefined;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
   }
 
   async #handle(session: Session, frame: WaitingFrame, request: Request, route: ChannelRoute): Promise<void> {

@@ -170,7 +170,13 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     settled,
     limits: limits.calls,
   });
-  const callFrames = new CallFrames(desk, calls, routes);
+  const callFrames = new CallFrames({
+    desk,
+    calls,
+    routes,
+    clock,
+    failed: (error) => events.failed('disconnect', error),
+  });
   const presence = new PresenceFanout(options.presence, routes, clock, limits.presenceFanout);
   const notices = new OpenRoomNotices(clock, limits.presenceFanout);
   const refresher = new PresenceRefresher(presence, clock, limits.presenceTtl, (error) =>
@@ -237,6 +243,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
       refresher[Symbol.dispose]();
       presence[Symbol.dispose]();
       notices[Symbol.dispose]();
+      callFrames[Symbol.dispose]();
       await office.drained();
       await facts[Symbol.asyncDispose]();
       await cursors.flush();

@@ -244,3 +244,19 @@ test('given a frame that was refused and stored later, when it comes a third tim
   assert.deepEqual(resumption(restarted), { received: 50, refused: [] });
   assert.equal((await restarted.ask(FRAME.MSG, CHANNEL, 'precious', 50)).type, FRAME.ACK);
 });
+
+test('given a call whose device has gone while the log refuses, when the log takes letters again, then the other is told that it has ended', async () => {
+  const { disk, server } = await diskWorld();
+  await using _ = server;
+  const [alice, bob] = await pair(server);
+  await alice.ask(FRAME.CALL_OFFER, CHANNEL, { call_id: 'c', from: 'alice', to: ['bob'] });
+  await bob.ask(FRAME.CALL_ANSWER, CHANNEL, { call_id: 'c', accept: true });
+  disk.fail('mail');
+  await alice.leave('connection_lost');
+  await settle(20);
+  assert.ok(!disk.history.some(({ type }) => type === 'call.ended'));
+  disk.heal();
+  await server.clock.advance(3_000);
+  assert.equal(bob.of(FRAME.CALL_END).length, 1);
+  assert.equal(disk.history.filter(({ type }) => type === 'call.ended').length, 1);
+});

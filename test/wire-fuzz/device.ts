@@ -19,6 +19,7 @@ const HARMLESS = new Set([
   'unknown_device',
   'limit',
   'rate_limited',
+  'call_alone',
 ]);
 const ENDS = new Set(['storage_unavailable', 'connection_lost', 'shutting_down']);
 
