@@ -51,7 +51,8 @@ import { connect as same } from 'commucat/client/browser';
 import { connect as bundled } from 'commucat/client.bundle.js';
 import { FRAME } from 'commucat/protocol';
 export { bundled, connect, FRAME, IndexedDbDeviceStore, type Message, same };`,
-    platform: ['--lib', 'es2022,dom', '--types', ''],
+    // A folder without types of Node.
+    platform: ['--lib', 'es2022,dom', '--typeRoots', 'none'],
   },
 } as const;
 
