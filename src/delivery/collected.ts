@@ -6,8 +6,8 @@ import type { Post, Poster } from './post.ts';
 
 /** What a collected post costs in memory beyond its payload, roughly. */
 const POST_OVERHEAD = 256;
-/** The part of a batch that one device may have while others wait. */
-const SHARES = 8;
+/** A batch has this many shares at least: one device may have that much while others wait. */
+const FEWEST_SHARES = 8;
 
 /**
  * Posts that wait for the batch in flight, each counted by what it really costs: a payload of one byte to a thousand
@@ -20,6 +20,8 @@ export class Collected<P extends Poster> {
   /** Of each post. */
   #costs: number[] = [];
   #bytes = 0;
+  /** How many devices have posted what waits. */
+  #devices = 0;
   /** The names of one channel's members: posts of a channel share the array. */
   #members: readonly Mailbox[] = [];
   #namesBytes = 0;
@@ -57,8 +59,7 @@ export class Collected<P extends Poster> {
     const cost = this.cost(post);
     this.#posts.push(post);
     this.#costs.push(cost);
-    this.#bytes += cost;
-    post.poster.mailbox.collectedBytes += cost;
+    this.#count(post, cost);
   }
 
   /**
@@ -73,7 +74,8 @@ export class Collected<P extends Poster> {
       return all;
     }
     const batch: Post<P>[] = [];
-    const room = this.#takeInto(batch, this.#batchBytes, this.#batchBytes / SHARES);
+    const share = this.#batchBytes / Math.max(FEWEST_SHARES, this.#devices);
+    const room = this.#takeInto(batch, this.#batchBytes, share);
     this.#takeInto(batch, room, Number.POSITIVE_INFINITY);
     return batch;
   }
@@ -140,11 +142,18 @@ export class Collected<P extends Poster> {
     this.#posts = posts;
     this.#costs = costs;
     this.#bytes = 0;
-    for (const [index, { poster }] of posts.entries()) {
-      const cost = costs[index] ?? 0;
-      this.#bytes += cost;
-      poster.mailbox.collectedBytes += cost;
+    this.#devices = 0;
+    for (const [index, post] of posts.entries()) {
+      this.#count(post, costs[index] ?? 0);
     }
+  }
+
+  #count({ poster: { mailbox } }: Post<P>, cost: number): void {
+    if (mailbox.collectedBytes === 0) {
+      this.#devices += 1;
+    }
+    this.#bytes += cost;
+    mailbox.collectedBytes += cost;
   }
 }
 

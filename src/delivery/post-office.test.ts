@@ -117,6 +117,22 @@ test('given a device that posts in masses, when another one posts once, then it 
   );
 });
 
+test('given many devices that post in masses, when another one posts once behind all of them, then it goes with the next batch', async () => {
+  const { office, acknowledged, channel } = world();
+  const heavy = Array.from({ length: 12 }, (_, index) => `heavy ${index}`);
+  const post = channel('few', 'alice', 'carol');
+  const pair = channel('pair', 'bob', 'carol');
+  for (const device of heavy) {
+    for (let sequence = 1; sequence <= 2_000; sequence += 1) office.post(post(device, sequence));
+  }
+  office.post(pair('bob', 1));
+  await office.drained();
+
+  const place = acknowledged.indexOf('bob 1');
+  assert.ok(place >= 0 && place < 12_000, `behind ${place} letters of others`);
+  assert.equal(acknowledged.length, 12 * 2_000 + 1);
+});
+
 test('given letters of a channel that wait for a batch, when a fact is posted there, then it comes behind them, and what follows behind it', async () => {
   const { office, acknowledged, channel } = world();
   const post = channel('crowd', 'alice', 'bob', 'carol', ...crowd(400));
