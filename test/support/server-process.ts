@@ -67,6 +67,10 @@ export class ServerProcess implements AsyncDisposable {
     return pid;
   }
 
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   get ca(): Buffer {
     return readFileSync(this.ready.ca_file);
   }

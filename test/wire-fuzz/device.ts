@@ -16,6 +16,7 @@ const HARMLESS = new Set([
   'forbidden',
   'unknown_group',
   'unknown_call',
+  'call_alone',
   'unknown_device',
   'limit',
   'rate_limited',
@@ -271,6 +272,7 @@ export class FuzzDevice {
 
   #post(dispatch: Dispatch): void {
     if (this.connection === undefined) return;
+    dispatch.attempts += 1;
     this.#expect(dispatch.sequence, { lost: false, answered: () => undefined });
     this.connection.post(dispatch.type, dispatch.room.number, dispatch.body, dispatch.sequence);
   }
@@ -307,6 +309,8 @@ export class FuzzDevice {
     if (dispatch === undefined) return;
     this.unanswered = this.unanswered.filter((one) => one !== dispatch);
     this.#highestAcknowledged = Math.max(this.#highestAcknowledged, this.resumes ? ack : 0);
+    const says = stored !== undefined || dispatch.attempts > 1;
+    this.#demand(says, 'count', () => `is not told for how many devices ${describe(dispatch)} was stored`);
     this.#ledger.settle(dispatch, { is: 'acknowledged', stored, notStored });
   }
 

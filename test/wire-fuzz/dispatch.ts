@@ -33,6 +33,8 @@ export interface Dispatch extends Request {
   /** The server counts its frames beyond those that the log holds: a repetition is recognised. */
   readonly resumable: boolean;
   readonly arrivals: Set<string>;
+  /** How often it was sent: the answer to a repetition says less. */
+  attempts: number;
   fate: Fate;
 }
 

@@ -70,6 +70,7 @@ export class Ledger {
       resumable,
       lost: false,
       arrivals: new Set(),
+      attempts: 0,
       fate: { is: 'open' },
     };
     this.#dispatches.set(id, dispatch);

@@ -1,7 +1,9 @@
-// `npm run fuzz:wire -- --seconds N [--seed S] [--only rule,rule]`: devices, network, disk and process in every kind of
-// trouble at once, held against PROTOCOL.md. `--seed S --path P`: a finding again. See test/wire-fuzz/README.md.
+// `npm run fuzz:wire -- --seconds N [--seed S] [--only rule,rule] [--level simulation|process]`: devices, network, disk
+// and process in every kind of trouble at once, held against PROTOCOL.md. `--seed S --path P`: a finding of the
+// simulation again. See test/wire-fuzz/README.md.
 import { parseArgs } from 'node:util';
 import { Judge, RULES, type Rule } from './broken-promise.ts';
+import { fuzzProcesses } from './processes.ts';
 import { explain, fuzzSimulation } from './simulation.ts';
 
 const { values } = parseArgs({
@@ -10,8 +12,16 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(process.hrtime.bigint() % 0x7fff_ffffn) },
     only: { type: 'string' },
     path: { type: 'string' },
+    level: { type: 'string' },
   },
 });
+
+interface Turn {
+  readonly judge: Judge;
+  readonly seed: number;
+  /** Milliseconds. */
+  readonly time: number;
+}
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -24,25 +34,49 @@ function rulesOf(names: string | undefined): readonly Rule[] | undefined {
   });
 }
 
-async function main(): Promise<number> {
-  const seconds = Number(values.seconds);
-  const seed = Number(values.seed);
-  if (!(seconds > 0) || !Number.isInteger(seed)) throw new Error('--seconds and --seed take numbers');
-  const judge = new Judge(rulesOf(values.only));
-  say(`seed ${seed}, ${seconds} s`);
+/** True when every promise was kept. */
+async function simulate(turn: Turn): Promise<boolean> {
   const begun = performance.now();
-  const outcome = await fuzzSimulation({ judge, seed, time: seconds * 1_000, path: values.path });
-  const took = (performance.now() - begun) / 1_000;
-  const { runs, steps, figures, finding } = outcome;
-  say(`${runs} runs, ${steps} steps (${Math.round(steps / took)}/s), ${JSON.stringify(figures)}`);
-  if (finding === undefined) {
-    say('every promise was kept');
-    return 0;
-  }
-  const found = (finding.foundAfter / 1_000).toFixed(0);
-  say(`found after ${found} s, made smaller:\n${finding.broken.message}\n${explain(finding.plan)}`);
+  const { runs, steps, figures, finding } = await fuzzSimulation({ ...turn, path: values.path });
+  const rate = Math.round(steps / ((performance.now() - begun) / 1_000));
+  say(`simulation: ${runs} runs, ${steps} steps (${rate}/s), ${JSON.stringify(figures)}`);
+  if (finding === undefined) return true;
+  say(`found after ${seconds(finding.foundAfter)} s, made smaller:`);
+  say(`${finding.broken.message}\n${explain(finding.plan)}`);
   say(`again: npm run fuzz:wire -- --seed ${finding.seed} --path ${finding.path}`);
-  return 1;
+  return false;
+}
+
+async function runProcesses(turn: Turn): Promise<boolean> {
+  const begun = performance.now();
+  const { runs, figures, finding } = await fuzzProcesses(turn);
+  say(`processes: ${runs} runs, ${JSON.stringify(figures)}`);
+  if (finding === undefined) return true;
+  say(`found after ${seconds(performance.now() - begun)} s: ${finding.broken.message}`);
+  say(`again, perhaps: npm run fuzz:wire -- --level process --seed ${finding.seed}`);
+  return false;
+}
+
+function seconds(milliseconds: number): string {
+  return (milliseconds / 1_000).toFixed(0);
+}
+
+const LEVELS = { simulation: simulate, process: runProcesses } as const;
+
+async function main(): Promise<number> {
+  const time = Number(values.seconds) * 1_000;
+  const seed = Number(values.seed);
+  if (!(time > 0) || !Number.isInteger(seed)) throw new Error('--seconds and --seed take numbers');
+  const judge = new Judge(rulesOf(values.only));
+  const named = values.path === undefined ? values.level : 'simulation';
+  const levels = Object.entries(LEVELS).filter(([name]) => named === undefined || named === name);
+  if (levels.length === 0) throw new Error(`--level takes ${Object.keys(LEVELS).join(', ')}`);
+  say(`seed ${seed}, ${values.seconds} s`);
+  for (const [, level] of levels) {
+    if (!(await level({ judge, seed, time: time / levels.length }))) return 1;
+  }
+  say('every promise was kept');
+  return 0;
 }
 
 process.exitCode = await main();

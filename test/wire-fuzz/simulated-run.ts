@@ -3,12 +3,13 @@ import { SimulatedClock, settle } from '../simulation/clock.ts';
 import { RelayWorld } from '../simulation/relay-world.ts';
 import type { Judge } from './broken-promise.ts';
 import type { Weather } from './connection.ts';
-import { FuzzDevice } from './device.ts';
+import type { FuzzDevice } from './device.ts';
 import { Ledger } from './ledger.ts';
+import { count, noFigures, progress, type RunFigures } from './run-figures.ts';
 import { type Lane, ScheduledDisk } from './scheduled-log.ts';
 import { connectSimulated, SimulatedConnection } from './simulated-network.ts';
-import { Stage } from './stage.ts';
-import { type Action, DEVICES, type Plan, type Step } from './steps.ts';
+import { castOf, Stage } from './stage.ts';
+import type { Action, Plan, Step } from './steps.ts';
 import { Verdict } from './verdict.ts';
 
 /** Seconds, as `RelayWorld` has it. */
@@ -18,30 +19,10 @@ const COLLECTED = 16_384;
 /** Rounds after which a run that does not come to rest is at fault. */
 const MOST_ROUNDS = 50_000;
 const FULL_MAILBOX = 1_000;
-const LONGEST_NAME = 128;
-
-/** What happened in a run, so that whoever reads it sees that it tests something. */
-export interface RunFigures {
-  frames: number;
-  arrivals: number;
-  repetitions: number;
-  refused: number;
-  connections: number;
-  crashes: number;
-  storms: number;
-}
 
 /** One run: the real relay on a simulated clock, disk and network, whose every step is the plan's choice. */
 export class SimulatedRun {
-  readonly figures: RunFigures = {
-    frames: 0,
-    arrivals: 0,
-    repetitions: 0,
-    refused: 0,
-    connections: 0,
-    crashes: 0,
-    storms: 0,
-  };
+  readonly figures: RunFigures = noFigures();
   readonly #plan: Plan;
   readonly #judge: Judge;
   readonly #clock = new SimulatedClock();
@@ -68,16 +49,7 @@ export class SimulatedRun {
       now: () => disk.refusals,
       wasRough: (since) => disk.refusals > since || disk.isFailing,
     };
-    const devices: FuzzDevice[] = Array.from({ length: DEVICES }, (_, index) => {
-      const kind = {
-        confirms: index !== 2 && index !== 4,
-        resumes: index !== 3 && index !== 4,
-        eager: (plan.eager & (1 << index)) !== 0,
-      };
-      const name = `device-${index}`.padEnd(plan.longNames ? LONGEST_NAME : 0, '-');
-      return new FuzzDevice(name, kind, this.#ledger, weather, () => devices.map((one) => one.name));
-    });
-    this.#stage = new Stage(devices);
+    this.#stage = new Stage(castOf(plan, this.#ledger, weather));
   }
 
   /** @throws BrokenPromise */
@@ -93,19 +65,8 @@ export class SimulatedRun {
       mailboxesFill: this.#plan.mailbox < FULL_MAILBOX,
       forgetful: this.figures.crashes > 0,
     }).judge();
-    return this.#count();
-  }
-
-  #count(): RunFigures {
-    const { figures } = this;
-    figures.storms = this.#disk.refusals;
-    for (const { fate, arrivals } of this.#ledger.dispatches) {
-      figures.frames += 1;
-      figures.arrivals += arrivals.size;
-      if (fate.is === 'refused') figures.refused += 1;
-    }
-    for (const { repetitions } of this.#stage.devices) figures.repetitions += repetitions;
-    return figures;
+    this.figures.storms = this.#disk.refusals;
+    return count(this.figures, this.#ledger, this.#stage.devices);
   }
 
   /** Everybody is in one room and in one group. */
@@ -129,7 +90,7 @@ export class SimulatedRun {
 
   async #boot(): Promise<void> {
     this.#lifetime += 1;
-    this.#world = await RelayWorld.start({
+    const starting = RelayWorld.start({
       log: this.#disk.open(),
       clock: this.#clock,
       random: this.#random,
@@ -138,6 +99,21 @@ export class SimulatedRun {
       mailbox: { frames: this.#plan.mailbox, bytes: 67_108_864 },
       office: { collected: COLLECTED, collectedPerDevice: COLLECTED },
     });
+    // A server that starts may have something to write.
+    this.#world = undefined;
+    starting.then(
+      (world) => {
+        this.#world = world;
+      },
+      (error: unknown) => {
+        this.#broken ??= error;
+      },
+    );
+    while (this.#world === undefined) {
+      this.#happen();
+      await settle(1);
+      if (this.#broken !== undefined) throw this.#broken;
+    }
   }
 
   async #step({ action, after, pick }: Step): Promise<void> {
@@ -259,6 +235,7 @@ export class SimulatedRun {
     this.#absorb();
     this.#world?.cut();
     this.#disk.crash();
+    this.#disk.heal();
     this.#forgetConnections();
     await this.#boot();
   }
@@ -339,16 +316,14 @@ export class SimulatedRun {
         if (device.confirms) device.confirm(device.processed);
       }
       await this.#rest();
-      const sum = this.#stage.devices.reduce(
-        // What the server says in somebody's name is processed, and counts as nobody's arrival.
-        (all, { arrivals, gaps, processed }) => all + arrivals.length + gaps.size + processed,
-        0,
-      );
+      const sum = progress(this.#stage.devices);
       calm = sum === last ? calm + 1 : 0;
       last = sum;
     }
     for (const device of this.#stage.devices) {
-      this.#judge.demand(device.connection !== undefined, 'session', () => `${device.name} does not get in`);
+      const { name, connection, waiting } = device;
+      this.#judge.demand(connection !== undefined, 'session', () => `${name} does not get in`);
+      this.#judge.demand(waiting === 0, 'answer', () => `${name} waits for ${waiting} answers`);
     }
     await this.#comeBackOnceMore();
   }

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { BrokenPromise, type Judge } from './broken-promise.ts';
-import { type RunFigures, SimulatedRun } from './simulated-run.ts';
+import { add, noFigures, type RunFigures } from './run-figures.ts';
+import { SimulatedRun } from './simulated-run.ts';
 import { type Action, type Plan, plans } from './steps.ts';
 
 /** Plans of one seed. A finding is named by the seed and its path. */
@@ -31,7 +32,7 @@ export interface SimulationFinding {
 export interface SimulationOutcome {
   readonly runs: number;
   readonly steps: number;
-  readonly figures: Readonly<Record<string, number>>;
+  readonly figures: RunFigures;
   readonly finding: SimulationFinding | undefined;
 }
 
@@ -39,12 +40,12 @@ export interface SimulationOutcome {
 export async function fuzzSimulation(options: SimulationOptions): Promise<SimulationOutcome> {
   const begun = performance.now();
   const end = begun + options.time;
-  const figures: Record<string, number> = {};
+  const figures = noFigures();
   let runs = 0;
   let steps = 0;
   for (let seed = options.seed; ; seed += 1) {
     let foundAt: number | undefined;
-    const property = fc.asyncProperty(plans(options.steps ?? MOST_STEPS), async (plan) => {
+    const property = fc.asyncProperty(plans(1, options.steps ?? MOST_STEPS), async (plan) => {
       const now = performance.now();
       // The rest of the seed, or of the attempts to make a finding smaller.
       if (foundAt === undefined ? options.path === undefined && now > end : now > foundAt + SHRINKING_MS)
@@ -61,7 +62,7 @@ export async function fuzzSimulation(options: SimulationOptions): Promise<Simula
     const { path } = options;
     const details = await fc.check(property, {
       seed,
-      numRuns: RUNS_OF_A_SEED,
+      numRuns: path === undefined ? RUNS_OF_A_SEED : 1,
       ...(path === undefined ? {} : { path, endOnFailure: true }),
     });
     if (details.failed) {
@@ -74,10 +75,6 @@ export async function fuzzSimulation(options: SimulationOptions): Promise<Simula
     }
     if (path !== undefined || performance.now() > end) return { runs, steps, figures, finding: undefined };
   }
-}
-
-function add(sums: Record<string, number>, figures: RunFigures): void {
-  for (const [name, value] of Object.entries(figures)) sums[name] = (sums[name] ?? 0) + value;
 }
 
 /** A plan for people: one line a step. */

@@ -1,7 +1,9 @@
 import { FRAME } from '../../src/protocol/frame-types.ts';
-import type { FuzzDevice } from './device.ts';
+import type { Weather } from './connection.ts';
+import { FuzzDevice } from './device.ts';
+import type { Ledger } from './ledger.ts';
 import { Room } from './room.ts';
-import type { Action, GroupAct, Kind } from './steps.ts';
+import { type Action, DEVICES, type GroupAct, type Kind, type Plan } from './steps.ts';
 
 type Send = Extract<Action, { do: 'send' }>;
 type GroupStep = Extract<Action, { do: 'group' }>;
@@ -9,6 +11,7 @@ type GroupStep = Extract<Action, { do: 'group' }>;
 const EVERYBODY = 1;
 const FIRST_GROUP = 100;
 const MOST_GROUPS = 6;
+const LONGEST_NAME = 128;
 
 const TYPES: Readonly<Record<Exclude<Kind, 'typing'>, number>> = {
   msg: FRAME.MSG,
@@ -17,6 +20,20 @@ const TYPES: Readonly<Record<Exclude<Kind, 'typing'>, number>> = {
   offer: FRAME.CALL_OFFER,
   hang_up: FRAME.CALL_END,
 };
+
+/** The devices of a run: all four kinds, with and without `delivery-ack` and `resume`. */
+export function castOf({ eager, longNames }: Plan, ledger: Ledger, weather: Weather): readonly FuzzDevice[] {
+  const devices: FuzzDevice[] = Array.from({ length: DEVICES }, (_, index) => {
+    const kind = {
+      confirms: index !== 2 && index !== 4,
+      resumes: index !== 3 && index !== 4,
+      eager: (eager & (1 << index)) !== 0,
+    };
+    const name = `device-${index}`.padEnd(longNames ? LONGEST_NAME : 0, '-');
+    return new FuzzDevice(name, kind, ledger, weather, () => devices.map((one) => one.name));
+  });
+  return devices;
+}
 
 /** The rooms of a run, and what its devices say in them: the same for a simulated server and a real one. */
 export class Stage {

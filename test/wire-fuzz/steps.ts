@@ -65,7 +65,7 @@ export interface Plan {
 
 const device = fc.nat(DEVICES - 1);
 const room = fc.nat(5);
-const lane = fc.constantFrom('facts' as const, 'journal' as const, 'mail' as const);
+const lane = fc.constantFrom('facts' as const, 'journal' as const, 'mail' as const, 'mail' as const);
 
 const send = fc.record({
   do: fc.constant('send' as const),
@@ -132,7 +132,7 @@ const network: fc.Arbitrary<Action> = fc.oneof(
 );
 
 const trouble: fc.Arbitrary<Action> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('refuse' as const), lane }) },
+  { weight: 12, arbitrary: fc.record({ do: fc.constant('refuse' as const), lane }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('fail' as const), lane }) },
   { weight: 3, arbitrary: fc.constant<Action>({ do: 'heal' }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('crash' as const, 'restart' as const) }) },
@@ -150,20 +150,19 @@ const step: fc.Arbitrary<Step> = fc.record({
     { weight: 10, arbitrary: send },
     { weight: 5, arbitrary: group },
     { weight: 8, arbitrary: network },
-    { weight: 2, arbitrary: trouble },
+    { weight: 4, arbitrary: trouble },
   ),
   after: fc.constantFrom<number | 'rest'>(0, 0, 1, 2, 3, 5, 8, 20, 'rest', 'rest'),
   pick: fc.nat(0xffff),
 });
 
-/** Runs of up to `most` steps. */
-export function plans(most: number): fc.Arbitrary<Plan> {
+export function plans(least: number, most: number): fc.Arbitrary<Plan> {
   return fc.record({
     window: fc.constantFrom(1, 2, 8, 256),
     page: fc.constantFrom(1, 3, 64),
     mailbox: fc.constantFrom(4, 30, 10_000, 10_000),
     longNames: fc.boolean(),
     eager: fc.nat(2 ** DEVICES - 1),
-    steps: fc.array(step, { minLength: 1, maxLength: most, size: 'max' }),
+    steps: fc.array(step, { minLength: least, maxLength: most, size: 'max' }),
   });
 }

@@ -67,18 +67,26 @@ export class Verdict {
     }
   }
 
-  /** Everybody who took part has it; who has not is excused by a number in an ACK, by expiry, or by a full mailbox. */
+  /**
+   * Everybody who took part has it; who has not is excused by a number in an ACK, by expiry, or by a full mailbox. Where an
+   * ACK says that some have no room nobody knows who: such a frame takes no expired number away from others.
+   */
   #judgeMissing(dispatch: Dispatch, notStored: number): void {
-    let budget = notStored;
-    for (const device of dispatch.sure) {
-      if (dispatch.arrivals.has(device) || this.#hasExpired(dispatch, device)) continue;
-      if (budget > 0) {
-        budget -= 1;
-        continue;
-      }
-      const untold = dispatch.fate.is !== 'acknowledged' && this.#wasToldOfMissed(device);
-      this.#demand(untold, this.#ruleFor(dispatch), () => `${describe(dispatch)} never reached ${device}`);
+    const missing = [...dispatch.sure].filter((device) => !dispatch.arrivals.has(device));
+    if (notStored > 0) {
+      const lost = missing.filter((device) => !this.#mayExpire(dispatch, device));
+      this.#demandArrival(lost.length <= notStored, dispatch, lost.join(', '));
+      return;
     }
+    for (const device of missing) {
+      if (this.#hasExpired(dispatch, device)) continue;
+      const wasTold = dispatch.fate.is !== 'acknowledged' && this.#wasToldOfMissed(device);
+      this.#demandArrival(wasTold, dispatch, device);
+    }
+  }
+
+  #demandArrival(holds: boolean, dispatch: Dispatch, device: string): void {
+    this.#demand(holds, this.#ruleFor(dispatch), () => `${describe(dispatch)} never reached ${device}`);
   }
 
   #ruleFor({ fate }: Dispatch): Rule {
@@ -86,19 +94,27 @@ export class Verdict {
     return this.#circumstances.mailboxesFill ? 'untold' : 'lost';
   }
 
-  #hasExpired({ sentAt }: Dispatch, device: string): boolean {
+  #hasExpired(dispatch: Dispatch, device: string): boolean {
+    if (!this.#mayExpire(dispatch, device)) return false;
+    return this.#device(device)?.confirms !== true || this.#take(this.#expired, device);
+  }
+
+  /** Who does not confirm is not told of gaps. */
+  #mayExpire({ sentAt }: Dispatch, device: string): boolean {
     if (sentAt + this.#circumstances.ttl > this.#circumstances.now) return false;
-    const one = this.#devices.find(({ name }) => name === device);
-    // Who does not confirm is not told of gaps.
-    if (one?.confirms !== true) return true;
-    return this.#take(this.#expired, device);
+    const one = this.#device(device);
+    return one?.confirms !== true || one.gaps.size > 0;
+  }
+
+  #device(name: string): FuzzDevice | undefined {
+    return this.#devices.find((device) => device.name === name);
   }
 
   /** No ACK came that could have told the sender; the device itself was told. */
   #wasToldOfMissed(device: string): boolean {
     const { mailboxesFill, forgetful } = this.#circumstances;
-    const one = this.#devices.find(({ name }) => name === device);
-    return mailboxesFill && (forgetful || one?.confirms !== true || this.#take(this.#missed, device));
+    const { confirms = false } = this.#device(device) ?? {};
+    return mailboxesFill && (forgetful || !confirms || this.#take(this.#missed, device));
   }
 
   #take(budgets: Map<string, number>, device: string): boolean {
