@@ -160,7 +160,7 @@ export class Inbox {
     this.#pumping = false;
   }
 
-  /** A session begins: a frame whose listener failed does not wait any longer. */
+  /** A session or a reader begins: a frame whose listener failed does not wait any longer. */
   hurry(): void {
     if (this.#cancelRepetition === undefined) return;
     this.#cancelRepetition();
@@ -206,6 +206,7 @@ export class Inbox {
       waiting: undefined,
     };
     this.#reader = reader;
+    this.hurry();
     const iterator: AsyncIterableIterator<Message> = {
       next: () => this.#next(reader),
       return: async () => {

@@ -37,6 +37,31 @@ export function newEntry(
   return { kind, type, channel, payload, resolve, reject, sequence: 0, refusal: undefined, abandoned: false };
 }
 
+/** Lets a signal end the waiting. With the answer nothing of it stays behind in the signal, which may live for long. */
+export function abortable(
+  signal: AbortSignal,
+  waiting: Pick<Entry, 'resolve' | 'reject'>,
+  abandon: () => void,
+): Pick<Entry, 'resolve' | 'reject'> {
+  const abort = (): void => {
+    abandon();
+    const text = 'waiting for the answer was aborted';
+    waiting.reject(new ClientError('CLIENT_ABORTED', text, { cause: signal.reason }));
+  };
+  const release = (): void => signal.removeEventListener('abort', abort);
+  signal.addEventListener('abort', abort, { once: true });
+  return {
+    resolve: (receipt) => {
+      release();
+      waiting.resolve(receipt);
+    },
+    reject: (error) => {
+      release();
+      waiting.reject(error);
+    },
+  };
+}
+
 /** A JOIN with this payload that nobody waits for. */
 export function rejoin(channel: number, payload: Uint8Array): Entry {
   return newEntry({ kind: 'rejoin', type: FRAME.JOIN, channel, payload });

@@ -2,7 +2,7 @@ import { utf8 } from '../protocol/bytes.ts';
 import { FRAME } from '../protocol/frame-types.ts';
 import { serialAfter } from '../protocol/serial.ts';
 import { ClientError } from './client-error.ts';
-import { checkSize, type Entry, newEntry, rejoin } from './outbound-entry.ts';
+import { abortable, checkSize, type Entry, newEntry, rejoin } from './outbound-entry.ts';
 import { Queue } from './queue.ts';
 import type { Acknowledgement, Receipt } from './receipt.ts';
 import type { UpstreamSequence } from './upstream-sequence.ts';
@@ -85,25 +85,15 @@ export class Outbound {
     const refused = this.#failure ?? checkSize(channel, payload) ?? aborted(signal);
     if (refused !== undefined) return Promise.reject(refused);
     return new Promise((resolve, reject) => {
-      const entry = newEntry({ kind, type, channel, payload }, { resolve, reject });
-      if (this.#waiting.length === 0 && this.#hasRoom(payload.length)) {
-        this.#admit(entry);
-      } else if (this.#waiting.length >= this.#limits.waiting) {
-        reject(new ClientError('CLIENT_OVERLOADED', `${this.#limits.waiting} sends wait already`));
-        return;
-      } else {
-        this.#waiting.push(entry);
-      }
-      signal?.addEventListener(
-        'abort',
-        () => {
-          entry.abandoned = true;
-          reject(
-            new ClientError('CLIENT_ABORTED', 'waiting for the answer was aborted', { cause: signal.reason }),
-          );
-        },
-        { once: true },
-      );
+      const abandon = (): void => {
+        entry.abandoned = true;
+      };
+      const waiting =
+        signal === undefined ? { resolve, reject } : abortable(signal, { resolve, reject }, abandon);
+      const entry = newEntry({ kind, type, channel, payload }, waiting);
+      if (this.#waiting.length === 0 && this.#hasRoom(payload.length)) this.#admit(entry);
+      else if (this.#waiting.length < this.#limits.waiting) this.#waiting.push(entry);
+      else entry.reject(new ClientError('CLIENT_OVERLOADED', `${this.#limits.waiting} sends wait already`));
     });
   }
 

@@ -21,12 +21,17 @@ export interface ResumeFacts {
   readonly refused: readonly { readonly sequence: number; readonly error: string }[];
 }
 
+/** What the client keeps must not be of any length. */
+const EPOCH = /^[0-9a-f]{32}$/;
+
 export function inboxOf(value: JsonValue | undefined): InboxFacts | undefined {
   if (!isJsonObject(value)) return undefined;
   const confirmed = serialMember(value, 'confirmed');
   const next = serialMember(value, 'next');
   if (confirmed === undefined || next === undefined) return undefined;
-  return { confirmed, next, epoch: textMember(value, 'epoch'), since: serialMember(value, 'since') };
+  const epoch = textMember(value, 'epoch');
+  const known = epoch !== undefined && EPOCH.test(epoch);
+  return { confirmed, next, epoch: known ? epoch : undefined, since: serialMember(value, 'since') };
 }
 
 export function resumeOf(value: JsonValue | undefined): ResumeFacts | undefined {

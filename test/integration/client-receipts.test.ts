@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { ClientError, type Receipt } from '../../src/client/index.ts';
@@ -119,4 +120,28 @@ test('given ACKs that say for how many devices a frame was stored, when sends re
     assert.deepEqual([receipt.stored, receipt.notStored, receipt.channel], [stored, notStored, 7]);
     assert.equal(receipt.acknowledgement?.call_id, 'call_id' in counts ? 'x' : undefined);
   }
+});
+
+test('given one signal for many sends, when they have their answers, then the signal holds nothing of them, and those that it ends are told', async () => {
+  const { clock, server, connected } = world();
+  const client = await connected({ maxUnacknowledged: { frames: 4, waiting: 4 } });
+  await finish(clock, client.join(7));
+  const abort = new AbortController();
+  const { signal } = abort;
+  for (let round = 0; round < 20; round += 1) await finish(clock, client.send(7, 'x', { signal }));
+  server.refuse = () => 'forbidden';
+  await assert.rejects(finish(clock, client.send(7, 'x', { signal })), { code: 'CLIENT_REFUSED' });
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
+  server.refuse = () => undefined;
+  const sends = Array.from({ length: 9 }, (_, index) =>
+    client.send(7, `${index}`, { signal }).then(
+      () => 'sent',
+      (error: ClientError) => error.code,
+    ),
+  );
+  assert.equal(getEventListeners(signal, 'abort').length, 8);
+  abort.abort();
+  const outcomes = await finish(clock, Promise.all(sends));
+  assert.deepEqual(outcomes, [...Array.from({ length: 8 }, () => 'CLIENT_ABORTED'), 'CLIENT_OVERLOADED']);
+  await finish(clock, client.close());
 });
