@@ -22,5 +22,7 @@ function head(mode: Exclude<ConnectMode, 'websocket'>): ConnectHead {
     'content-type': CONTENT_TYPES[mode],
     'cache-control': 'no-store',
     'x-commucat-connect-mode': mode,
+    // Proxies that gather an answer would keep lines back for as long as they like.
+    ...(mode === 'binary' ? {} : { 'x-accel-buffering': 'no' }),
   };
 }

@@ -3,6 +3,7 @@ import type { ConnectAdmission } from './admission.ts';
 import { type ConnectMode, connectMode } from './connect-mode.ts';
 import type { ConnectionGuard } from './connection-guard.ts';
 import { type HttpAnswer, notImplemented, PROBLEMS, tooManyRequests } from './problem.ts';
+import { requestTarget } from './request-target.ts';
 import type { KnownDevice } from './tickets.ts';
 import { webSocketFlaw } from './websocket-opening.ts';
 
@@ -59,7 +60,7 @@ export class Doorman {
   }
 
   admit(head: RequestHead): Admission {
-    const { path, query } = targetOf(head.target);
+    const { path, query } = requestTarget(head.target);
     if (path !== CONNECT_PATH) return { kind: 'route', path };
     const verdict = this.#parts.admission.check(head.address, ticketOf(head, query));
     if (!verdict.allowed) {
@@ -83,12 +84,6 @@ export class Doorman {
     }
     return method === 'POST' ? { kind: 'session', mode, known } : { kind: 'empty', mode };
   }
-}
-
-function targetOf(target: string): { readonly path: string; readonly query: string } {
-  const mark = target.indexOf('?');
-  if (mark < 0) return { path: target, query: '' };
-  return { path: target.slice(0, mark), query: target.slice(mark + 1) };
 }
 
 /** The ticket that a request shows; the header goes before the query. */

@@ -12,6 +12,7 @@ import type { HttpRoutes } from './http-routes.ts';
 import { Http1Transport } from './http1-transport.ts';
 import { requestText, switchingProtocols } from './http1-upgrade.ts';
 import { type HttpAnswer, PROBLEMS } from './problem.ts';
+import { hasOneHost } from './request-target.ts';
 import { textModeOf } from './text-mode.ts';
 import { TextTransport } from './text-transport.ts';
 import type { Transport } from './transport.ts';
@@ -63,7 +64,14 @@ export class Http1Door {
   }
 
   #createServer(): Server {
-    const server = createServer({ maxHeaderSize: LIMIT_TABLE.requestHeadBytes.value, requestTimeout: 0 });
+    // The deadlines are ours: Node.js would end a connection that rests after five seconds of its own.
+    const server = createServer({
+      maxHeaderSize: LIMIT_TABLE.requestHeadBytes.value,
+      requestTimeout: 0,
+      headersTimeout: 0,
+      keepAliveTimeout: 0,
+      requireHostHeader: false,
+    });
     // Node.js leaves out what is beyond: one more shows that there is more.
     server.maxHeadersCount = LIMIT_TABLE.requestHeaders.value + 1;
     server.on('clientError', (error, socket) => this.#onClientError(error, socket));
@@ -82,6 +90,10 @@ export class Http1Door {
       return { kind: 'refused', answer: PROBLEMS.tooManyHeaders };
     }
     const httpVersion = request.httpVersion === '1.1' ? '1.1' : '1.0';
+    if (!hasOneHost(rawHeaders, httpVersion)) {
+      this.#context.counters.httpViolated('HOST');
+      return { kind: 'refused', answer: PROBLEMS.badRequest };
+    }
     return this.#doorman.admit({ method, target, headers, httpVersion, address: this.#addressOf(request) });
   }
 
@@ -150,7 +162,7 @@ export class Http1Door {
   #answer(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
     const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
     const hasBody = encoding !== undefined || (length !== undefined && length !== '0');
-    if (hasBody) response.setHeader('connection', 'close');
+    if (hasBody || answer.status === 400) response.setHeader('connection', 'close');
     else response.once('finish', () => this.#awaitHead(request.socket));
     response.once('close', this.#limitResponse(request.socket));
     const bytes = Buffer.byteLength(answer.body);

@@ -10,6 +10,7 @@ export interface HttpAnswer {
 
 /** The problems that the gateway itself answers with; spec text and spelling are the reference's. PROTOCOL.md 2.1. */
 export const PROBLEMS = {
+  badRequest: problem(400, 'Bad Request'),
   notFound: problem(404, 'Not Found'),
   forbidden: problem(403, 'Forbidden', 'access denied'),
   tooManyHeaders: problem(431, 'Request Header Fields Too Large'),
