@@ -5,6 +5,7 @@ import type { EventLog } from './log/event-log.ts';
 import { fromHex, toHex } from './protocol/bytes.ts';
 import { DEVICE_ID_RULE, isDeviceId } from './protocol/control/members.ts';
 import { CommuCatError } from './protocol/errors.ts';
+import { HANDLE_RULE, readHandle } from './protocol/handle.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './protocol/json.ts';
 import { deriveAuthorityKey } from './protocol/keys.ts';
 import { LIMITS } from './protocol/limits.ts';
@@ -31,8 +32,10 @@ export function parseRegistration(value: JsonValue): Registration {
   if (!isJsonObject(value)) throw invalid('a registration is a JSON object');
   const handle = text(value, 'handle', LIMITS.HANDLE_MAX);
   if (handle === null || handle.trim() === '') throw invalid('handle: required, and not empty');
+  const kept = readHandle(handle);
+  if (kept === undefined) throw invalid(`handle: ${HANDLE_RULE}`);
   return {
-    handle,
+    handle: kept,
     displayName: text(value, 'display_name', LIMITS.DISPLAY_NAME_MAX),
     avatarUrl: text(value, 'avatar_url', LIMITS.AVATAR_URL_MAX),
     device: device(value),

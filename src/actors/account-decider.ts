@@ -7,7 +7,7 @@ import type {
 } from '../log/events.ts';
 import { fromHex, toHex } from '../protocol/bytes.ts';
 import { type CertificateFields, certificateValidity, isRenewalDue } from '../protocol/certificate.ts';
-import { LIMITS } from '../protocol/limits.ts';
+import { handleKey, readHandle } from '../protocol/handle.ts';
 import type { HandshakeRefusal, UserSnapshot } from './relay-port.ts';
 
 /**
@@ -118,7 +118,8 @@ function decideKnownDevice(
   if (claim.userId !== undefined && claim.userId !== owner.id) {
     return refuse('invalid request', 'user_mismatch');
   }
-  if (claim.handle !== undefined && claim.handle !== owner.handle) {
+  // An account from before handles had a normal form keeps the one it has.
+  if (claim.handle !== undefined && handleKey(claim.handle) !== handleKey(owner.handle)) {
     return refuse('invalid request', 'handle_mismatch');
   }
   const presented = claim.certificate;
@@ -160,7 +161,8 @@ function decideUnknownDevice(
   if (certificate !== undefined || claim.userId !== undefined || claim.handle === undefined) {
     return refuse('invalid request', 'unknown_user');
   }
-  if (!isHandle(claim.handle)) {
+  const handle = readHandle(claim.handle);
+  if (handle === undefined) {
     return refuse('invalid request', 'bad_handle');
   }
   if (!policy.autoApprove) {
@@ -174,7 +176,7 @@ function decideUnknownDevice(
     ok: true,
     user: {
       id: freshUserId,
-      handle: claim.handle,
+      handle,
       displayName: claim.displayName ?? null,
       avatarUrl: claim.avatarUrl ?? null,
     },
@@ -183,11 +185,6 @@ function decideUnknownDevice(
     certificate: 'issue',
     pairingRequired: pairingRequired(policy, 1),
   };
-}
-
-/** 1 to 64 UTF-16 units without white space, control characters and `@`, which separates a domain. */
-export function isHandle(handle: string): boolean {
-  return handle.length <= LIMITS.HANDLE_MAX && /^[^\s\p{Cc}\p{Cf}@]+$/u.test(handle);
 }
 
 function pairingRequired(policy: AccountPolicy, activeDevices: number): boolean {

@@ -5,6 +5,7 @@ import { LogError } from '../log/log-error.ts';
 import { toHex } from '../protocol/bytes.ts';
 import { type DeviceCertificate, issueCertificate, verifyCertificate } from '../protocol/certificate.ts';
 import type { CryptoBackend, Ed25519Signer } from '../protocol/crypto-backend.ts';
+import { handleKey } from '../protocol/handle.ts';
 import type { Clock, Random } from '../protocol/ports.ts';
 import {
   type AccountDecision,
@@ -152,9 +153,10 @@ export class Accounts {
   }): Promise<string | undefined> {
     const user = toHex(this.#options.random.bytes(ID_BYTES));
     const { handle, displayName, avatarUrl, device } = request;
+    if ((await this.#ownerOf(handle)) !== undefined) return undefined;
     const { domain } = this.#options.policy;
     const facts: (readonly [string, readonly FactEvent[]])[] = [
-      [`handle-${handle}`, [{ type: 'handle.reserved', user }]],
+      [`handle-${handleKey(handle)}`, [{ type: 'handle.reserved', user }]],
       [
         `user-${user}`,
         [
@@ -221,12 +223,21 @@ export class Accounts {
     if (id !== undefined) {
       return this.#user(id);
     }
-    if (claim.handle === undefined) {
-      return undefined;
-    }
-    for await (const recorded of this.#options.log.readStream(`handle-${claim.handle}`, { limit: 1 })) {
-      const fact = decodeFact(recorded);
-      return fact.type === 'handle.reserved' ? await this.#user(fact.user) : undefined;
+    const owner = claim.handle === undefined ? undefined : await this.#ownerOf(claim.handle);
+    return owner === undefined ? undefined : this.#user(owner);
+  }
+
+  /**
+   * The id of the user who has a handle. New handles are taken by their key; accounts from before keys have taken the very
+   * text, in whatever form it was.
+   */
+  async #ownerOf(handle: string): Promise<string | undefined> {
+    const forms = new Set([handle, handle.normalize('NFC'), handle.normalize('NFD'), handleKey(handle)]);
+    for (const form of forms) {
+      for await (const recorded of this.#options.log.readStream(`handle-${form}`, { limit: 1 })) {
+        const fact = decodeFact(recorded);
+        if (fact.type === 'handle.reserved') return fact.user;
+      }
     }
     return undefined;
   }
@@ -284,7 +295,7 @@ export class Accounts {
     if (decision.newcomer) {
       const { domain } = this.#options.policy;
       const { deviceId, devicePublic: publicKey } = claim;
-      appends.push(append(`handle-${handle}`, 'no-stream', [{ type: 'handle.reserved', user }]));
+      appends.push(append(`handle-${handleKey(handle)}`, 'no-stream', [{ type: 'handle.reserved', user }]));
       appends.push(
         append(`user-${user}`, 'no-stream', [
           { type: 'user.registered', user, handle, domain, displayName, avatarUrl },

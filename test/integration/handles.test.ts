@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { sodiumBackend as backend } from '../../src/crypto/index.ts';
+import { encodeFact } from '../../src/log/fact-encoding.ts';
+import { toHex } from '../../src/protocol/bytes.ts';
+import { deriveDeviceKey } from '../../src/protocol/keys.ts';
+import { parseRegistration, register } from '../../src/registration.ts';
+import { type RunningServer, startRunningServer } from '../support/running-server.ts';
+import { WireClient } from '../support/wire-client.ts';
+
+const limits = { timeout: 30_000 };
+let server: RunningServer;
+
+before(async () => {
+  server = await startRunningServer();
+});
+after(() => server[Symbol.asyncDispose]());
+
+/** Connects as a device with this handle; returns the handle of its account. */
+async function enter(device: string, handle: string): Promise<string> {
+  const client = await WireClient.connect(server, device, { hello: { user: { handle } } });
+  client.close();
+  return client.facts.user.handle;
+}
+
+function publicKeyOf(device: string): string {
+  const seed = createHash('sha512').update(device).digest();
+  return toHex(deriveDeviceKey(backend, seed).publicKey);
+}
+
+test(
+  'given an account, when strangers choose handles that look the same, then none gets in',
+  limits,
+  async () => {
+    assert.equal(await enter('owner', 'Jose\u0301-W'), 'Jos\u00e9-W');
+    for (const [index, handle] of ['Jos\u00e9-W', 'JOSE\u0301-w', 'jos\u00e9\uff0dw'].entries()) {
+      await assert.rejects(enter(`stranger-${index}`, handle), /pairing/, handle);
+    }
+    for (const handle of ['Jos\u00e9-W\u200d', 'j\u03bfs\u00e9-w', 'Jos\u00e9-W\u3164']) {
+      await assert.rejects(enter('stranger', handle), /invalid request/, handle);
+    }
+    assert.equal(await enter('owner', 'JOSE\u0301-w'), 'Jos\u00e9-W');
+    await assert.rejects(enter('owner', 'joseph'), /invalid request/);
+  },
+);
+
+test('given register, then its handles obey the same rules and are the same handles', limits, async () => {
+  const { accounts } = server.server.relay;
+  await register(accounts, parseRegistration({ handle: 'Zoe\u0308' }));
+  await assert.rejects(register(accounts, parseRegistration({ handle: 'zo\u00eb' })), {
+    code: 'REGISTRATION_TAKEN',
+  });
+  await assert.rejects(enter('other', 'ZO\u00cb'), /pairing/);
+  for (const handle of ['a b', 'a@b', 'a\u200db', '\u0430lice', '\u{e0061}', 'a\u0378']) {
+    assert.throws(() => parseRegistration({ handle }), { code: 'REGISTRATION_INVALID' }, handle);
+  }
+});
+
+test(
+  'given an account from before handles had a form, then its device goes on, and its handle is taken in every form',
+  limits,
+  async () => {
+    const [device, user, handle] = ['veteran', 'user-of-old', 'Rene\u0301 \u200d'];
+    const profile = { domain: server.domain, displayName: null, avatarUrl: null };
+    await server.server.log.append([
+      {
+        stream: `handle-${handle}`,
+        expected: 'no-stream',
+        events: [encodeFact({ type: 'handle.reserved', user })],
+      },
+      {
+        stream: `user-${user}`,
+        expected: 'no-stream',
+        events: [
+          encodeFact({ type: 'user.registered', user, handle, ...profile }),
+          encodeFact({ type: 'user.device_added', device }),
+        ],
+      },
+      {
+        stream: `device-${device}`,
+        expected: 'no-stream',
+        events: [
+          encodeFact({
+            type: 'device.registered',
+            device,
+            user,
+            publicKey: publicKeyOf(device),
+            by: 'operator',
+          }),
+        ],
+      },
+    ]);
+    assert.equal(await enter(device, handle), handle);
+    assert.equal(await enter(device, handle.normalize('NFC')), handle);
+    for (const form of [handle, handle.normalize('NFC')]) {
+      await assert.rejects(enter('newcomer', form), /pairing/);
+    }
+  },
+);
