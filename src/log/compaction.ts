@@ -5,6 +5,7 @@ import { type Disk, type DiskFile, writeFully } from './disk.ts';
 import type { Family } from './family.ts';
 import { encodeSegmentHeader, RECORD_EVENT, SEGMENT_HEADER } from './format.ts';
 import { streamOfMetadata } from './metadata-stream.ts';
+import { runFilePath } from './run-file.ts';
 import { RunTable } from './run-table.ts';
 import { Segment } from './segment.ts';
 import { StreamEntry } from './stream-entry.ts';
@@ -21,6 +22,13 @@ interface Kept {
   readonly revisions: number[];
   readonly oldOffset: number;
   readonly newOffset: number;
+}
+
+interface Copied {
+  readonly kept: readonly Kept[];
+  readonly end: number;
+  /** Where the last batch starts; 0: there is none. */
+  readonly lastBatch: number;
 }
 
 /**
@@ -40,16 +48,19 @@ export async function compactSegment(
 ): Promise<void> {
   const temporary = old.path + COMPACTING;
   const file = await disk.open(temporary, 'create');
-  let kept: { kept: readonly Kept[]; end: number };
+  let kept: Copied;
   const { family: name, number, firstPosition, createdAt, chain } = old.header;
   try {
     kept = await copyLive(family, old, file, chainEnd, isDead);
     const header = { family: name, number, firstPosition, createdAt, chain, chainEnd, compacted: true };
     await writeFully(file, encodeSegmentHeader({ ...header, contentEnd: kept.end }), 0);
     await file.sync();
+    // It is about the old file. The runs that it told of stay readable until those of the new one are there.
+    if (family.index !== undefined) await disk.remove(runFilePath(old.path));
     await disk.rename(temporary, old.path);
     await disk.syncDirectory(directory);
     const segment = new Segment(old.path, file, { ...header, contentEnd: kept.end, version: 1 }, kept.end);
+    segment.lastBatch = kept.lastBatch;
     swap(family, old, segment, kept.kept);
   } catch (error) {
     await file.close();
@@ -65,8 +76,9 @@ async function copyLive(
   file: DiskFile,
   chainEnd: Buffer,
   isDead: IsDead,
-): Promise<{ kept: readonly Kept[]; end: number }> {
+): Promise<Copied> {
   const kept: Kept[] = [];
+  let lastBatch = 0;
   const batch = new Batch();
   // Entries of our own: the family's carry the numbers that the batch being collected has given them.
   const streams = new Map<string, StreamEntry>();
@@ -94,6 +106,7 @@ async function copyLive(
     kept.push(...here.values());
     const { bytes, hash } = batch.seal(chain);
     await writeFully(file, bytes, offset);
+    lastBatch = offset;
     offset += bytes.length;
     chain = hash;
   }
@@ -102,7 +115,7 @@ async function copyLive(
   if (scanner.problem !== undefined || isWhole !== true) {
     throw new Error(`${old.path}, offset ${scanner.offset}: ${scanner.problem ?? 'ends early'}`);
   }
-  return { kept, end: offset };
+  return { kept, end: offset, lastBatch };
 }
 
 /** In one turn of the event loop: no reader sees half of it. */
@@ -119,7 +132,7 @@ function swap(family: Family, old: Segment, segment: Segment, kept: readonly Kep
   segment.newestOf = old.newestOf;
 }
 
-/** The file of the old runs goes with the next one that is written in its place. */
+/** The runs of the new file, in memory until they are written. */
 function reindex(index: StreamIndex, segment: Segment, kept: readonly Kept[]): void {
   const table = new RunTable(segment.number);
   for (const { entry, revisions, newOffset } of kept) {

@@ -38,6 +38,7 @@ export class Retention {
   readonly #factsKeeper: FactsKeeper;
   #isRetired: IsRetired = () => false;
   #appendHead: AppendHead | undefined;
+  #compacted: () => Promise<void> = async () => undefined;
   #cancel: CancelTimer | undefined;
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -55,8 +56,10 @@ export class Retention {
     this.#isRetired = isRetired;
   }
 
-  start(appendHead: AppendHead): void {
+  /** @param compacted called when segments may have been rewritten */
+  start(appendHead: AppendHead, compacted: () => Promise<void>): void {
     this.#appendHead = appendHead;
+    this.#compacted = compacted;
     this.#wait(REGULARLY_MS);
   }
 
@@ -100,6 +103,7 @@ export class Retention {
         facts.segments.filter((segment) => this.#isSealed(facts, segment)),
         all,
       );
+      await this.#compacted();
     } catch (error) {
       this.#options.logger.warn({ error }, 'cannot give back space of the log');
     }

@@ -85,7 +85,10 @@ export class SegmentLog implements EventLog {
       now: () => parts.clock.now(),
       headPosition: () => this.#head,
     });
-    parts.retention.start((entry) => this.#appendHead(entry));
+    parts.retention.start(
+      (entry) => this.#appendHead(entry),
+      () => parts.indexWriter.run(),
+    );
   }
 
   get headPosition(): number {

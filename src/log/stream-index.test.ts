@@ -179,6 +179,39 @@ test('given the index of an older version, garbage or not, when opened, then it 
   await log[Symbol.asyncDispose]();
 });
 
+test('given segments of facts that are compacted, once and again, when read and opened again, then the index follows them', async () => {
+  const { directory } = await logOfManySegments();
+  for (const [stream, before] of [
+    ['user-a', 40],
+    ['channel-f', 6],
+    ['user-b', 10],
+    ['user-a', 60],
+  ] as const) {
+    const { log } = await opened(directory);
+    await log.truncate(stream, before);
+    const contents = await byName(log);
+    const sizes = await factsBytes(directory);
+    await log.maintain();
+    assert.deepEqual(await byName(log), contents);
+    await log[Symbol.asyncDispose]();
+    const again = await opened(directory);
+    assert.deepEqual(again.rebuilt, { missing: 0, damaged: 0 });
+    assert.deepEqual(await byName(again.log), contents);
+    await again.log[Symbol.asyncDispose]();
+    if (before === 60) assert.ok((await factsBytes(directory)) < sizes, 'something was compacted');
+  }
+  assert.deepEqual((await verifyLog(directory, { clock })).damage, []);
+});
+
+/** Bytes of the files of all facts. */
+async function factsBytes(directory: string): Promise<number> {
+  let bytes = 0;
+  for (const name of await readdir(directory)) {
+    if (/^facts.*seg$/.test(name)) bytes += (await readFile(join(directory, name))).length;
+  }
+  return bytes;
+}
+
 test('given a disk that refuses any one change, when the log goes on, then all that it acknowledged is there and the index too', async () => {
   let refusals = 0;
   for (let change = 0; ; change++) {
