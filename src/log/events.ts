@@ -4,8 +4,6 @@
  * category is keyed by a hash of the session token.
  */
 
-import type { HistoryCause } from './history.ts';
-
 export interface HandleReserved {
   readonly type: 'handle.reserved';
   readonly user: string;
@@ -154,6 +152,14 @@ export interface SecretRotated {
   /** Public part only, hex. */
   readonly publicKey: string;
 }
+/**
+ * Why a history began:
+ * - `created`: the log is new, or was written by a version that did not name histories
+ * - `copied`: the files are not the ones that were written: a backup was restored, or the folder copied
+ * - `restored`: the operator said so
+ * - `lost`: what was known of the history is gone
+ */
+export type HistoryCause = 'created' | 'copied' | 'restored' | 'lost';
 /**
  * The log's history begins, or goes on in another way than before: this log is a copy or a restored backup, and what its
  * original took afterwards is unknown here. Stream `history`.

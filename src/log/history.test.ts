@@ -4,9 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { HISTORY_FILE } from './history.ts';
+import { LogError } from './log-error.ts';
+import { nodeDisk } from './node-disk.ts';
 import { openSegmentLog, type SegmentLogOptions } from './open-segment-log.ts';
 import { recordHistory } from './record-history.ts';
+import { readSealed, writeSealed } from './sealed-json.ts';
 import { testClock } from './test-clock.ts';
+import { unknownWords, VOCABULARY } from './vocabulary.ts';
 
 const clock = testClock();
 let root = '';
@@ -97,4 +101,24 @@ test('given a restored log, when it is opened, then it says how old its newest e
   await cp(directory, copy, { recursive: true });
   clock.advance(60_000);
   assert.equal((await visit(copy)).newestAt, written);
+});
+
+test('given a log of a newer program, when an older one opens it, then it is refused with words, and nothing is changed', async () => {
+  const directory = freshPath();
+  await visit(directory);
+  const body = await readSealed(nodeDisk, directory, HISTORY_FILE, 1, (sealed) => sealed.body as object);
+  const events = { ...VOCABULARY, 'device.revoked': 1, 'mail.posted': 9 };
+  await writeSealed(nodeDisk, directory, HISTORY_FILE, () => ({ ...body, events }));
+  await assert.rejects(visit(directory), (error) => {
+    assert.ok(error instanceof LogError && error.code === 'LOG_VERSION');
+    assert.match(error.message, /newer program, which knows mail.posted version 9, device.revoked version 1/);
+    return true;
+  });
+  await writeSealed(nodeDisk, directory, HISTORY_FILE, () => ({ ...body, format: 2 }));
+  await assert.rejects(visit(directory), /use a newer program/);
+});
+
+test('given a vocabulary, when it is compared with itself or an older one, then nothing in it is unknown', () => {
+  assert.deepEqual(unknownWords(VOCABULARY), []);
+  assert.deepEqual(unknownWords({}), []);
 });

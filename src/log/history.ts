@@ -1,18 +1,11 @@
 import { toHex } from '../protocol/bytes.ts';
 import type { Random } from '../protocol/ports.ts';
 import type { Disk, FileIdentity } from './disk.ts';
+import type { HistoryCause } from './events.ts';
 import type { Mark } from './loss.ts';
 import type { RetentionClass } from './retention.ts';
 import { readSealed, writeSealed } from './sealed-json.ts';
-
-/**
- * Why a history began:
- * - `created`: the log is new, or was written by a version that did not name histories
- * - `copied`: the files are not the ones that were written: a backup was restored, or the folder copied
- * - `restored`: the operator said so
- * - `lost`: what was known of the history is gone
- */
-export type HistoryCause = 'created' | 'copied' | 'restored' | 'lost';
+import { VOCABULARY, type Vocabulary } from './vocabulary.ts';
 
 export interface History {
   /** 32 lower-case hex digits. */
@@ -25,6 +18,8 @@ export type Marks = Readonly<Partial<Record<RetentionClass, Mark>>>;
 
 /** `history.json` as it was found. */
 export interface FoundHistory extends History {
+  /** What the program that wrote last may have written. */
+  readonly events: Vocabulary;
   readonly marks: Marks;
   /** Whether this is the very file that was written, not a copy of it. */
   readonly original: boolean;
@@ -34,6 +29,7 @@ interface Body extends History {
   readonly format: number;
   readonly file: FileIdentity;
   readonly marks: Marks;
+  readonly events: Vocabulary;
 }
 
 /** Where the facts about histories are (`history.begun`). */
@@ -52,10 +48,10 @@ const EPOCH_BYTES = 16;
  */
 export function readHistory(disk: Disk, directory: string): Promise<FoundHistory | undefined> {
   return readSealed(disk, directory, HISTORY_FILE, FORMAT, async ({ body, file }) => {
-    const { epoch, cause, marks, file: written } = body as Body;
+    const { epoch, cause, marks, events, file: written } = body as Body;
     const { inode, birth } = await file.identity();
     const original = inode === written.inode && (written.birth === '' || birth === written.birth);
-    return { epoch, cause, marks, original };
+    return { epoch, cause, marks, events, original };
   });
 }
 
@@ -71,7 +67,7 @@ export async function writeHistory(
     writeSealed(disk, directory, HISTORY_FILE, async (file) => {
       const { inode, birth } = await file.identity();
       const self = { inode, birth: birthCounts ? birth : '' };
-      return { format: FORMAT, epoch, cause, marks, file: self } satisfies Body;
+      return { format: FORMAT, epoch, cause, marks, events: VOCABULARY, file: self } satisfies Body;
     });
   await write(true);
   const found = await readHistory(disk, directory);

@@ -52,6 +52,8 @@ export const INBOX_ADVANCED = 'inbox.advanced';
 /** Of an event without extras, as nearly all are, and of one with. */
 const PLAIN = 1;
 const WITH_EXTRAS = 2;
+/** The newest version of both encodings. */
+export const MAIL_ENCODING = WITH_EXTRAS;
 const RESUMABLE = 1;
 /** Of the length of the extras. */
 const EXTRAS_LENGTH = 4;

@@ -4,18 +4,12 @@ import { systemRandom } from '../system/index.ts';
 import { COMPACTING } from './compaction.ts';
 import type { Disk } from './disk.ts';
 import type { StreamMetadata } from './event-log.ts';
+import type { HistoryCause } from './events.ts';
 import { Family, type FamilyOptions, type Positions } from './family.ts';
 import { indexing } from './family-indexing.ts';
 import { BATCH_HEADER, decodeBatchHeader } from './format.ts';
 import { guardedDisk } from './guarded-disk.ts';
-import {
-  type FoundHistory,
-  HISTORY_STREAM,
-  type History,
-  type HistoryCause,
-  newEpoch,
-  readHistory,
-} from './history.ts';
+import { type FoundHistory, HISTORY_STREAM, type History, newEpoch, readHistory } from './history.ts';
 import { HistoryKeeper } from './history-keeper.ts';
 import { IndexWriter } from './index-writer.ts';
 import { LogLock } from './lock.ts';
@@ -32,6 +26,7 @@ import type { Segment } from './segment.ts';
 import { SegmentLog } from './segment-log.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { StreamIndex } from './stream-index.ts';
+import { unknownWords } from './vocabulary.ts';
 
 export interface SegmentLogOptions {
   /** Created when it does not exist. */
@@ -174,10 +169,22 @@ function causeOf(found: FoundHistory | undefined, wasNamed: boolean): HistoryCau
   return found.original ? undefined : 'copied';
 }
 
+/** Whoever starts an older program on the log of a newer one should hear of it now, not at the first event that it meets. */
+function refuseNewer(directory: string, { events }: FoundHistory): void {
+  const newer = unknownWords(events);
+  if (newer.length === 0) return;
+  throw new LogError(
+    'LOG_VERSION',
+    `${directory} was written by a newer program, which knows ${newer.join(', ')}: use that one, or restore a backup from before`,
+  );
+}
+
 /** A history that cannot be read stops the start, unless the operator begins another one anyway. */
 async function findHistory(options: SegmentLogOptions, disk: Disk): Promise<FoundHistory | undefined> {
   try {
-    return await readHistory(disk, options.directory);
+    const found = await readHistory(disk, options.directory);
+    if (found !== undefined) refuseNewer(options.directory, found);
+    return found;
   } catch (error) {
     if (options.restored === true && error instanceof LogError && error.code === 'LOG_CORRUPT')
       return undefined;

@@ -1,7 +1,8 @@
 import type { Clock } from '../protocol/ports.ts';
 import type { EventLog } from './event-log.ts';
+import type { HistoryCause } from './events.ts';
 import { decodeFact, encodeFact } from './fact-encoding.ts';
-import { HISTORY_STREAM, type HistoryCause } from './history.ts';
+import { HISTORY_STREAM } from './history.ts';
 import { lost } from './loss.ts';
 
 /** Numbers that no device is given in a second: above what one server can store for one device. */

@@ -102,7 +102,10 @@ async function loadPassword(path: string, random: Random): Promise<string> {
 /** Made beside its place and renamed, so that a crash in the middle leaves nothing that looks like a cluster. */
 async function initialise(cluster: Cluster, directory: string): Promise<void> {
   const version = await readIfThere(join(cluster.data, 'PG_VERSION'));
-  if (version !== undefined) return;
+  if (version !== undefined) {
+    requireVersion(directory, Number.parseInt(version, 10), cluster.binaries.version);
+    return;
+  }
   const fresh = join(directory, 'data.initialising');
   const passwordFile = join(directory, 'password.initialising');
   await rm(fresh, { recursive: true, force: true });
@@ -127,6 +130,15 @@ async function initialise(cluster: Cluster, directory: string): Promise<void> {
   } finally {
     await rm(passwordFile, { force: true });
   }
+}
+
+/** PostgreSQL opens folders of its own major version only. Ours holds nothing that the log does not have. */
+function requireVersion(directory: string, found: number, ours: number): void {
+  if (found === ours) return;
+  throw new ProjectionError(
+    'POSTGRES_UNAVAILABLE',
+    `${directory} was made by PostgreSQL ${found}, this release brings ${ours}. The read models are built again from the log, and nothing is lost: stop the server, rm -r ${JSON.stringify(directory)}, start it`,
+  );
 }
 
 function unavailable(what: string, output: string, cause?: unknown): ProjectionError {

