@@ -175,6 +175,7 @@ export class Desk {
 
   /** The log can never take the frame with all its recipients: this concerns its sender alone. */
   refuseTooLarge(session: Session, frame: Omit<WaitingFrame, 'payload'>): void {
+    this.#touched(session.mailbox);
     this.refuse(
       session,
       frame,

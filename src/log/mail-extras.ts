@@ -93,7 +93,8 @@ function textOf(value: unknown): string {
 
 function integer(value: unknown, most: number): number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most
-    ? value
+    ? // JSON knows -0.
+      Math.max(0, value)
     : malformed(`an integer up to ${most}`);
 }
 
