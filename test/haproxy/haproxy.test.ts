@@ -2,93 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FRAME } from '../../src/protocol/frame-types.ts';
-import { type Answer, dial, get1, get2, type Headers, secure, session2 } from '../listeners/raw-client.ts';
-import { DOORS } from '../support/doors.ts';
+import { asking, chat, everyDoor, untilUp } from '../support/through-proxy.ts';
 import { WireClient } from '../support/wire-client.ts';
 import { HaproxyProcess, haproxyMissing } from './haproxy-process.ts';
-import { type LoggedServer, startLoggedServer } from './logged-server.ts';
+import { startLoggedServer } from './logged-server.ts';
 
 const skip = haproxyMissing() ?? false;
 const options = { skip, timeout: 60_000 };
 /** HAProxy's own; no client of these tests has it. */
 const PROXY = '127.0.0.1';
-
-type Ask = (from: string, path: string, headers?: Headers) => Promise<Answer>;
-
-/** Requests of HTTP/1.1 and HTTP/2 through the proxy. */
-function asking(port: number, ca: Buffer): { readonly http1: Ask; readonly http2: Ask } {
-  return {
-    async http1(from, path, headers) {
-      const tls = await secure(await dial(port, from), ca);
-      return get1(tls, path, { connection: 'close', ...headers });
-    },
-    async http2(from, path, headers) {
-      const session = session2(await secure(await dial(port, from), ca, { ALPNProtocols: ['h2'] }));
-      try {
-        return await get2(session, path, headers);
-      } finally {
-        session.destroy();
-      }
-    },
-  };
-}
-
-/** Until the proxy has found the server in order. */
-async function untilUp(proxy: HaproxyProcess, ask: Ask): Promise<void> {
-  for (;;) {
-    const answer = await ask('127.0.0.9', '/readyz').catch(() => undefined);
-    if (answer?.status === 200) return;
-    proxy.assertAlive();
-    await delay(100);
-  }
-}
-
-/** Two devices talk through the proxy; the server must see them where they are. */
-async function chat(server: LoggedServer, port: number): Promise<void> {
-  const through = { ...server, port };
-  const places = { ada: '127.0.0.21', bob: '127.0.0.22' } as const;
-  const direct: string[] = [];
-  for (const [name, from] of Object.entries(places)) {
-    (await WireClient.connect(server, `direct-${name}`, { from })).close();
-    direct.push(server.peers().at(-1) ?? '');
-  }
-  const ada = await WireClient.connect(through, 'ada', { from: places.ada });
-  const bob = await WireClient.connect(through, 'bob', { from: places.bob });
-  assert.deepEqual(server.peers().slice(-2), direct);
-  assert.equal(new Set(direct).size, 2);
-  await ada.join(5, ['ada', 'bob']);
-  await bob.join(5, ['ada', 'bob']);
-  const words = 'x'.repeat(60_000);
-  for (let turn = 0; turn < 30; turn += 1) {
-    void ada.say(5, `${turn} ${words}`);
-    void bob.say(5, `${turn} ${words}`);
-  }
-  for (let turn = 0; turn < 30; turn += 1) {
-    assert.equal(await bob.hear(), `${turn} ${words}`);
-    assert.equal(await ada.hear(), `${turn} ${words}`);
-  }
-  ada.close();
-  bob.close();
-}
-
-/** A session through each door; what is said through it arrives. */
-async function everyDoor(server: LoggedServer, port: number): Promise<void> {
-  const through = { ...server, port };
-  const listener = await WireClient.connect(server, 'listener', { from: '127.0.0.23' });
-  await listener.join(6, ['listener', ...DOORS.map((_, index) => `door-${index}`)]);
-  for (const [index, door] of DOORS.entries()) {
-    const client = await WireClient.connect(through, `door-${index}`, { door }).catch((error: unknown) => {
-      throw new Error(`${door.name}: ${String(error)}`);
-    });
-    await client.join(6, ['listener', `door-${index}`]);
-    await client.say(6, door.name);
-    assert.equal(await listener.hear(), door.name);
-    await listener.say(6, `to ${door.name}`);
-    assert.equal(await client.hear(), `to ${door.name}`);
-    client.close();
-  }
-  listener.close();
-}
 
 test(
   'given TLS passed through HAProxy with PROXY v2, when two devices talk, then messages arrive and the server sees their own addresses',
