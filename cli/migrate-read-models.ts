@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Config, postgresChoice } from '../src/config/index.ts';
 import { migrate, startEmbeddedPostgres } from '../src/projections/index.ts';
 import { systemRandom } from '../src/system/index.ts';
+import { requireOwner } from './folder-owner.ts';
 
 export interface Migrated {
   readonly database: 'embedded' | 'dsn' | 'none';
@@ -19,6 +20,7 @@ export async function migrateReadModels(
   const logger = { debug: () => undefined, info: () => undefined, warn: log, error: log };
   if (choice.kind === 'none') return { database: 'none', applied: [] };
   if (choice.kind === 'dsn') return { database: 'dsn', applied: await migrate(choice.dsn, logger) };
+  await requireOwner(config.storage.dataDir);
   const directory = join(config.storage.dataDir, 'postgres');
   const postgres = await startEmbeddedPostgres({ directory, random: systemRandom });
   try {

@@ -16,6 +16,7 @@ import {
 } from '../src/registration.ts';
 import { systemClock } from '../src/system/index.ts';
 import { CommandError, EXIT, exitCodeOf } from './exit-codes.ts';
+import { requireOwner } from './folder-owner.ts';
 
 export interface RegisterOptions {
   readonly config: Config;
@@ -57,6 +58,7 @@ async function send(config: Config, registration: Registration): Promise<Registe
   const answer = await askControlSocket(dataDir, '/register', registrationToJson(registration));
   if (answer === undefined) {
     // Nobody writes this log, so that we may.
+    await requireOwner(dataDir);
     await using log = await openLog(config);
     // Before anything newer is written: what a new history skips depends on how old the log is.
     await recordHistory(log, systemClock, { cause: log.history.cause, newestAt: log.newestAt });

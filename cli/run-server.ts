@@ -1,5 +1,5 @@
 import { setTimeout as startTimer } from 'node:timers';
-import type { Config } from '../src/config/index.ts';
+import { type Config, exposedFiles } from '../src/config/index.ts';
 import type { HttpAnswer } from '../src/gateway/index.ts';
 import { type Server, startServer } from '../src/server.ts';
 import type { Logger, LogOutput } from '../src/telemetry/index.ts';
@@ -37,6 +37,7 @@ export async function runServer(options: RunServerOptions): Promise<void> {
   const shutdown = shutdownOnSignal(onHangup === 'reload' ? hangup : undefined);
   shutdown.signal.addEventListener('abort', () => endForCertain(options), { once: true });
   for (const warning of config.warnings) logger.warn({}, warning);
+  for (const { detail, advice } of exposedFiles(config)) logger.warn({ advice }, detail);
   try {
     const server = await start(options, shutdown.signal);
     if (server !== undefined) {

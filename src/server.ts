@@ -13,6 +13,7 @@ import {
   type Gateway,
   type HttpAnswer,
   LinkTable,
+  readTlsIdentity,
 } from './gateway/index.ts';
 import { RemoteLinks, WorkerPool } from './gateway-workers/index.ts';
 import { LIMIT_TABLE } from './limits/index.ts';
@@ -108,6 +109,8 @@ async function build(
 ): Promise<Omit<Server, keyof AsyncDisposable>> {
   const metrics = createMetrics({ processMetrics: true });
   metrics.counterFrom('commucat_log_lines_lost_total', () => logOutput?.lost ?? 0);
+  // Before anything is created: what cannot be used ends the start.
+  await readTlsIdentity(config.server);
   await mkdir(config.storage.dataDir, { recursive: true, mode: 0o700 });
   const log = await openSegmentLog({
     directory: join(config.storage.dataDir, 'log'),

@@ -1,8 +1,9 @@
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Message, Receipt } from '../../src/client/index.ts';
 import { isJsonObject, parseJson, stringifyJson } from '../../src/protocol/json.ts';
-import { printable } from '../printable.ts';
+import { CommandError, EXIT } from '../exit-codes.ts';
+import { linesOf } from '../lines-of.ts';
 
 export interface ChatLine {
   readonly sender: string;
@@ -24,7 +25,13 @@ export interface ChatOptions {
   readonly note: (text: string) => void;
 }
 
-/** Runs until `/quit`, the end of the input, the signal or the end of the client. @throws ClientError when it failed */
+/** Milliseconds that lines may take to be acknowledged when the user leaves. */
+const LEAVING = 5_000;
+
+/**
+ * Runs until `/quit`, the end of the input, the signal or the end of the client.
+ * @throws ClientError when it failed, CommandError when lines were not sent
+ */
 export async function chat(options: ChatOptions): Promise<void> {
   const { client, peer, channel } = options;
   narrate(options);
@@ -32,10 +39,14 @@ export async function chat(options: ChatOptions): Promise<void> {
   await client.join(channel, { members: [peer] });
   const reading = readMessages(options);
   const ended = Promise.race([reading, aborted(options.signal)]);
-  const writing = writeLines(options);
+  const letters = new Letters(options);
+  const writing = writeLines(options, letters);
   await Promise.race([ended, writing.then((quit) => (options.stay && !quit ? ended : undefined))]);
+  await Promise.race([letters.settled(), ended, sleep(LEAVING, undefined, { ref: false })]);
   await client.close();
   await reading;
+  await letters.settled();
+  if (letters.failed > 0) throw new CommandError(EXIT.FAILURE, `lines that were not sent: ${letters.failed}`);
 }
 
 async function readMessages({ client, show }: ChatOptions): Promise<void> {
@@ -54,25 +65,52 @@ function lineOf(message: Message): ChatLine {
   return { sender: '?', text: message.text };
 }
 
+/** What this side has written. */
+class Letters {
+  readonly #options: ChatOptions;
+  readonly #outstanding = new Set<Promise<unknown>>();
+  readonly #noteIfAlone: (receipt: Receipt) => void;
+  #failed = 0;
+
+  constructor(options: ChatOptions) {
+    this.#options = options;
+    this.#noteIfAlone = aloneNote(options);
+  }
+
+  /** Lines that were not sent. */
+  get failed(): number {
+    return this.#failed;
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#outstanding);
+  }
+
+  send(line: string): void {
+    const { client, channel, note, self } = this.#options;
+    const sending = client
+      .send(channel, stringifyJson({ sender: self, text: line }))
+      .then(this.#noteIfAlone)
+      .catch((error: Error) => {
+        this.#failed += 1;
+        note(`not sent: ${line}: ${error.message}`);
+      })
+      .finally(() => this.#outstanding.delete(sending));
+    this.#outstanding.add(sending);
+  }
+}
+
 /** Sends the lines of the input. True when the user asked to leave. */
-async function writeLines(options: ChatOptions): Promise<boolean> {
-  const { client, self, channel, input, signal, note } = options;
-  const outstanding = new Set<Promise<unknown>>();
-  const noteIfAlone = aloneNote(options);
-  for await (const line of createInterface({ input, signal })) {
+async function writeLines({ client, input, signal }: ChatOptions, letters: Letters): Promise<boolean> {
+  for await (const line of linesOf(input, signal)) {
     if (line === '/quit') return true;
     if (line.startsWith('/presence')) client.presence(line.slice('/presence'.length).trim() || 'online');
     else if (line !== '') {
-      const sending = client
-        .send(channel, stringifyJson({ sender: self, text: line }))
-        .then(noteIfAlone)
-        .catch((error: Error) => note(`not sent: ${line}: ${error.message}`))
-        .finally(() => outstanding.delete(sending));
-      outstanding.add(sending);
+      letters.send(line);
       await client.ready();
     }
   }
-  await Promise.all(outstanding);
+  await letters.settled();
   return false;
 }
 
@@ -81,7 +119,7 @@ function aloneNote({ peer, note }: ChatOptions): (receipt: Receipt) => void {
   let said = false;
   return ({ stored, notStored }) => {
     const isAlone = stored === 0 && notStored === 0;
-    if (isAlone && !said) note(`${printable(peer)} has not joined yet: nobody gets what you write`);
+    if (isAlone && !said) note(`${peer} has not joined yet: nobody gets what you write`);
     said = isAlone;
   };
 }
@@ -95,7 +133,7 @@ function narrate({ client, peer, note }: ChatOptions): void {
   client.on('presence', ({ value }) => {
     if (!isJsonObject(value)) return;
     const who = typeof value.entity === 'string' ? value.entity : peer;
-    if (typeof value.state === 'string') note(`${printable(who)} is ${printable(value.state)}`);
+    if (typeof value.state === 'string') note(`${who} is ${value.state}`);
   });
   client.on('expired', ({ from, to }) => note(`messages ${from} to ${to} waited too long and are gone`));
   client.on('error', (error) => note(error.message));

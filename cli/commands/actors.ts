@@ -33,6 +33,6 @@ export default class Actors extends BaseCommand {
     else
       for (const { name, states, about } of diagrams)
         this.log('%s', `${name}: ${states.join(', ')}\n  ${about}`);
-    this.exit(EXIT.OK);
+    await this.end(EXIT.OK);
   }
 }

@@ -52,7 +52,7 @@ export default class Chat extends BaseCommand {
     const { chat } = await import('../chat/chat.ts');
     const { createClient, FileDeviceStore, openDevice } = await import('../../src/client/index.ts');
     const { shutdownOnSignal } = await import('../signals.ts');
-    const note = (text: string): void => this.logToStderr('%s', `* ${text}`);
+    const note = (text: string): void => this.logToStderr('%s', `* ${printable(text)}`);
     const server = await serverAddress(flags);
     if (server.trustedOnFirstUse) note(`the server's key is ${server.serverStatic} (not verified)`);
     const store = new FileDeviceStore(deviceFile(flags));
@@ -74,6 +74,6 @@ export default class Chat extends BaseCommand {
       },
       note,
     });
-    this.exit(EXIT.OK);
+    await this.end(EXIT.OK);
   }
 }

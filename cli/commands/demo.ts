@@ -45,7 +45,7 @@ export default class Demo extends BaseCommand {
     const report = await runDemo({ root, file, seconds: flags.seconds, keep: flags.keep, say });
     if (flags.json) this.print(report);
     else this.#conclude(report);
-    this.exit(report.passed ? EXIT.OK : EXIT.DAMAGE);
+    await this.end(report.passed ? EXIT.OK : EXIT.DAMAGE);
   }
 
   #conclude({ devices, log, lines, offlinePeriods, kills, passed, data }: DemoReport): void {

@@ -40,23 +40,27 @@ the server in order, a second one ends it at once.`,
     const { flags } = await this.parse(Dev);
     const { prepareDevServer, readyOf, writeDevReady } = await import('../dev-server.ts');
     const { demoPages } = await import('../demo-pages.ts');
+    const { withoutTraces } = await import('../fresh-files.ts');
     const { runServer } = await import('../run-server.ts');
     const { createLogger, LogOutput } = await import('../../src/telemetry/index.ts');
-    const setup = await prepareDevServer(flags);
-    const output = new LogOutput(2);
-    const logger = createLogger({ level: setup.config.telemetry.logLevel, destination: output });
-    await runServer({
-      config: setup.config,
-      logger,
-      output,
-      pages: demoPages(),
-      onHangup: 'end',
-      ready: (server) => {
-        const ready = readyOf(server, setup);
-        writeDevReady(flags.data, ready);
-        if (flags.json) this.print(ready);
-        else this.#explain(ready);
-      },
+    await withoutTraces(flags.data, [], async (isReady) => {
+      const setup = await prepareDevServer(flags);
+      const output = new LogOutput(2);
+      const logger = createLogger({ level: setup.config.telemetry.logLevel, destination: output });
+      await runServer({
+        config: setup.config,
+        logger,
+        output,
+        pages: demoPages(),
+        onHangup: 'end',
+        ready: (server) => {
+          isReady();
+          const ready = readyOf(server, setup);
+          writeDevReady(flags.data, ready);
+          if (flags.json) this.print(ready);
+          else this.#explain(ready);
+        },
+      });
     });
     this.exit(EXIT.OK);
   }

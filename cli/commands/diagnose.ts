@@ -3,6 +3,7 @@ import { BaseCommand, jsonFlag } from '../base-command.ts';
 import { description } from '../description.ts';
 import type { Finding } from '../diagnose/finding.ts';
 import { EXIT } from '../exit-codes.ts';
+import { printable } from '../printable.ts';
 import { serverFlags } from '../server-config.ts';
 
 const LABEL: Readonly<Record<Finding['status'], string>> = {
@@ -49,12 +50,12 @@ export default class Diagnose extends BaseCommand {
     const failed = findings.filter(({ status }) => status === 'fail');
     if (flags.json) this.print({ passed: failed.length === 0, findings });
     else for (const finding of findings) this.#show(finding);
-    if (failed.some(({ check }) => check === 'configuration')) this.exit(EXIT.CONFIGURATION);
-    this.exit(failed.length === 0 ? EXIT.OK : EXIT.DAMAGE);
+    if (failed.some(({ check }) => check === 'configuration')) await this.end(EXIT.CONFIGURATION);
+    await this.end(failed.length === 0 ? EXIT.OK : EXIT.DAMAGE);
   }
 
   #show({ check, status, detail, advice }: Finding): void {
-    this.log('%s', `${LABEL[status].padEnd(5)} ${check.padEnd(14)} ${detail}`);
-    if (advice !== undefined) this.log('%s', `${' '.repeat(21)}-> ${advice}`);
+    this.log('%s', `${LABEL[status].padEnd(5)} ${check.padEnd(14)} ${printable(detail)}`);
+    if (advice !== undefined) this.log('%s', `${' '.repeat(21)}-> ${printable(advice)}`);
   }
 }

@@ -28,6 +28,6 @@ export default class Migrate extends BaseCommand {
       this.log('storage.postgres_dsn is "none": there are no read models');
     else if (outcome.applied.length === 0) this.log('the schema is up to date');
     else for (const name of outcome.applied) this.log('%s', `applied ${name}`);
-    this.exit(EXIT.OK);
+    await this.end(EXIT.OK);
   }
 }

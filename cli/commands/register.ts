@@ -66,6 +66,7 @@ export default class Register extends BaseCommand {
       device_file: flags['new-device'],
     }).filter(([, value]) => value !== undefined && value !== null);
     if (flags.json) this.print(Object.fromEntries(facts));
-    else for (const [name, value] of facts) this.log('%s', `${name}=${value}`);
+    else for (const [name, value] of facts) await this.line(`${name}=${value}`);
+    await this.end(EXIT.OK);
   }
 }

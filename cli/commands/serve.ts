@@ -40,20 +40,25 @@ goes on.`,
       overrides: flags.set ?? [],
       ...(file === undefined ? {} : { file }),
     });
+    const { withoutTraces } = await import('../fresh-files.ts');
     const { runServer } = await import('../run-server.ts');
     const { createLogger, LogOutput } = await import('../../src/telemetry/index.ts');
     const output = new LogOutput(1);
     const logger = createLogger({ level: config.telemetry.logLevel, destination: output });
-    await runServer({
-      config,
-      logger,
-      output,
-      onHangup: 'reload',
-      ready: ({ host, port, plain, noisePublic }) => {
-        const { domain } = config.server;
-        logger.info({ host, port, plain, domain, noisePublic, config: config.file }, 'listening');
-      },
-    });
+    const { noiseKeyFile, federationSeedFile } = config.crypto;
+    await withoutTraces(config.storage.dataDir, [noiseKeyFile, federationSeedFile], (isReady) =>
+      runServer({
+        config,
+        logger,
+        output,
+        onHangup: 'reload',
+        ready: ({ host, port, plain, noisePublic }) => {
+          isReady();
+          const { domain } = config.server;
+          logger.info({ host, port, plain, domain, noisePublic, config: config.file }, 'listening');
+        },
+      }),
+    );
     this.exit(EXIT.OK);
   }
 

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { DevReady } from '../dev-server.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
+import { linesOf } from '../lines-of.ts';
 
 export interface ChildServerOptions {
   /** Root of the package. */
@@ -71,7 +71,7 @@ export class ChildServer implements AsyncDisposable {
 
   async #firstLine(child: ChildProcess): Promise<DevReady> {
     if (child.stdout === null) throw new TypeError('the child has a pipe for its output');
-    for await (const line of createInterface({ input: child.stdout })) return JSON.parse(line) as DevReady;
+    for await (const line of linesOf(child.stdout)) return JSON.parse(line) as DevReady;
     throw new CommandError(EXIT.FAILURE, `the server did not start:\n${this.#complaints}`);
   }
 }

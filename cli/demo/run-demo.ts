@@ -1,10 +1,12 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DevReady } from '../dev-server.ts';
-import { EXIT } from '../exit-codes.ts';
+import { CommandError, EXIT } from '../exit-codes.ts';
 import { checkLog, type LogCheck } from '../log-check.ts';
+import { shutdownOnSignal } from '../signals.ts';
 import { probeTls } from '../tls-probe.ts';
 import { ChildServer } from './child-server.ts';
 import { Correspondent } from './correspondent.ts';
@@ -42,24 +44,44 @@ const CHANNEL = 1;
 const PATIENCE = 15_000;
 const OUTAGE = 700;
 
-/** Two devices exchange a file through a server that is killed on the way; see `commucat demo`. */
+/**
+ * Two devices exchange a file through a server that is killed on the way; see `commucat demo`. However it ends, the server
+ * does not outlive it, and keys stay only where the report says so.
+ *
+ * @throws CommandError when a signal has interrupted it
+ */
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const lines = await readLines(options.file);
+  const { asked } = shutdownOnSignal();
   const data = await mkdtemp(join(tmpdir(), 'commucat-demo-'));
-  await using server = new ChildServer({ root: options.root, data: join(data, 'server') });
-  // However this process is asked to end, the server must not outlive it.
-  const orphanGuard = (): void => void server[Symbol.asyncDispose]();
-  const interrupted = (): void => process.exit(EXIT.FAILURE);
-  process.once('exit', orphanGuard).once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  const server = new ChildServer({ root: options.root, data: join(data, 'server') });
+  let keep = options.keep;
+  // A second signal ends this process without any of what is below.
+  const lastResort = (): void => {
+    void server[Symbol.asyncDispose]();
+    if (!keep) rmSync(data, { recursive: true, force: true });
+  };
+  process.once('exit', lastResort);
   try {
-    const story = new Story(options, lines, data, server);
-    const report = await story.tell();
-    const keep = options.keep || !report.passed;
-    if (!keep) await rm(data, { recursive: true, force: true });
+    const told = new Story(options, lines, data, server).tell();
+    const report = await Promise.race([told, asked.then(interrupted)]);
+    keep ||= !report.passed;
     return { ...report, data: keep ? data : undefined };
+  } catch (error) {
+    keep ||= !(error instanceof Interrupted);
+    if (keep) options.say('demo', `the data is in ${data}`);
+    throw error;
   } finally {
-    process.off('exit', orphanGuard).off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    await server[Symbol.asyncDispose]();
+    if (!keep) await rm(data, { recursive: true, force: true });
+    process.off('exit', lastResort);
   }
+}
+
+class Interrupted extends CommandError {}
+
+function interrupted(): never {
+  throw new Interrupted(EXIT.FAILURE, 'interrupted; nothing is left behind');
 }
 
 class Story {

@@ -1,7 +1,8 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, readFile, stat, statfs } from 'node:fs/promises';
-import type { Config } from '../../src/config/index.ts';
+import { type Config, exposedFiles } from '../../src/config/index.ts';
+import { readTlsIdentity } from '../../src/gateway/index.ts';
 import { describeError } from '../exit-codes.ts';
 import { checkLog } from '../log-check.ts';
 import { type Finding, fail, leftOut, ok, warn } from './finding.ts';
@@ -9,10 +10,12 @@ import { type Finding, fail, leftOut, ok, warn } from './finding.ts';
 const DAY_MS = 86_400_000;
 const SOON_DAYS = 14;
 const GIB = 1024 ** 3;
+const MIB = 1024 ** 2;
 /** Families of segment files, each with one allocated ahead. */
 const FAMILIES = 3;
 
-export async function checkDataFolder({ storage, crypto }: Config): Promise<readonly Finding[]> {
+export async function checkDataFolder(config: Config): Promise<readonly Finding[]> {
+  const { storage, crypto } = config;
   const check = 'data folder';
   const { dataDir } = storage;
   const found = await stat(dataDir).catch(() => undefined);
@@ -35,18 +38,19 @@ export async function checkDataFolder({ storage, crypto }: Config): Promise<read
         fail('secret files', `${file} can be read by others`, `chmod 600 ${file}; the server refuses it`),
       );
   }
-  return findings;
+  const others = exposedFiles(config).filter(({ path }) => path !== dataDir);
+  return [...findings, ...others.map(({ detail, advice }) => warn('exposed files', detail, advice))];
 }
 
 export async function checkCertificate({ server }: Config, now: number): Promise<Finding> {
   const check = 'certificate';
   try {
+    // Whatever the server would refuse.
+    await readTlsIdentity(server);
     const certificate = new X509Certificate(await readFile(server.tlsCert));
     const until = Date.parse(certificate.validTo);
     const days = Math.floor((until - now) / DAY_MS);
     const detail = `${server.tlsCert}, until ${new Date(until).toISOString().slice(0, 10)}`;
-    if (!certificate.checkPrivateKey(createPrivateKey(await readFile(server.tlsKey))))
-      return fail(check, `${server.tlsKey} does not belong to ${server.tlsCert}`, 'put the right pair there');
     if (Date.parse(certificate.validFrom) > now)
       return fail(check, `${detail}: not valid yet`, 'check the clock');
     if (days < 0) return fail(check, `${detail}: expired`, 'renew it');
@@ -68,13 +72,18 @@ export async function checkDisk({ storage, log }: Config): Promise<Finding> {
   try {
     const { bavail, bsize } = await statfs(storage.dataDir);
     const free = bavail * bsize;
-    const detail = `${(free / GIB).toFixed(1)} GiB free`;
+    const detail = `${shownBytes(free)} free`;
     const advice = 'make room: without it the server acknowledges nothing';
     if (free < 2 * FAMILIES * log.segmentBytes) return fail(check, detail, advice);
     return free < 2 * GIB ? warn(check, detail, advice) : ok(check, detail);
   } catch (error) {
     return leftOut(check, describeError(error));
   }
+}
+
+function shownBytes(bytes: number): string {
+  if (bytes >= GIB) return `${(bytes / GIB).toFixed(1)} GiB`;
+  return bytes >= MIB ? `${Math.floor(bytes / MIB)} MiB` : `${bytes} bytes`;
 }
 
 /** Structure and checksums; `commucat log verify` also computes the hashes. */

@@ -11,6 +11,8 @@ export type Config = {
 } & {
   /** The file that was read, absolute; `undefined` when there is none. */
   readonly file: string | undefined;
+  /** Whether a key of that file is a secret, or a connection string with a password. */
+  readonly hasSecrets: boolean;
   /** What was accepted and has no effect, in words for the operator. Contains no value that may be secret. */
   readonly warnings: readonly string[];
 };

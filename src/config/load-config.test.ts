@@ -251,3 +251,15 @@ test('given the three ways to name a Postgres, when they are read, then each is 
   assert.deepEqual(choose('none'), { kind: 'none' });
   assert.deepEqual(choose('postgres://u:p@h/db'), { kind: 'dsn', dsn: 'postgres://u:p@h/db' });
 });
+
+test('given overrides as TOML writes values, when they are loaded, then quotes, lists and digits in groups are read', () => {
+  const required = ['server.tls_cert=c', 'server.tls_key=k', 'server.domain=a.example'];
+  const load = (override: string) =>
+    loadConfig({ env: {}, overrides: [...required, override], workingDirectory: '/w' });
+  assert.equal(load('server.domain="chat.example.org"').server.domain, 'chat.example.org');
+  assert.equal(load("server.domain='chat.example.org'").server.domain, 'chat.example.org');
+  assert.equal(load('server.domain=chat.example.org').server.domain, 'chat.example.org');
+  assert.equal(load('limits.mailbox_frames=20_000').limits.mailboxFrames, 20_000);
+  for (const broken of ['server.domain="chat', 'server.domain=["a"', 'server.domain="a"\nserver.x="b"'])
+    assert.throws(() => load(broken), { code: 'CONFIG_INVALID' });
+});

@@ -5,7 +5,7 @@ import { ConfigError, type ConfigProblem } from './config-error.ts';
 import { isLoopback } from './network.ts';
 import { type KeyRow, keyRows } from './schema.ts';
 import { closest } from './suggestion.ts';
-import { readTomlFile } from './toml-file.ts';
+import { parseTomlValue, readTomlFile } from './toml-file.ts';
 import { unsupportedKey, unsupportedVariable } from './unsupported.ts';
 import { allowedFor, type ConfigValue, checkValue, describeFound } from './value.ts';
 import { type Runtime, whyNoWorkers } from './worker-support.ts';
@@ -129,7 +129,20 @@ function takeEnvironment(gathering: Gathering, env: LoadConfigOptions['env']): v
 function takeOverride(gathering: Gathering, override: string): void {
   const equals = override.indexOf('=');
   if (equals > 0) {
-    put(gathering, '--set', override.slice(0, equals).trim(), override.slice(equals + 1));
+    const fullName = override.slice(0, equals).trim();
+    const value = parseTomlValue(override.slice(equals + 1));
+    if (value !== undefined) {
+      put(gathering, '--set', fullName, value);
+      return;
+    }
+    const allowed = 'a value as in the file, its brackets and quotes closed; or a text without any';
+    gathering.problems.push({
+      file: '--set',
+      line: undefined,
+      key: fullName,
+      found: 'a broken value',
+      allowed,
+    });
     return;
   }
   const problem = {
@@ -233,7 +246,16 @@ function assemble(gathering: Gathering, values: Values, file: string | undefined
   for (const section of Object.values(sections)) Object.freeze(section);
   const warnings = Object.freeze([...gathering.warnings]);
   // Every row of the table that `Config` is derived from has been set above.
-  return Object.freeze({ ...sections, file, warnings }) as unknown as Config;
+  const hasSecrets = [...gathering.raw].some(
+    ([name, raw]) => raw.file === file && isSecret(gathering, name, raw),
+  );
+  return Object.freeze({ ...sections, file, hasSecrets, warnings }) as unknown as Config;
+}
+
+/** A connection string without a password is none. */
+function isSecret({ rows }: Gathering, name: string, { value }: Raw): boolean {
+  if (rows.get(name)?.definition.secret !== true) return false;
+  return name !== 'storage.postgres_dsn' || /:[^:@/]+@|\bpassword=/.test(String(value));
 }
 
 function fallback(row: KeyRow, folder: string, dataDir: string): unknown {

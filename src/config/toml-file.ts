@@ -40,6 +40,25 @@ export function readTomlFile(file: string): TomlContent {
   return { entries, problems, warnings };
 }
 
+/**
+ * A value as it stands in the file; a text needs no quotes here, because a shell takes them away.
+ * @returns `undefined` for one that begins as TOML and is none
+ */
+export function parseTomlValue(text: string): unknown {
+  const trimmed = text.trim();
+  // Numbers and truth values are read from their texts by what the key wants.
+  const isToml = /^["'[{]/.test(trimmed);
+  const isSpacedNumber = /^[+-]?\d+(?:_\d+)+$/.test(trimmed);
+  if (!isToml && !isSpacedNumber) return text;
+  try {
+    const parsed = parse(`value = ${trimmed}`);
+    return Object.keys(parsed).length === 1 ? parsed.value : undefined;
+  } catch {
+    // Nothing of it is quoted: it may be a secret.
+    return undefined;
+  }
+}
+
 function readSource(file: string): string {
   try {
     return readFileSync(file, 'utf8');

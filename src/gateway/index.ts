@@ -6,3 +6,4 @@ export type { NoiseKey, NoiseKeyring } from './noise-keys.ts';
 export { OperatorPages, type OperatorPagesParts } from './operator-pages.ts';
 export { PEER_SALT_BYTES } from './peer-tag.ts';
 export { type HttpAnswer, PROBLEMS } from './problem.ts';
+export { readTlsIdentity } from './tls-identity.ts';

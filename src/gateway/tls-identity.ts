@@ -74,6 +74,11 @@ export async function readTlsIdentity({ tlsCert, tlsKey }: TlsFiles): Promise<Tl
   const certificate = attempt('no_certificate', `${tlsCert} holds no certificate in PEM`, () => {
     return new X509Certificate(cert);
   });
+  if (isEncrypted(key)) {
+    const advice =
+      'the server has no passphrase to ask for; write it without one (openssl pkey -in FILE -out NEW)';
+    throw new TlsIdentityError('no_key', `${tlsKey} is encrypted: ${advice}`, digest);
+  }
   const privateKey = attempt('no_key', `${tlsKey} holds no private key in PEM`, () => createPrivateKey(key));
   if (!certificate.checkPrivateKey(privateKey))
     throw new TlsIdentityError('mismatch', `the key in ${tlsKey} is not that of ${tlsCert}`, digest);
@@ -88,6 +93,11 @@ export async function readTlsIdentity({ tlsCert, tlsKey }: TlsFiles): Promise<Tl
     validTo: Date.parse(certificate.validTo),
     digest,
   };
+}
+
+/** PKCS #8 with a passphrase, and what OpenSSL wrote before it. */
+function isEncrypted(pem: Buffer): boolean {
+  return /^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem.toString('latin1'));
 }
 
 async function readPem(file: string): Promise<Buffer> {

@@ -197,18 +197,24 @@ export async function* tailLog(
   }
   yield* last;
   while (options.follow === true && options.signal?.aborted !== true) {
-    await new Promise<void>((resolve) => {
-      const cancel = options.clock.after(FOLLOW_MS, resolve);
-      options.signal?.addEventListener('abort', () => {
-        cancel();
-        resolve();
-      });
-    });
+    await pause(options);
     for await (const event of readDirectory(directory, position, options)) {
       position = event.position;
       yield event;
     }
   }
+}
+
+function pause({ clock, signal }: TailOptions): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      cancel();
+      signal?.removeEventListener('abort', wake);
+      resolve();
+    };
+    const cancel = clock.after(FOLLOW_MS, wake);
+    signal?.addEventListener('abort', wake);
+  });
 }
 
 /** The event at a position, or all events of a stream that the files still have. */

@@ -31,10 +31,9 @@ export default class LogShow extends BaseCommand {
     let found = 0;
     for await (const event of findEvents(await dataFolder(flags), args.what, flags.payload)) {
       found += 1;
-      if (flags.json) this.print(event);
-      else this.log('%s', eventLine(event));
+      await this.line(flags.json ? JSON.stringify(event) : eventLine(event));
     }
     if (found === 0) throw new CommandError(EXIT.FAILURE, `the log has no event ${args.what}`);
-    this.exit(EXIT.OK);
+    await this.end(EXIT.OK);
   }
 }

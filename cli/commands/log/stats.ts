@@ -38,6 +38,6 @@ export default class LogStats extends BaseCommand {
       }
       for (const { family, message } of report.damage) this.log('%s', `DAMAGE ${family}: ${message}`);
     }
-    this.exit(clean ? EXIT.OK : EXIT.DAMAGE);
+    await this.end(clean ? EXIT.OK : EXIT.DAMAGE);
   }
 }

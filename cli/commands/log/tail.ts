@@ -31,9 +31,8 @@ export default class LogTail extends BaseCommand {
     const { follow, payload, count, json } = flags;
     const { signal } = shutdownOnSignal();
     for await (const event of tailEvents(await dataFolder(flags), count, payload, { follow, signal })) {
-      if (json) this.print(event);
-      else this.log('%s', eventLine(event));
+      await this.line(json ? JSON.stringify(event) : eventLine(event));
     }
-    this.exit(EXIT.OK);
+    await this.end(EXIT.OK);
   }
 }

@@ -38,6 +38,6 @@ export default class LogVerify extends BaseCommand {
       for (const { family, message } of report.damage) this.log('%s', `DAMAGE   ${family}: ${message}`);
       this.log('%s', clean ? `clean${report.live ? ' (a server is writing)' : ''}` : 'the log is damaged');
     }
-    this.exit(clean ? EXIT.OK : EXIT.DAMAGE);
+    await this.end(clean ? EXIT.OK : EXIT.DAMAGE);
   }
 }
