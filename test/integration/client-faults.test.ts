@@ -12,8 +12,8 @@ import {
 } from '../../src/client/index.ts';
 import type { JsonInput } from '../../src/protocol/json.ts';
 import { systemRandom } from '../../src/system/index.ts';
-import { backend } from './client-simulation.ts';
 import { finish, type World, world } from './client-world.ts';
+import { backend } from './simulated-server.ts';
 
 /** What would have taken the process down. */
 const uncaught: unknown[] = [];

@@ -17,15 +17,9 @@ import {
 } from '../../src/protocol/errors.ts';
 import type { JsonInput } from '../../src/protocol/json.ts';
 import { deriveAuthorityKey } from '../../src/protocol/keys.ts';
-import {
-  backend,
-  DOMAIN,
-  SERVER_STATIC,
-  SimulatedClock,
-  SimulatedNetwork,
-  SimulatedServer,
-  seededRandom,
-} from './client-simulation.ts';
+import { SimulatedClock, seededRandom } from './simulated-clock.ts';
+import { SimulatedNetwork } from './simulated-network.ts';
+import { backend, DOMAIN, SERVER_STATIC, SimulatedServer } from './simulated-server.ts';
 
 interface Setting {
   readonly clock: SimulatedClock;

@@ -11,8 +11,8 @@ import {
 } from '../../src/client/index.ts';
 import { isJsonObject } from '../../src/protocol/json.ts';
 import { RestartableServer } from '../support/restartable-server.ts';
-import type { SimulatedServer } from './client-simulation.ts';
 import { finish, type World, world } from './client-world.ts';
+import type { SimulatedServer } from './simulated-server.ts';
 
 const [FIRST, SECOND] = ['1'.repeat(32), '2'.repeat(32)];
 const OLD = ['one', 'two', 'three', 'four', 'five'];

@@ -1,15 +1,9 @@
 import { Client } from '../../src/client/client.ts';
 import type { ClientOptions } from '../../src/client/client-options.ts';
 import { createDevice, MemoryDeviceStore } from '../../src/client/index.ts';
-import {
-  backend,
-  DOMAIN,
-  SERVER_STATIC,
-  SimulatedClock,
-  SimulatedNetwork,
-  SimulatedServer,
-  seededRandom,
-} from './client-simulation.ts';
+import { SimulatedClock, seededRandom } from './simulated-clock.ts';
+import { SimulatedNetwork } from './simulated-network.ts';
+import { backend, DOMAIN, SERVER_STATIC, SimulatedServer } from './simulated-server.ts';
 
 /** A client, its server and what lies between them, under a clock that only the test moves. */
 export interface World {
@@ -57,4 +51,13 @@ export async function finish<T>(clock: SimulatedClock, promise: Promise<T>): Pro
   promise.then(settled, settled);
   await clock.run(() => over, 'the promise');
   return promise;
+}
+
+/** Reads messages until the client ends. */
+export function reader(client: Client): { number: number | undefined; text: string }[] {
+  const seen: { number: number | undefined; text: string }[] = [];
+  void (async () => {
+    for await (const { number, text } of client.messages()) seen.push({ number, text });
+  })().catch(() => undefined);
+  return seen;
 }

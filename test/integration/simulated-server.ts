@@ -1,6 +1,5 @@
-import type { Transport, TransportConnection, TransportReceiver } from '../../src/client/transport.ts';
 import { sodiumBackend } from '../../src/crypto/index.ts';
-import { concatBytes, toHex, utf8 } from '../../src/protocol/bytes.ts';
+import { toHex, utf8 } from '../../src/protocol/bytes.ts';
 import { certificateToJson, issueCertificate } from '../../src/protocol/certificate.ts';
 import { parseClientAuth, parseHello } from '../../src/protocol/control/index.ts';
 import { errorPayload, handshakeErrorPayload } from '../../src/protocol/errors.ts';
@@ -11,7 +10,6 @@ import { encodeJson, isJsonObject, type JsonInput, parseJson } from '../../src/p
 import { deriveAuthorityKey, noiseKeyPair } from '../../src/protocol/keys.ts';
 import { HandshakeState } from '../../src/protocol/noise.ts';
 import { NoiseError } from '../../src/protocol/noise-error.ts';
-import type { CancelTimer, Clock, Random } from '../../src/protocol/ports.ts';
 import {
   RECORD_ROOM_BEFORE,
   RECORD_ROOM_BEHIND,
@@ -20,197 +18,17 @@ import {
 } from '../../src/protocol/record.ts';
 import { serialAfter, serialNext } from '../../src/protocol/serial.ts';
 import { systemRandom } from '../../src/system/index.ts';
+import type { SimulatedClock } from './simulated-clock.ts';
 
 export const backend = sodiumBackend;
 export const DOMAIN = 'simulated.test';
 const STATIC = noiseKeyPair(backend, new Uint8Array(32).fill(0x33));
 export const SERVER_STATIC = STATIC.publicKey;
-const LATENCY_MS = 1;
 
-/** A clock whose time passes only in `run`, one event after the other. */
-export class SimulatedClock implements Clock {
-  #time = 1_700_000_000_000;
-  #order = 0;
-  #events: { readonly at: number; readonly order: number; readonly run: () => void }[] = [];
-
-  now(): number {
-    return this.#time;
-  }
-
-  monotonic(): number {
-    return this.#time;
-  }
-
-  after(delayMs: number, callback: () => void): CancelTimer {
-    const event = { at: this.#time + delayMs, order: this.#order++, run: callback };
-    const index = this.#events.findLastIndex(({ at }) => at <= event.at) + 1;
-    this.#events.splice(index, 0, event);
-    return () => {
-      this.#events = this.#events.filter((known) => known !== event);
-    };
-  }
-
-  soon(callback: () => void): void {
-    this.after(0, callback);
-  }
-
-  /** Lets time pass until the condition holds. Fails when nothing is left that could bring it about. */
-  async run(until: () => boolean, what = 'the condition'): Promise<void> {
-    await settled();
-    for (let steps = 0; !until(); steps += 1) {
-      const next = this.#events.shift();
-      if (next === undefined || steps > 200_000) throw new Error(`${what} does not come about`);
-      this.#time = Math.max(this.#time, next.at);
-      next.run();
-      await settled();
-    }
-  }
-
-  /** Lets this much time pass. */
-  async pass(ms: number): Promise<void> {
-    let over = false;
-    this.after(ms, () => {
-      over = true;
-    });
-    await this.run(() => over);
-  }
-}
-
-/** All promises that can go on have gone on. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Bytes from a seed, for delays that repeat; keys come from the system's generator. */
-export function seededRandom(seed: number): Random {
-  let state = seed >>> 0 || 1;
-  return {
-    bytes(length) {
-      if (length > 4) return systemRandom.bytes(length);
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-      return Uint8Array.from({ length }, (_, index) => (state >>> (8 * index)) & 0xff);
-    },
-  };
-}
-
-interface Wire {
+/** What the server needs of a connection. */
+export interface Wire {
   write(bytes: Uint8Array): void;
   end(): void;
-}
-
-/** Connects a client with a SimulatedServer: in order, with latency, in pieces, and with cuts. */
-export class SimulatedNetwork implements Transport {
-  /** Pieces, of both directions, that the n-th connection carries before it breaks; none: it does not break. */
-  readonly cuts: (number | undefined)[];
-  opened = 0;
-  /** What was shown with each request. */
-  readonly tickets: (string | undefined)[] = [];
-  /** Pieces that the last connection has carried. */
-  carried = 0;
-  /** Bytes written by the client, one entry for each call. */
-  readonly writes: number[] = [];
-  paused = false;
-  /** What the server writes at one time arrives as one chunk instead of two for each write. */
-  glued = false;
-  refuse: Error | undefined;
-  hang = false;
-  #cutNow: (() => void) | undefined;
-  readonly #clock: SimulatedClock;
-  readonly #server: SimulatedServer;
-
-  constructor(clock: SimulatedClock, server: SimulatedServer, cuts: readonly (number | undefined)[] = []) {
-    this.#clock = clock;
-    this.#server = server;
-    this.cuts = [...cuts];
-  }
-
-  /** Breaks the connection that is open. */
-  cut(): void {
-    this.#cutNow?.();
-  }
-
-  async open(
-    receiver: TransportReceiver,
-    signal: AbortSignal,
-    ticket?: string,
-  ): Promise<TransportConnection> {
-    this.opened += 1;
-    this.tickets.push(ticket);
-    if (this.hang)
-      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-    if (this.refuse !== undefined) throw this.refuse;
-    this.carried = 0;
-    const limit = this.cuts.shift();
-    let open = true;
-    const held: Uint8Array[] = [];
-    const cut = (): void => {
-      if (!open) return;
-      open = false;
-      accepted.closed();
-      receiver.closed(new Error('cut'));
-    };
-    this.#cutNow = cut;
-    const carry = (bytes: Uint8Array, deliver: (piece: Uint8Array) => void): void => {
-      const middle = bytes.length >> 1;
-      for (const piece of [bytes.slice(0, middle), bytes.slice(middle)]) {
-        this.#clock.after(LATENCY_MS, () => {
-          if (!open) return;
-          if (limit !== undefined && this.carried >= limit) {
-            cut();
-            return;
-          }
-          this.carried += 1;
-          deliver(piece);
-        });
-      }
-    };
-    const toClient = (piece: Uint8Array): void => {
-      if (this.paused) held.push(piece);
-      else receiver.chunk(piece);
-    };
-    let glue: Uint8Array[] = [];
-    const carryGlued = (bytes: Uint8Array): void => {
-      glue.push(bytes.slice());
-      if (glue.length > 1) return;
-      this.#clock.after(LATENCY_MS, () => {
-        const chunk = concatBytes(...glue);
-        glue = [];
-        if (open) toClient(chunk);
-      });
-    };
-    const accepted = this.#server.accept({
-      write: (bytes) => (this.glued ? carryGlued(bytes) : carry(bytes, toClient)),
-      end: () => {
-        this.#clock.after(LATENCY_MS, () => {
-          if (!open) return;
-          open = false;
-          receiver.closed();
-        });
-      },
-    });
-    return {
-      backlog: 0,
-      write: (bytes) => {
-        this.writes.push(bytes.length);
-        carry(bytes, (piece) => accepted.chunk(piece));
-      },
-      pause: () => {
-        this.paused = true;
-      },
-      resume: () => {
-        this.paused = false;
-        for (const piece of held.splice(0)) receiver.chunk(piece);
-      },
-      end: () => {
-        this.#clock.after(LATENCY_MS, () => accepted.ended());
-      },
-      destroy: () => {
-        if (!open) return;
-        open = false;
-        this.#clock.after(LATENCY_MS, () => accepted.closed());
-      },
-    };
-  }
 }
 
 interface Letter {
