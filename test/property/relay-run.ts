@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { EventLog } from '../../src/log/event-log.ts';
 import { LogError } from '../../src/log/log-error.ts';
 import { decodeMailPosted, encodeInboxAdvanced, type MailPosted } from '../../src/log/mail-encoding.ts';
 import { FRAME } from '../../src/protocol/frame-types.ts';
@@ -125,9 +126,19 @@ export class RelayRun implements Watcher {
     this.#liveArrivals.push({ device: device.name, id: idOf(frame.text), place });
   }
 
+  /** Counters belong to devices that have been here: whoever is new cannot have any. */
+  async #register(log: EventLog): Promise<void> {
+    await using server = await RelayWorld.start({ clock: this.#clock, log });
+    for (const { name } of this.#devices) {
+      const client = await server.connect(name);
+      await client.leave();
+    }
+  }
+
   async #begin(): Promise<void> {
     const log = this.#disk.open();
     if (this.#start !== 0) {
+      await this.#register(log);
       const data = encodeInboxAdvanced({
         confirmed: this.#start,
         next: serialNext(this.#start),
