@@ -23,6 +23,7 @@ import {
 } from './account-decider.ts';
 import { Budget } from './budget.ts';
 import type { HandshakeRefusal, HelloFacts, UserSnapshot } from './relay-port.ts';
+import type { WriteBreaker } from './write-breaker.ts';
 
 /** Bytes of a generated user id or session token; both are hex on the wire. */
 const ID_BYTES = 32;
@@ -37,6 +38,8 @@ export interface AccountsOptions {
   /** Ed25519 secret seed of the device CA, 32 bytes. */
   readonly authoritySeed: Uint8Array;
   readonly policy: AccountPolicy;
+  /** Whether a handshake may write now. @default always */
+  readonly breaker?: WriteBreaker;
   /** A change of a profile was not taken because there were too many. */
   readonly profileKept?: () => void;
   /** Whether a device that has no account here has been here before: its account is lost. */
@@ -103,6 +106,8 @@ export class Accounts {
   /** Appends what was decided; decides again where the log has moved on. */
   async commit(admission: Admission): Promise<Committed> {
     const { claim } = admission;
+    const { breaker } = this.#options;
+    if (breaker?.mayTry() === false) return { ok: false, refusal: 'storage failure', reason: 'storage' };
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const loaded = attempt === 0 ? admission.loaded : await this.#load(claim);
       const { decision, isProfileKept } = this.#decide(claim, loaded.view, admission.user.id);
@@ -123,6 +128,7 @@ export class Accounts {
         if (error instanceof LogError && error.code === 'LOG_WRONG_REVISION') {
           continue;
         }
+        breaker?.failed();
         throw error;
       }
       if (isProfileKept) {

@@ -33,6 +33,7 @@ import { RouteTable } from './route-table.ts';
 import type { CallLimits } from './running-calls.ts';
 import type { Session } from './session.ts';
 import { SessionJournal } from './session-journal.ts';
+import { WriteBreaker } from './write-breaker.ts';
 
 export interface RelayLimits {
   readonly outbox: OutboxLimits;
@@ -108,7 +109,8 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     released: (mail) => cursors.unread(mail),
     failed: (error) => events.failed('carried facts', error),
   });
-  const journal = new SessionJournal(log, events);
+  const breaker = new WriteBreaker(clock);
+  const journal = new SessionJournal(log, events, breaker);
   await journal.restore();
   const mailClock = new MailClock(clock, limits.relayTtl * 1000);
   await mailboxes.restore(log, mailClock);
@@ -122,6 +124,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     backend,
     authoritySeed: options.authoritySeed,
     policy: options.accounts,
+    breaker,
     profileKept: () => events.limitReached('profileChanges'),
     isSettled: (device) => mailboxes.isSettled(device),
   });

@@ -3,6 +3,7 @@ import type { SessionClosed, SessionOpened, SessionsNoted } from '../log/events.
 import { decodeFact, encodeFact } from '../log/fact-encoding.ts';
 import { LogError } from '../log/log-error.ts';
 import type { RelayEvents } from './relay-events.ts';
+import type { WriteBreaker } from './write-breaker.ts';
 
 /** Where the notes are. */
 const NOTES = 'sessions';
@@ -16,15 +17,18 @@ const CLOSED_AT_ONCE = 256;
 export class SessionJournal implements AsyncDisposable {
   readonly #log: EventLog;
   readonly #events: RelayEvents;
+  readonly #breaker: WriteBreaker | undefined;
   /** Device of each session whose end is not durable. */
   readonly #open = new Map<string, string>();
   readonly #closing = new Set<Promise<void>>();
   /** Sessions opened and closed since the last note. */
   #changes = 0;
 
-  constructor(log: EventLog, events: RelayEvents) {
+  /** @param breaker is told whether the beginning of a session could be written */
+  constructor(log: EventLog, events: RelayEvents, breaker?: WriteBreaker) {
     this.#log = log;
     this.#events = events;
+    this.#breaker = breaker;
   }
 
   /**
@@ -57,7 +61,9 @@ export class SessionJournal implements AsyncDisposable {
     this.#changed();
     try {
       await durable;
+      this.#breaker?.succeeded();
     } catch (error) {
+      this.#breaker?.failed();
       this.#open.delete(id);
       throw error;
     }

@@ -347,6 +347,28 @@ test('given a log that refuses, when a resuming client speaks, then it gets no A
   );
 });
 
+test('given a disk that refuses, when devices keep coming back, then one handshake in a second writes, and all get in when it is well', async () => {
+  const clock = new SimulatedClock();
+  const log = new MemoryLog(clock);
+  await using server = await world({ clock, log });
+  let writes = 0;
+  const append = log.append.bind(log);
+  log.append = (appends) => {
+    writes += 1;
+    return append(appends);
+  };
+  log.failing = new LogError('LOG_UNAVAILABLE', 'disk full', { retryable: true });
+  for (let second = 0; second < 3; second += 1) {
+    for (let device = 0; device < 50; device += 1) {
+      await assert.rejects(server.connect(`device-${device}`), /storage failure: storage/);
+    }
+    assert.equal(writes, second + 1);
+    await clock.advance(1000);
+  }
+  log.failing = undefined;
+  for (let device = 0; device < 50; device += 1) await server.connect(`device-${device}`);
+});
+
 test('given a plaintext member, when a frame comes that it cannot read, then it is left out and the next one arrives', async () => {
   await using server = await world({ openRooms: 'always' });
   const old = await server.connect('old', { generation: 'plaintext', capabilities: [] });
