@@ -22,6 +22,7 @@ export interface RetentionOptions {
   readonly metadata: ReadonlyMap<string, StreamMetadata>;
 }
 
+const DAY_MS = 86_400_000;
 const SOON_MS = 1000;
 const REGULARLY_MS = 60_000;
 /** A sealed mail segment with a smaller share of live letters is rewritten. */
@@ -38,6 +39,10 @@ export class Retention {
   readonly #factsKeeper: FactsKeeper;
   #isRetired: IsRetired = () => false;
   #appendHead: AppendHead | undefined;
+  #opened: { readonly newestAt: number | undefined; readonly monotonic: number } = {
+    newestAt: undefined,
+    monotonic: 0,
+  };
   #compacted: () => Promise<void> = async () => undefined;
   #cancel: CancelTimer | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -57,7 +62,9 @@ export class Retention {
   }
 
   /** @param compacted called when segments may have been rewritten */
-  start(appendHead: AppendHead, compacted: () => Promise<void>): void {
+  /** @param newestAt date of the newest event that the log had when it was opened */
+  start(appendHead: AppendHead, compacted: () => Promise<void>, newestAt: number | undefined): void {
+    this.#opened = { newestAt, monotonic: this.#options.clock.monotonic() };
     this.#appendHead = appendHead;
     this.#compacted = compacted;
     this.#wait(REGULARLY_MS);
@@ -160,7 +167,7 @@ export class Retention {
 
   async #keepJournal(): Promise<void> {
     const { journal } = this.#options.families;
-    const now = this.#options.clock.now();
+    const now = this.#credibleDate();
     const maxAge = this.#longestJournalAge() * 1000;
     for (const segment of journal.segments) {
       const last = this.#lastTime(journal, segment);
@@ -168,6 +175,14 @@ export class Retention {
         return;
       await this.#drop(journal, segment, this.chainEnd(journal, segment));
     }
+  }
+
+  /** A date is believed as far as time has passed since the newest event of the log, and a day: one that jumped drops nothing. */
+  #credibleDate(): number {
+    const { clock } = this.#options;
+    const { newestAt, monotonic } = this.#opened;
+    if (newestAt === undefined) return clock.now();
+    return Math.min(clock.now(), newestAt + (clock.monotonic() - monotonic) + DAY_MS);
   }
 
   #longestJournalAge(): number {

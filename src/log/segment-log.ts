@@ -88,6 +88,7 @@ export class SegmentLog implements EventLog {
     parts.retention.start(
       (entry) => this.#appendHead(entry),
       () => parts.indexWriter.run(),
+      parts.newestAt,
     );
   }
 
