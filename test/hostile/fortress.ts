@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { get } from 'node:https';
+import { join } from 'node:path';
 import { FRAME } from '../../src/protocol/frame-types.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { WireClient, type WireOptions } from '../support/wire-client.ts';
@@ -41,13 +42,16 @@ export interface Expectation {
 export class Fortress implements AsyncDisposable {
   readonly server: ServerProcess;
   readonly ca: Buffer;
-  readonly #alice: WireClient;
-  readonly #bob: WireClient;
+  #alice: WireClient;
+  #bob: WireClient;
   readonly #attackers: WireClient[] = [];
   #messages = 0;
-  readonly #end = new AbortController();
+  /** How long each message took from one of the two to the other and back, in milliseconds. */
+  readonly #rounds: number[] = [];
+  #end = new AbortController();
   #talk: Promise<void> = Promise.resolve();
   #names = 0;
+  #lives = 0;
 
   private constructor(server: ServerProcess, alice: WireClient, bob: WireClient) {
     this.server = server;
@@ -59,13 +63,41 @@ export class Fortress implements AsyncDisposable {
   /** @param flags of Node.js */
   static async start(overrides: readonly string[] = [], flags: readonly string[] = []): Promise<Fortress> {
     const server = await ServerProcess.start([...SHORT, ...overrides], undefined, flags);
-    const address = addressOf(server);
-    const alice = await WireClient.connect(address, 'alice');
-    const bob = await WireClient.connect(address, 'bob');
-    for (const client of [alice, bob]) await client.join(CHANNEL, ['alice', 'bob']);
-    const fortress = new Fortress(server, alice, bob);
+    const fortress = new Fortress(server, ...(await friends(server)));
     fortress.#talk = fortress.#keepTalking();
     return fortress;
+  }
+
+  /** Messages that the two have exchanged so far, each with the time that it took, in milliseconds. */
+  get rounds(): readonly number[] {
+    return this.#rounds;
+  }
+
+  /** Resident memory of the server, in bytes. */
+  get resident(): number {
+    return this.#resident();
+  }
+
+  /** What the server's log takes on the disk, in bytes. */
+  get stored(): number {
+    return sizeOf(this.server.logDirectory);
+  }
+
+  /** Resolves when the two have exchanged so many more messages. */
+  async talk(messages: number): Promise<void> {
+    await this.#heard(this.#messages + messages);
+  }
+
+  /** The server ends in order and starts with what it has; the two talk on. */
+  async restart(): Promise<void> {
+    this.#end.abort();
+    await this.#talk;
+    for (const client of [this.#alice, this.#bob, ...this.#attackers.splice(0)]) client.close();
+    assert.equal(await this.server.stop(), 0);
+    await this.server.start();
+    [this.#alice, this.#bob] = await friends(this.server);
+    this.#end = new AbortController();
+    this.#talk = this.#keepTalking();
   }
 
   get port(): number {
@@ -140,14 +172,21 @@ export class Fortress implements AsyncDisposable {
   }
 
   async #keepTalking(): Promise<void> {
-    for (let number = 0; !this.#end.signal.aborted; number += 1) {
+    const { signal } = this.#end;
+    this.#lives += 1;
+    const life = `life ${this.#lives}:`;
+    for (let number = 0; !signal.aborted; number += 1) {
+      const begun = performance.now();
       const [speaker, listener] = number % 2 === 0 ? [this.#alice, this.#bob] : [this.#bob, this.#alice];
-      const words = `message ${number}`;
-      await speaker.say(CHANNEL, words);
-      const heard = await listener.until(({ type }) => type === FRAME.MSG);
+      const words = `${life} message ${number}`;
+      const answer = await speaker.say(CHANNEL, words);
+      assert.equal(answer.type, FRAME.ACK, answer.text);
+      // What was not confirmed before a restart comes again.
+      const heard = await listener.until(({ type, text }) => type === FRAME.MSG && text.startsWith(life));
       assert.equal(heard.text, words);
       listener.post(FRAME.ACK, 0, { ack: heard.sequence });
       this.#messages += 1;
+      this.#rounds.push(performance.now() - begun);
       await pause(10);
     }
   }
@@ -212,6 +251,23 @@ function moved(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, n
     ([name, value]) => value !== (before.get(name) ?? 0) && !name.includes('_bucket'),
   );
   return rows.map(([name, value]) => `${name} ${before.get(name) ?? 0} -> ${value}`).join('\n');
+}
+
+async function friends(server: ServerProcess): Promise<[WireClient, WireClient]> {
+  const address = addressOf(server);
+  const alice = await WireClient.connect(address, 'alice');
+  const bob = await WireClient.connect(address, 'bob');
+  for (const client of [alice, bob]) await client.join(CHANNEL, ['alice', 'bob']);
+  return [alice, bob];
+}
+
+/** Of all files in a folder: blocks, not lengths, because segments are laid out before they are filled. */
+function sizeOf(folder: string): number {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return files.reduce((sum, file) => {
+    const { blocks = 0 } = statSync(join(folder, file), { throwIfNoEntry: false }) ?? {};
+    return sum + blocks * 512;
+  }, 0);
 }
 
 function addressOf(server: ServerProcess) {

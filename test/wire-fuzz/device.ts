@@ -16,7 +16,6 @@ const HARMLESS = new Set([
   'forbidden',
   'unknown_group',
   'unknown_call',
-  'call_alone',
   'unknown_device',
   'limit',
   'rate_limited',
