@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDevice, FileDeviceStore, newDeviceState } from '../src/client/index.ts';
 import type { Config } from '../src/config/index.ts';
-import { askControlSocket, controlSocketProblem } from '../src/control-socket.ts';
+import { askControlSocket, ControlTimeout, controlSocketProblem } from '../src/control-socket.ts';
 import { openSegmentLog } from '../src/log/open-segment-log.ts';
 import { recordHistory } from '../src/log/record-history.ts';
 import { toHex } from '../src/protocol/bytes.ts';
@@ -46,16 +46,29 @@ export async function registerUser(options: RegisterOptions): Promise<Registered
   // The key first: an account whose only key is lost is of no use to anybody.
   await store.save(newDeviceState(device));
   const registered = await send(config, registration).catch(async (error: unknown) => {
-    await rm(newDevice, { force: true });
+    // After a silence the account may exist, and this is its only key.
+    if (!(error instanceof UnknownOutcome)) await rm(newDevice, { force: true });
     throw error;
   });
   await store.save(newDeviceState({ ...device, userId: registered.userId }));
   return registered;
 }
 
+/** Only the log knows: it says so as soon as the server, or its disk, answers again. */
+class UnknownOutcome extends CommandError {
+  constructor({ handle }: Registration, cause: ControlTimeout) {
+    const ask = `commucat log show handle-${handle} says whether it was`;
+    super(EXIT.UNREACHABLE, `it is not known whether ${handle} was registered; ${ask}`, { cause });
+  }
+}
+
 async function send(config: Config, registration: Registration): Promise<Registered> {
   const { dataDir } = config.storage;
-  const answer = await askControlSocket(dataDir, '/register', registrationToJson(registration));
+  const answer = await askControlSocket(dataDir, '/register', registrationToJson(registration)).catch(
+    (cause: unknown) => {
+      throw cause instanceof ControlTimeout ? new UnknownOutcome(registration, cause) : cause;
+    },
+  );
   if (answer === undefined) {
     // Nobody writes this log, so that we may.
     await requireOwner(dataDir);

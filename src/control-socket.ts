@@ -146,6 +146,13 @@ export interface ControlAnswer {
   readonly body: JsonObject;
 }
 
+/** The server took a request and has not answered: it may have done what was asked, or still do it. */
+export class ControlTimeout extends CommuCatError {
+  constructor() {
+    super('CONTROL_TIMEOUT', `the server has not answered on its control socket for ${TIMEOUT / 1000} s`);
+  }
+}
+
 /**
  * Sends one request to the server that owns a data folder.
  * @returns `undefined` when no server listens there
@@ -165,7 +172,7 @@ export function askControlSocket(
     const asking = request({ socketPath, path, method: 'POST', headers, timeout: TIMEOUT }, (answer) => {
       readAnswer(answer).then(resolve, reject);
     });
-    asking.on('timeout', () => asking.destroy(new Error('the server does not answer on its control socket')));
+    asking.on('timeout', () => asking.destroy(new ControlTimeout()));
     asking.on('error', (error: NodeJS.ErrnoException) => {
       // Nothing there, or what a killed server has left behind.
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);

@@ -92,3 +92,17 @@ test('given a stranger at the control socket path, when the server starts, then 
   assert.equal(await server.end('SIGTERM'), 0);
   other.close();
 });
+
+test('given a server that takes the request and is silent, when a new device is registered, then the outcome is called unknown and the key is kept', async () => {
+  await using folder = await temporaryFolder();
+  const { server } = await startDev(folder.path);
+  assert.equal(await server.end('SIGTERM'), 0);
+  // What a server does whose disk hangs.
+  const silent = createServer((socket) => socket.resume()).listen(join(folder.path, 'control.sock'));
+  const file = join(folder.path, 'alice.json');
+  const { code, stderr } = await commucat(['register', 'alice', '--new-device', file, '--data', folder.path]);
+  assert.equal(code, 5, stderr);
+  assert.match(stderr, /not known whether alice was registered; commucat log show handle-alice says/);
+  assert.ok((await stat(file)).isFile());
+  silent.close();
+});
