@@ -156,9 +156,9 @@ test(
 async function sealSegments(directory: string): Promise<void> {
   await using log = await openSegmentLog({ directory, clock: systemClock, segmentSize: 65_536 });
   for (const stream of ['user-filler', 'session-filler']) {
-    for (let i = 0; i < 4; i += 1) {
+    for (let i = 0; i < 8; i += 1) {
       const data = Buffer.from('{"v":1,"reason":"x","device":null}');
-      const events = Array.from({ length: 500 }, () => ({ type: 'handshake.rejected', data }));
+      const events = Array.from({ length: 250 }, () => ({ type: 'handshake.rejected', data }));
       await log.append([{ stream, expected: 'any', events }]);
     }
   }
