@@ -255,8 +255,10 @@ function moved(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, n
 
 async function friends(server: ServerProcess): Promise<[WireClient, WireClient]> {
   const address = addressOf(server);
-  const alice = await WireClient.connect(address, 'alice');
-  const bob = await WireClient.connect(address, 'bob');
+  // Without `resume`: after a restart their sequences begin anew.
+  const options = { capabilities: ['delivery-ack'] };
+  const alice = await WireClient.connect(address, 'alice', options);
+  const bob = await WireClient.connect(address, 'bob', options);
   for (const client of [alice, bob]) await client.join(CHANNEL, ['alice', 'bob']);
   return [alice, bob];
 }
