@@ -151,7 +151,7 @@ export const target: FuzzTarget = {
     Buffer.concat([Buffer.of(2), mail()]),
     Buffer.concat([
       Buffer.of(3),
-      encodeInboxAdvanced({ confirmed: 1, next: 3, received: 2, refused: [], missed: 0 }),
+      encodeInboxAdvanced({ confirmed: 1, next: 3, received: 2, refused: [], missed: 0, expired: undefined }),
     ]),
     ...FACTS.map((_, index) =>
       Buffer.concat([Buffer.of(4, index), Buffer.from('{"v":1,"type":"x","device":"d"}')]),

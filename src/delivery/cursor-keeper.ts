@@ -112,9 +112,9 @@ export class CursorKeeper {
 }
 
 function cursorAppend(mailbox: Mailbox) {
-  const { confirmed, next, missed, lane } = mailbox;
+  const { confirmed, next, missed, expired, lane } = mailbox;
   const { receivedToStore: received, refusals: refused } = lane;
-  const data = encodeInboxAdvanced({ confirmed, next, received, refused, missed });
+  const data = encodeInboxAdvanced({ confirmed, next, received, refused, missed, expired });
   return {
     stream: `inbox-${mailbox.device}`,
     expected: 'any' as const,

@@ -156,3 +156,31 @@ test('given letters on both sides of a gap at the wrap, when they expire or are 
   assert.equal(mailbox.confirm(behind).ok, true);
   assert.equal(mailbox.letter(behind + 1)?.revision, 1);
 });
+
+test('given letters that have expired, when counters and log are read again, then they do not come back', () => {
+  const before = new Mailbox('a');
+  receive(before, 2);
+  before.noteSent(2);
+  before.confirm(1);
+  assert.equal(before.expired, undefined);
+  before.reserve();
+  before.push(letter(2, 100));
+  before.confirm(2);
+  before.reserve();
+  before.push(letter(3));
+  assert.equal(before.expire(200).length, 1);
+  assert.equal(before.expired, 3);
+  const after = new Mailbox('a');
+  for (const [number, revision] of [
+    [3, 2],
+    [4, 3],
+  ] as const) {
+    after.restoreLetter(number, letter(revision));
+  }
+  const done = after.restoreCounters(before.confirmed, before.next, before.expired);
+  assert.deepEqual(
+    done.map(({ revision }) => revision),
+    [2],
+  );
+  assert.deepEqual([after.base, after.next, after.confirmed], [4, 5, 2]);
+});

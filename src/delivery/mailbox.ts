@@ -83,6 +83,15 @@ export class Mailbox {
     return this.#base;
   }
 
+  /**
+   * Letters up to this number have expired, though the device has not confirmed them. A restart must not bring them back:
+   * the device has been told that they are gone, and the time that it measures may be another (`MailClock`).
+   */
+  get expired(): number | undefined {
+    const last = (this.#base - 1) >>> 0;
+    return last === this.#confirmed ? undefined : last;
+  }
+
   get highestSent(): number {
     return this.#highestSent;
   }
@@ -191,17 +200,22 @@ export class Mailbox {
 
   /** Drops letters up to `number`, which must lie below `next`. */
   #advance(number: number): Letter[] {
-    const done: Letter[] = [];
-    while (this.#letters.length > 0 && !serialAfter(this.#base, number)) {
-      const letter = this.#shift();
-      if (letter !== undefined) {
-        done.push(letter);
-      }
-    }
+    const done = this.#dropThrough(number);
     this.#confirmed = number;
     this.#confirmedOnce = true;
     this.#gaps.dropBelow(serialNext(number));
     return done;
+  }
+
+  #dropThrough(number: number): Letter[] {
+    const dropped: Letter[] = [];
+    while (this.#letters.length > 0 && !serialAfter(this.#base, number)) {
+      const letter = this.#shift();
+      if (letter !== undefined) {
+        dropped.push(letter);
+      }
+    }
+    return dropped;
   }
 
   #shift(): Letter | undefined {
@@ -259,11 +273,14 @@ export class Mailbox {
   }
 
   /** While the log is read at start: the counters as they were last written. Returns the letters that are done. */
-  restoreCounters(confirmed: number, next: number): Letter[] {
+  restoreCounters(confirmed: number, next: number, expired?: number): Letter[] {
     // The log is read in order: the newest counters hold, wherever on the circle they stand.
     const never = !this.#confirmedOnce && confirmed === this.#confirmed;
     const done = this.#advance(confirmed);
     this.#confirmedOnce = !never;
+    if (expired !== undefined) {
+      done.push(...this.#dropThrough(expired));
+    }
     if (this.#letters.length === 0 && (!this.#counted || serialAfter(next, this.#base))) {
       this.#startAt(next);
     }

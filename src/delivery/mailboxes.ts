@@ -168,9 +168,9 @@ export class Mailboxes {
   }
 
   #restoreCounters(device: string, data: Uint8Array): void {
-    const { confirmed, next, received, refused, missed } = decodeInboxAdvanced(data);
+    const { confirmed, next, received, refused, missed, expired } = decodeInboxAdvanced(data);
     const mailbox = this.mailbox(device);
-    for (const letter of mailbox.restoreCounters(confirmed, next)) {
+    for (const letter of mailbox.restoreCounters(confirmed, next, expired)) {
       letter.waiting -= 1;
     }
     mailbox.missed = missed;

@@ -56,7 +56,14 @@ test('given a device id that is empty, too long or not ASCII, when encoded, then
 });
 
 test('given mailbox counters, when encoded and decoded, then they are the same', () => {
-  const inbox = { confirmed: 0xffff_fffe, next: 0xffff_ffff, received: 2 ** 40 + 1, refused: [], missed: 0 };
+  const inbox = {
+    confirmed: 0xffff_fffe,
+    next: 0xffff_ffff,
+    received: 2 ** 40 + 1,
+    refused: [],
+    missed: 0,
+    expired: undefined,
+  };
   assert.deepEqual(decodeInboxAdvanced(encodeInboxAdvanced(inbox)), inbox);
 });
 
@@ -66,7 +73,14 @@ test('given a number beyond 2^53 in a letter or in counters, when decoded, then 
     data.set([0xff, 0xff, 0xff, 0xff, 0, 0, 0x20, 0], offset);
     assert.throws(() => decodeMailPosted(data), { code: 'LOG_MALFORMED_EVENT' });
   }
-  const inbox = encodeInboxAdvanced({ confirmed: 0, next: 1, received: 0, refused: [], missed: 0 });
+  const inbox = encodeInboxAdvanced({
+    confirmed: 0,
+    next: 1,
+    received: 0,
+    refused: [],
+    missed: 0,
+    expired: undefined,
+  });
   inbox[16] = 0xff;
   assert.throws(() => decodeInboxAdvanced(inbox), { code: 'LOG_MALFORMED_EVENT' });
 });
@@ -93,7 +107,7 @@ test('given a letter that carries refusals and a fact, when encoded and decoded,
 });
 
 test('given counters with refusals and missed frames, when encoded and decoded, then they are the same', () => {
-  const inbox = { confirmed: 1, next: 2, received: 3, refused: EXTRAS.refused, missed: 4 };
+  const inbox = { confirmed: 1, next: 2, received: 3, refused: EXTRAS.refused, missed: 4, expired: 7 };
   assert.deepEqual(decodeInboxAdvanced(encodeInboxAdvanced(inbox)), inbox);
 });
 
@@ -112,6 +126,7 @@ test('given counters as older versions wrote them, when decoded, then nothing wa
     received: 3,
     refused: [],
     missed: 0,
+    expired: undefined,
   });
 });
 
@@ -120,7 +135,14 @@ test('given extras that are cut or of another shape, when decoded, then they are
   for (let length = 0; length < data.length; length++) {
     assert.throws(() => decodeMailPosted(data.subarray(0, length)), { code: 'LOG_MALFORMED_EVENT' });
   }
-  const counters = encodeInboxAdvanced({ confirmed: 1, next: 2, received: 3, refused: [], missed: 0 });
+  const counters = encodeInboxAdvanced({
+    confirmed: 1,
+    next: 2,
+    received: 3,
+    refused: [],
+    missed: 0,
+    expired: undefined,
+  });
   for (const text of [
     '',
     '[]',

@@ -44,6 +44,8 @@ export interface InboxAdvanced {
   readonly refused: readonly RefusedFrame[];
   /** Frames that were not stored because the mailbox was full, and of which the device does not know for certain. */
   readonly missed: number;
+  /** Letters up to this inbox number have expired, when that is more than the device has confirmed. */
+  readonly expired: number | undefined;
 }
 
 export const MAIL_POSTED = 'mail.posted';
@@ -165,7 +167,7 @@ export function decodeMailPosted(data: Uint8Array): MailPosted {
 
 /** Encodes a mailbox's counters: 17 bytes, and what was refused or missed, if anything was. */
 export function encodeInboxAdvanced(inbox: InboxAdvanced): Uint8Array {
-  const extras = encodeExtras({ refused: inbox.refused, fact: undefined, missed: inbox.missed });
+  const extras = encodeExtras({ refused: inbox.refused, missed: inbox.missed, expired: inbox.expired });
   const into = Buffer.allocUnsafe(INBOX_LENGTH + (extras?.length ?? 0));
   into[0] = extras === undefined ? PLAIN : WITH_EXTRAS;
   into.writeUInt32LE(inbox.confirmed, 1);
@@ -181,8 +183,9 @@ export function decodeInboxAdvanced(data: Uint8Array): InboxAdvanced {
   const version = versionOf(from, INBOX_ADVANCED);
   requireLength(from, INBOX_LENGTH, INBOX_ADVANCED);
   const received = readUint53(from, 9, INBOX_ADVANCED);
-  const { refused, missed } = version === WITH_EXTRAS ? decodeExtras(data.subarray(INBOX_LENGTH)) : NO_EXTRAS;
-  return { confirmed: from.readUInt32LE(1), next: from.readUInt32LE(5), received, refused, missed };
+  const { refused, missed, expired } =
+    version === WITH_EXTRAS ? decodeExtras(data.subarray(INBOX_LENGTH)) : NO_EXTRAS;
+  return { confirmed: from.readUInt32LE(1), next: from.readUInt32LE(5), received, refused, missed, expired };
 }
 
 function bufferOf(data: Uint8Array): Buffer {

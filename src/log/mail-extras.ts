@@ -14,22 +14,26 @@ export interface MailExtras {
   readonly fact: StreamAppend | undefined;
   /** 0 to 2^53 - 1. */
   readonly missed: number;
+  /** 0 to 2^32 - 1. */
+  readonly expired: number | undefined;
 }
 
-export const NO_EXTRAS: MailExtras = { refused: [], fact: undefined, missed: 0 };
+export const NO_EXTRAS: MailExtras = { refused: [], fact: undefined, missed: 0, expired: undefined };
 
 const MAX_SEQUENCE = 0xffff_ffff;
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** Undefined when there is nothing to write. */
-export function encodeExtras({ refused, fact, missed }: MailExtras): Uint8Array | undefined {
-  if (refused.length === 0 && fact === undefined && missed === 0) {
+export function encodeExtras(extras: Partial<MailExtras>): Uint8Array | undefined {
+  const { refused, fact, missed, expired } = { ...NO_EXTRAS, ...extras };
+  if (refused.length === 0 && fact === undefined && missed === 0 && expired === undefined) {
     return undefined;
   }
   const text = JSON.stringify({
     ...(refused.length === 0 ? {} : { refused: refused.map(({ sequence, error }) => [sequence, error]) }),
     ...(fact === undefined ? {} : { fact: written(fact) }),
     ...(missed === 0 ? {} : { missed }),
+    ...(expired === undefined ? {} : { expired }),
   });
   return Buffer.from(text);
 }
@@ -42,11 +46,12 @@ export function decodeExtras(bytes: Uint8Array): MailExtras {
   } catch (cause) {
     throw new LogError('LOG_MALFORMED_EVENT', 'what a letter carries is not JSON', { cause });
   }
-  const { refused = [], fact, missed = 0 } = fieldsOf(value);
+  const { refused = [], fact, missed = 0, expired } = fieldsOf(value);
   return {
     refused: listOf(refused).map(readRefused),
     fact: fact === undefined ? undefined : readFact(fact),
     missed: integer(missed, Number.MAX_SAFE_INTEGER),
+    expired: expired === undefined ? undefined : integer(expired, MAX_SEQUENCE),
   };
 }
 

@@ -145,6 +145,7 @@ export class RelayRun implements Watcher {
         received: this.#start,
         refused: [],
         missed: 0,
+        expired: undefined,
       });
       await log.append(
         this.#devices.map(({ name }) => ({
