@@ -54,7 +54,7 @@ test('given a folder in use, when a second dev starts there, then it says so and
   await using _ = server;
   const { code, stderr } = await commucat(['dev', '--data', folder.path, '--port', '0']);
   assert.equal(code, 1);
-  assert.match(stderr, /^commucat dev: .*process \d+ writes this log/);
+  assert.match(stderr, /^commucat dev: .*process \d+ on .+ writes this log/);
 });
 
 test('given a configuration with faults, when serve starts, then it names file, line and key of all of them and ends with 3', async () => {

@@ -99,7 +99,14 @@ async function post(recipients: readonly MailRecipient[], channel = 'alice~7', t
 const advance = (device: string, confirmed: number, next = confirmed + 1) =>
   append(`inbox-${device}`, {
     type: INBOX_ADVANCED,
-    data: encodeInboxAdvanced({ confirmed, next: next % 2 ** 32, received: 9, refused: [], missed: 0, expired: undefined }),
+    data: encodeInboxAdvanced({
+      confirmed,
+      next: next % 2 ** 32,
+      received: 9,
+      refused: [],
+      missed: 0,
+      expired: undefined,
+    }),
   });
 
 async function caughtUp(runner: ProjectionRunner): Promise<void> {
