@@ -47,7 +47,9 @@ export function readTomlFile(file: string): TomlContent {
 export function parseTomlValue(text: string): unknown {
   const trimmed = text.trim();
   // Numbers and truth values are read from their texts by what the key wants.
-  const isToml = /^["'[{]/.test(trimmed);
+  // An IPv6 address with a port begins like a list.
+  const isAddress = /^\[[^\]"']*\]:/.test(trimmed);
+  const isToml = /^["'[{]/.test(trimmed) && !isAddress;
   const isSpacedNumber = /^[+-]?\d+(?:_\d+)+$/.test(trimmed);
   if (!isToml && !isSpacedNumber) return text;
   try {

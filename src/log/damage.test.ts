@@ -192,8 +192,8 @@ test('given a full disk, when there is space again, then the log goes on; what w
 });
 
 test('given a segment that another writer wrote over, when a stream is read, then reading fails and does not go on for ever', async () => {
-  const directories = await Promise.all([directoryWith(new Map()), directoryWith(new Map())]);
   for (const category of ['mail', 'user']) {
+    const directories = await Promise.all([directoryWith(new Map()), directoryWith(new Map())]);
     const logs = await Promise.all(directories.map((directory) => opened(directory)));
     const [ours, theirs] = logs;
     assert.ok(ours !== undefined && theirs !== undefined);
