@@ -76,7 +76,12 @@ test(
     assert.equal(answer(await erin.ask(FRAME.GROUP_INVITE, NUMBER, invitation)), 'unknown_group');
 
     const invited = await bob.ask(FRAME.GROUP_INVITE, NUMBER, invitation);
-    assert.deepEqual(invited.json, { ack: invited.json.ack, device: 'erin', group_id: GROUP });
+    assert.deepEqual(invited.json, {
+      ack: invited.json.ack,
+      device: 'erin',
+      group_id: GROUP,
+      stored: 4,
+    });
     assert.equal((await erin.until(({ type }) => type === FRAME.GROUP_INVITE)).json.device, 'erin');
     await alice.say(NUMBER, 'before erin');
     assert.equal(answer(await enter(erin)), 'ACK');
