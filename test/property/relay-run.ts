@@ -454,6 +454,8 @@ export class RelayRun implements Watcher {
     this.#disk.release();
     await this.#settle();
     for (let round = 0; round < 3; round += 1) {
+      // Handshakes rest for a second after a write that was refused; then the first one tries for all.
+      await this.#clock.advance(1_000);
       for (const device of this.#devices) {
         if (device.client === undefined) {
           this.#connect(device, true);

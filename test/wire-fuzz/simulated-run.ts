@@ -20,6 +20,9 @@ const COLLECTED = 16_384;
 const MOST_ROUNDS = 50_000;
 const FULL_MAILBOX = 1_000;
 
+/** Longer than handshakes rest after a write that was refused, in milliseconds. */
+const HANDSHAKES_REST = 1_001;
+
 /** One run: the real relay on a simulated clock, disk and network, whose every step is the plan's choice. */
 export class SimulatedRun {
   readonly figures: RunFigures = noFigures();
@@ -36,6 +39,8 @@ export class SimulatedRun {
   #world: RelayWorld | undefined;
   readonly #begun = this.#clock.now();
   #lifetime = 0;
+  /** Refusals of the disk when somebody was let in last: handshakes rest after one, until one of them gets through. */
+  #refusalsBefore = 0;
   #dice = 1;
   /** A promise that was broken while nobody waited. */
   #broken: unknown;
@@ -197,10 +202,10 @@ export class SimulatedRun {
     if (older !== undefined) this.#abandon(device, older);
     const lifetime = this.#lifetime;
     device.connecting = true;
-    const refusals = this.#disk.refusals;
     const connected = connectSimulated(world, device.name, device.capabilities, (client) => {
       if (lifetime !== this.#lifetime) return;
       this.figures.connections += 1;
+      this.#refusalsBefore = this.#disk.refusals;
       device.connecting = false;
       const connection = new SimulatedConnection(client, slow);
       this.#connections.set(device, connection);
@@ -209,7 +214,7 @@ export class SimulatedRun {
     void connected.then((refusal) => {
       if (refusal === undefined || lifetime !== this.#lifetime) return;
       device.connecting = false;
-      const isStorm = this.#disk.refusals > refusals || this.#disk.isFailing;
+      const isStorm = this.#disk.refusals > this.#refusalsBefore || this.#disk.isFailing;
       this.#watch(() => this.#judge.demand(isStorm, 'calm', () => `${device.name} is refused: ${refusal}`));
     });
   }
@@ -307,6 +312,7 @@ export class SimulatedRun {
     this.#disk.heal();
     await this.#rest();
     for (let last = -1, calm = 0; calm < 2; ) {
+      await this.#clock.advance(HANDSHAKES_REST);
       for (const device of this.#stage.devices) {
         if (device.connection === undefined) this.#connect(device, true, false);
         this.#connections.get(device)?.listen();
