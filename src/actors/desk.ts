@@ -108,11 +108,12 @@ export class Desk {
     if (stored === 0) {
       this.#events.storedForNobody();
     }
+    const told = session.isTold ? stored : undefined;
     if (reply === undefined && missing === 0) {
-      this.acknowledge(session, channel, this.#ack.write(sequence, stored));
+      this.acknowledge(session, channel, this.#ack.write(sequence, told));
       return;
     }
-    const fields = { ...reply, stored, not_stored: missing === 0 ? undefined : missing };
+    const fields = { ...reply, stored: told, not_stored: missing === 0 ? undefined : missing };
     this.acknowledge(session, channel, acknowledgement(sequence, fields));
   }
 

@@ -36,6 +36,8 @@ export class Session implements Poster, Recipient {
   readonly mailbox: Mailbox;
   readonly resumes: boolean;
   readonly mode: 'confirmed' | 'taken';
+  /** It has an extension (PROTOCOL.md 11), so its ACKs say for how many devices a frame was stored. */
+  readonly isTold: boolean;
   readonly canRead: (type: number, payload: Uint8Array) => boolean;
   /**
    * Frames go through; false from the moment in which the session starts to end. What is in work then is not posted any
@@ -62,6 +64,7 @@ export class Session implements Poster, Recipient {
     this.plaintext = facts.generation === 'plaintext';
     this.resumes = facts.capabilities.includes('resume');
     this.mode = facts.capabilities.includes('delivery-ack') ? 'confirmed' : 'taken';
+    this.isTold = this.resumes || this.mode === 'confirmed';
     this.canRead = this.plaintext ? isReadableByOlderClient : EVERYTHING;
     this.#markDirty = markDirty;
   }

@@ -18,7 +18,7 @@ import type { CryptoBackend } from '../protocol/crypto-backend.ts';
 import { decodeErrorPayload, handshakeErrorPayload, REFUSAL_REASON } from '../protocol/errors.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
-import { isJsonObject, JsonError, type JsonValue, parseJson } from '../protocol/json.ts';
+import { isJsonObject, JsonError, type JsonValue, LEAF, parseJson } from '../protocol/json.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { type HandshakeResult, HandshakeState } from '../protocol/noise.ts';
 import { NoiseError } from '../protocol/noise-error.ts';
@@ -199,8 +199,21 @@ function jsonOf(frame: Frame): JsonValue {
   try {
     return parseJson(frame.payload, frameShape(frame.type), LIMITS.MAX_HANDSHAKE_DEPTH);
   } catch (cause) {
-    if (cause instanceof JsonError) throw new Refused(decodeErrorPayload(), 'decode', cause);
-    throw cause;
+    if (!(cause instanceof JsonError)) throw cause;
+    // Deeper than a handshake may be, but JSON: a request that is wrong, not bytes that cannot be read.
+    if (isJson(frame.payload)) throw invalidRequest('too_deep', cause);
+    throw new Refused(decodeErrorPayload(), 'decode', cause);
+  }
+}
+
+/** Whether the bytes are JSON by the rules of every frame; nothing is built of them. */
+function isJson(payload: Uint8Array): boolean {
+  try {
+    parseJson(payload, LEAF);
+    return true;
+  } catch (error) {
+    if (error instanceof JsonError) return false;
+    throw error;
   }
 }
 

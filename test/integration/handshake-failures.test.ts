@@ -135,7 +135,7 @@ for (const [what, bytes] of [
   ['an unknown type', Uint8Array.of(5, 0x77, 0, 1, 1, 0)],
   ['an empty body', Uint8Array.of(0)],
   ['a payload that is no JSON', encodeFrame(FRAME.HELLO, 0, 1, utf8('{]'))],
-  ['JSON of 17 levels', encodeFrame(FRAME.HELLO, 0, 1, utf8('['.repeat(17) + ']'.repeat(17)))],
+  ['JSON of 128 levels', encodeFrame(FRAME.HELLO, 0, 1, utf8('['.repeat(128) + ']'.repeat(128)))],
   // Refused by its announced length: nothing of the rest is waited for, or kept.
   ['the length of a frame of 32,769 bytes', Uint8Array.of(0x81, 0x80, 0x02)],
   ['an endless varint', new Uint8Array(11).fill(0xff)],
@@ -146,6 +146,14 @@ for (const [what, bytes] of [
     await assertRefused(client, 1, '{"error":"decode"}');
   });
 }
+
+test('given a HELLO deeper than a handshake may be, then it is an invalid request', limits, async () => {
+  for (const levels of [17, 127]) {
+    const client = new WireClient(server, 'deep');
+    client.plain(FRAME.HELLO, 0, 1, '['.repeat(levels) + ']'.repeat(levels));
+    await assertRefused(client, 1, INVALID);
+  }
+});
 
 for (const [what, pattern, type, payload, answer] of [
   ['a message 3 that does not open', 'XK', FRAME.AUTH, '{"handshake":"00"}', CRYPTO],
