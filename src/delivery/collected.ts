@@ -8,6 +8,8 @@ import type { Post, Poster } from './post.ts';
 const POST_OVERHEAD = 256;
 /** A batch has this many shares at least: one device may have that much while others wait. */
 const FEWEST_SHARES = 8;
+/** Their names are added up as fast as a sum is looked up. */
+const FEW_MEMBERS = 8;
 
 /**
  * Posts that wait for the batch in flight, each counted by what it really costs: a payload of one byte to a thousand
@@ -22,9 +24,11 @@ export class Collected<P extends Poster> {
   #bytes = 0;
   /** How many devices have posted what waits. */
   #devices = 0;
-  /** The names of one channel's members: posts of a channel share the array. */
-  #members: readonly Mailbox[] = [];
-  #namesBytes = 0;
+  /** Bytes of the names of large channels' members: posts of a channel share the array. */
+  readonly #names = new WeakMap<readonly Mailbox[], number>();
+  /** The post whose cost was asked for last: it is asked whether it fits, then added. */
+  #costed: object | undefined;
+  #cost = 0;
 
   /** @param batchBytes what one batch may hold, in bytes as `eventCost` counts them */
   constructor(batchBytes: number) {
@@ -45,14 +49,28 @@ export class Collected<P extends Poster> {
     if (mail === undefined) {
       return payload.length + POST_OVERHEAD;
     }
-    if (members !== this.#members) {
-      this.#members = members;
-      this.#namesBytes = namesBytes(members);
+    const isPlain = fact === undefined && refused.length === 0;
+    if (isPlain && this.#costed === post) {
+      return this.#cost;
     }
     const { length } = poster.mailbox.device;
-    const plain = mailPostedBytes(length, members.length, this.#namesBytes, payload.length);
-    const data = fact === undefined && refused.length === 0 ? plain : plain + mailExtrasBytes(post);
-    return eventCost(mail.name, MAIL_POSTED, data) + POST_OVERHEAD;
+    const plain = mailPostedBytes(length, members.length, this.#namesOf(members), payload.length);
+    const data = isPlain ? plain : plain + mailExtrasBytes(post);
+    this.#costed = isPlain ? post : undefined;
+    this.#cost = eventCost(mail.name, MAIL_POSTED, data) + POST_OVERHEAD;
+    return this.#cost;
+  }
+
+  #namesOf(members: readonly Mailbox[]): number {
+    if (members.length <= FEW_MEMBERS) {
+      return namesBytes(members);
+    }
+    let bytes = this.#names.get(members);
+    if (bytes === undefined) {
+      bytes = namesBytes(members);
+      this.#names.set(members, bytes);
+    }
+    return bytes;
   }
 
   add(post: Post<P>): void {

@@ -82,7 +82,7 @@ export function mailPostedBytes(
 
 /** Length of what few letters carry beside. */
 export function mailExtrasBytes({ refused, fact }: Pick<MailPosted, 'refused' | 'fact'>): number {
-  const extras = encodeExtras({ refused, fact, missed: 0 });
+  const extras = encodeExtras({ ...NO_EXTRAS, refused, fact });
   return extras === undefined ? 0 : EXTRAS_LENGTH + extras.length;
 }
 
@@ -96,7 +96,9 @@ export function encodeMailPosted(mail: MailPosted): Uint8Array {
   if (recipients.length > MAX_RECIPIENTS) {
     throw new LogError('LOG_INVALID', `a letter has at most ${MAX_RECIPIENTS} recipients`);
   }
-  const extras = encodeExtras({ refused: mail.refused, fact: mail.fact, missed: 0 });
+  const { refused, fact } = mail;
+  const extras =
+    refused.length === 0 && fact === undefined ? undefined : encodeExtras({ ...NO_EXTRAS, refused, fact });
   let names = 0;
   for (const { device } of recipients) names += device.length;
   let length = mailPostedBytes(sender.length, recipients.length, names, payload.length);
@@ -167,7 +169,12 @@ export function decodeMailPosted(data: Uint8Array): MailPosted {
 
 /** Encodes a mailbox's counters: 17 bytes, and what was refused or missed, if anything was. */
 export function encodeInboxAdvanced(inbox: InboxAdvanced): Uint8Array {
-  const extras = encodeExtras({ refused: inbox.refused, missed: inbox.missed, expired: inbox.expired });
+  const extras = encodeExtras({
+    ...NO_EXTRAS,
+    refused: inbox.refused,
+    missed: inbox.missed,
+    expired: inbox.expired,
+  });
   const into = Buffer.allocUnsafe(INBOX_LENGTH + (extras?.length ?? 0));
   into[0] = extras === undefined ? PLAIN : WITH_EXTRAS;
   into.writeUInt32LE(inbox.confirmed, 1);

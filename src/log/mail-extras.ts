@@ -24,8 +24,7 @@ const MAX_SEQUENCE = 0xffff_ffff;
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** Undefined when there is nothing to write. */
-export function encodeExtras(extras: Partial<MailExtras>): Uint8Array | undefined {
-  const { refused, fact, missed, expired } = { ...NO_EXTRAS, ...extras };
+export function encodeExtras({ refused, fact, missed, expired }: MailExtras): Uint8Array | undefined {
   if (refused.length === 0 && fact === undefined && missed === 0 && expired === undefined) {
     return undefined;
   }
