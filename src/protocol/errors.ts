@@ -181,6 +181,7 @@ export const WIRE_ERRORS = {
 /** The code of an ERROR frame: a key of `WIRE_ERRORS`. */
 export type WireErrorCode = keyof typeof WIRE_ERRORS;
 
+/** Whether a text is a code of an ERROR frame. */
 export function isWireErrorCode(code: string): code is WireErrorCode {
   return Object.hasOwn(WIRE_ERRORS, code);
 }

@@ -308,7 +308,8 @@ export class FuzzDevice {
     if (dispatch === undefined) return;
     this.unanswered = this.unanswered.filter((one) => one !== dispatch);
     this.#highestAcknowledged = Math.max(this.#highestAcknowledged, this.resumes ? ack : 0);
-    const says = stored !== undefined || dispatch.attempts > 1;
+    // Only sessions with an extension are told.
+    const says = stored !== undefined || dispatch.attempts > 1 || this.capabilities.length === 0;
     this.#demand(says, 'count', () => `is not told for how many devices ${describe(dispatch)} was stored`);
     this.#ledger.settle(dispatch, { is: 'acknowledged', stored, notStored });
   }
