@@ -79,9 +79,9 @@ export class Verdict {
       return;
     }
     for (const device of missing) {
-      if (this.#hasExpired(dispatch, device)) continue;
-      const wasTold = dispatch.fate.is !== 'acknowledged' && this.#wasToldOfMissed(device);
-      this.#demandArrival(wasTold, dispatch, device);
+      // Only a frame without an ACK can be one of the missed: these do not use up what has expired.
+      const isMissed = dispatch.fate.is !== 'acknowledged' && this.#wasToldOfMissed(device);
+      this.#demandArrival(isMissed || this.#hasExpired(dispatch, device), dispatch, device);
     }
   }
 
