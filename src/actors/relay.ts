@@ -30,6 +30,8 @@ import { Session, SessionActor, type WaitingFrame } from './session.ts';
 import type { SessionJournal } from './session-journal.ts';
 
 const TOKEN_BYTES = 32;
+/** The connection has gone meanwhile: nobody hears this. */
+const CLOSED = { ok: false, refusal: 'invalid request', reason: 'closed' } as const;
 /** What a waiting frame costs in memory beyond its payload, roughly. */
 const WAITING_OVERHEAD = 96;
 
@@ -100,7 +102,7 @@ export class Relay implements RelayPort {
     try {
       const resolved = await this.#parts.accounts.resolve(hello);
       if (!actor.is('resolving')) {
-        return { ok: false, refusal: 'invalid request', reason: 'closed' };
+        return CLOSED;
       }
       if (!resolved.ok) {
         return this.#refused(hello.session, actor, resolved);
@@ -119,7 +121,7 @@ export class Relay implements RelayPort {
     const actor = this.#actors.get(number);
     const admission = actor?.admission;
     if (actor === undefined || admission === undefined || !actor.is('awaitingProof')) {
-      return { ok: false, refusal: 'invalid request', reason: 'closed' };
+      return CLOSED;
     }
     actor.send('PROVED');
     try {
@@ -129,13 +131,13 @@ export class Relay implements RelayPort {
       }
       const session = await this.#open(actor, admission.hello, committed.user);
       if (session === undefined) {
-        return { ok: false, refusal: 'invalid request', reason: 'closed' };
+        return CLOSED;
       }
       const { mailbox } = session;
       // What an older session of the device has left in work is stored or refused before this one begins.
       await mailbox.lane.quiet();
       if (!actor.is('acknowledging')) {
-        return { ok: false, refusal: 'invalid request', reason: 'closed' };
+        return CLOSED;
       }
       const { epoch } = this.#parts.log;
       const { confirmed, next, since, lane } = mailbox;
@@ -233,12 +235,9 @@ export class Relay implements RelayPort {
   /** A post did not get into the log; `isPermanent`: and never will. */
   refusePost(post: Post<Session | AbsentPoster>, isPermanent: boolean): void {
     const { poster } = post;
-    if (poster.session === undefined) {
-      return;
-    }
-    if (isPermanent) {
+    if (poster.session !== undefined && isPermanent) {
       this.#parts.desk.refuseTooLarge(poster, post);
-    } else {
+    } else if (poster.session !== undefined) {
       this.#refuseForNow(poster, post, 'the frame is not stored; send it again later');
     }
   }

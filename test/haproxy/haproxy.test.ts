@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { FRAME } from '../../src/protocol/frame-types.ts';
 import { asking, chat, everyDoor, untilUp } from '../support/through-proxy.ts';
 import { WireClient } from '../support/wire-client.ts';
-import { HaproxyProcess, haproxyMissing } from './haproxy-process.ts';
+import { haproxyMissing, startHaproxy } from './haproxy-process.ts';
 import { startLoggedServer } from './logged-server.ts';
 
 const skip = haproxyMissing() ?? false;
@@ -17,7 +17,7 @@ test(
   options,
   async () => {
     await using server = await startLoggedServer([`server.proxy_protocol_from=${PROXY}`]);
-    await using proxy = await HaproxyProcess.start('tls-passthrough.cfg', server.certificate, {
+    await using proxy = await startHaproxy('tls-passthrough.cfg', server.certificate, {
       '127.0.0.1:8443': `127.0.0.1:${server.port}`,
       '/etc/ssl/certs/ca-certificates.crt': server.caFile,
       'chat.example': 'localhost',
@@ -48,7 +48,7 @@ for (const { name, replace, trust } of TERMINATION) {
     options,
     async () => {
       await using server = await startLoggedServer(['server.plain_bind=127.0.0.1:0', trust]);
-      await using proxy = await HaproxyProcess.start('tls-termination.cfg', server.certificate, {
+      await using proxy = await startHaproxy('tls-termination.cfg', server.certificate, {
         '127.0.0.1:8080': `127.0.0.1:${server.plainPort}`,
         ...replace,
       });
@@ -69,7 +69,7 @@ test(
     const limits = ['security.rate_limit.http_burst=40', 'security.rate_limit.http_window_ms=600000'];
     const trust = `server.proxy_protocol_from=${PROXY}`;
     await using server = await startLoggedServer(['server.plain_bind=127.0.0.1:0', trust, ...limits]);
-    await using proxy = await HaproxyProcess.start('tls-termination.cfg', server.certificate, {
+    await using proxy = await startHaproxy('tls-termination.cfg', server.certificate, {
       '127.0.0.1:8080': `127.0.0.1:${server.plainPort}`,
       'inter 200ms': 'inter 60s',
     });
@@ -96,7 +96,7 @@ test(
       trust,
       'server.drain_delay_ms=5000',
     ]);
-    await using proxy = await HaproxyProcess.start('tls-termination.cfg', server.certificate, {
+    await using proxy = await startHaproxy('tls-termination.cfg', server.certificate, {
       '127.0.0.1:8080': `127.0.0.1:${server.plainPort}`,
     });
     const { http2 } = asking(proxy.port, server.ca);

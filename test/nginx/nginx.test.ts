@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startLoggedServer } from '../haproxy/logged-server.ts';
 import { asking, chat, everyDoor, untilUp } from '../support/through-proxy.ts';
-import { NginxProcess, nginxMissing } from './nginx-process.ts';
+import { nginxMissing, startNginx } from './nginx-process.ts';
 
 const skip = nginxMissing() ?? false;
 const options = { skip, timeout: 60_000 };
@@ -16,7 +16,7 @@ test(
   options,
   async () => {
     await using server = await startLoggedServer([`server.proxy_protocol_from=${PROXY}`]);
-    await using proxy = await NginxProcess.start('tls-passthrough.conf', 'stream', server.certificate, {
+    await using proxy = await startNginx('tls-passthrough.conf', 'stream', server.certificate, {
       '127.0.0.1:8443': `127.0.0.1:${server.port}`,
     });
     const { http1, http2 } = asking(proxy.port, server.ca);
@@ -33,7 +33,7 @@ test(
   async () => {
     const trust = `server.forwarded_from=${PROXY}`;
     await using server = await startLoggedServer(['server.plain_bind=127.0.0.1:0', trust]);
-    await using proxy = await NginxProcess.start('tls-termination.conf', 'http', server.certificate, {
+    await using proxy = await startNginx('tls-termination.conf', 'http', server.certificate, {
       '127.0.0.1:8080': `127.0.0.1:${server.plainPort}`,
       'chat.example;': 'localhost;',
     });
@@ -53,7 +53,7 @@ test(
     const limits = ['security.rate_limit.http_burst=40', 'security.rate_limit.http_window_ms=600000'];
     const trust = `server.forwarded_from=${PROXY}`;
     await using server = await startLoggedServer(['server.plain_bind=127.0.0.1:0', trust, ...limits]);
-    await using proxy = await NginxProcess.start('tls-termination.conf', 'http', server.certificate, {
+    await using proxy = await startNginx('tls-termination.conf', 'http', server.certificate, {
       '127.0.0.1:8080': `127.0.0.1:${server.plainPort}`,
     });
     const { http1, http2 } = asking(proxy.port, server.ca);
