@@ -334,6 +334,8 @@ export class FuzzDevice {
     this.#demand(isHarmless, 'answer', () => `is refused ${frame.text}`);
     const dispatch = this.unanswered.find(({ sequence }) => sequence === ack);
     if (dispatch === undefined || (error === 'storage' && this.resumes)) return;
+    // Another copy is on its way, and judged anew (PROTOCOL.md 11.3): its answer is the one that counts.
+    if (this.resumes && this.#pending.has(dispatch.sequence)) return;
     this.unanswered = this.unanswered.filter((one) => one !== dispatch);
     this.#ledger.settle(dispatch, { is: 'refused', code: error });
   }
