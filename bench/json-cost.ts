@@ -1,13 +1,23 @@
 // node --import tsx bench/json-cost.ts: what the server spends on the JSON of a client's frame, in the worst shapes that are
-// known. The budget is 2 us for 100 bytes, whatever stands in them. Each line is the
+// known. The budget is 2 us for 100 bytes, whatever stands in them, and 0.1 ms a frame. Each line is the
 // mean processor time of many rounds.
 import { utf8 } from '../src/protocol/bytes.ts';
-import { frameShape } from '../src/protocol/control/index.ts';
+import {
+  ControlError,
+  frameShape,
+  parseAck,
+  parseCallOffer,
+  parseJoin,
+  parsePresence,
+} from '../src/protocol/control/index.ts';
 import { FRAME } from '../src/protocol/frame-types.ts';
-import { JsonError, parseJson } from '../src/protocol/json.ts';
+import { JsonError, type JsonValue, parseJson } from '../src/protocol/json.ts';
 import { LIMITS } from '../src/protocol/limits.ts';
 
 const BUDGET_NS_PER_BYTE = 20;
+/** Beside that, for what short texts make us fill in; any frame costs a good part of it by being a frame. */
+const ALLOWANCE_NS = 100_000;
+/** Of the longest texts; shorter ones are read more often. */
 const ROUNDS = 80;
 
 /** Entries up to the longest text that a frame may carry. */
@@ -42,6 +52,20 @@ function shuffled(index: number): string {
   return `{${keys.map((key) => `"${key}":1`).join(',')}}`;
 }
 
+/** An offer of as many candidates as there may be, all as short as they may be: most of what is read is defaults. */
+function offered(candidate: string): string {
+  const candidates = Array.from({ length: LIMITS.LIST_MAX }, () => candidate);
+  return `{"call_id":"a","from":"b","to":[],"transport":{"candidates":[${candidates.join(',')}]}}`;
+}
+
+/** What reads the value of a frame, where that is more than a member or two. */
+const READERS = new Map<number, (value: JsonValue) => unknown>([
+  [FRAME.JOIN, parseJoin],
+  [FRAME.CALL_OFFER, parseCallOffer],
+  [FRAME.PRESENCE, parsePresence],
+  [FRAME.ACK, parseAck],
+]);
+
 const CASES: ReadonlyArray<readonly [name: string, type: number, text: string]> = [
   ['deep arrays', FRAME.LEAVE, filled(() => '['.repeat(120) + ']'.repeat(120), '[', ']')],
   ['deep objects', FRAME.JOIN, filled(() => `${'{"a":'.repeat(120)}1${'}'.repeat(120)}`, '[', ']')],
@@ -49,6 +73,7 @@ const CASES: ReadonlyArray<readonly [name: string, type: number, text: string]> 
   ['empty objects as members', FRAME.JOIN, filled(() => '{}', '{"members":[', ']}')],
   ['empty candidates', FRAME.CALL_OFFER, filled(() => '{}', '{"transport":{"candidates":[', ']}}')],
   ['shuffled candidates', FRAME.CALL_OFFER, filled(shuffled, '{"transport":{"candidates":[', ']}}')],
+  ['shortest candidates', FRAME.CALL_OFFER, offered('{"address":"","port":1}')],
   ['objects of other keys', FRAME.JOIN, filled((index) => `{"${word(index)}":1}`, '{"members":[', ']}')],
   ['one object of many keys', FRAME.JOIN, filled((index) => `"${word(index)}":1`, '{', '}')],
   ['roles', FRAME.GROUP_CREATE, filled((index) => `"${word(index)}":1`, '{"roles":{', '}}')],
@@ -69,22 +94,26 @@ const CASES: ReadonlyArray<readonly [name: string, type: number, text: string]> 
 function nanosecondsPerByte(type: number, bytes: Uint8Array): number {
   const read = (): void => {
     try {
-      parseJson(bytes, frameShape(type));
+      const value = parseJson(bytes, frameShape(type));
+      READERS.get(type)?.(value);
     } catch (error) {
-      if (!(error instanceof JsonError)) throw error;
+      if (!(error instanceof JsonError || error instanceof ControlError)) throw error;
     }
   };
-  for (let round = 0; round < ROUNDS / 4; round += 1) read();
+  const rounds = Math.round((ROUNDS * LIMITS.MAX_CONTROL_JSON) / bytes.length);
+  for (let round = 0; round < rounds / 4; round += 1) read();
   const begin = process.cpuUsage();
-  for (let round = 0; round < ROUNDS; round += 1) read();
-  return (process.cpuUsage(begin).user * 1000) / ROUNDS / bytes.length;
+  for (let round = 0; round < rounds; round += 1) read();
+  return (process.cpuUsage(begin).user * 1000) / rounds / bytes.length;
 }
 
 let worst = 0;
 for (const [name, type, text] of CASES) {
-  const cost = nanosecondsPerByte(type, utf8(text));
-  worst = Math.max(worst, cost);
-  console.log(`${name.padEnd(26)} ${cost.toFixed(1).padStart(6)} ns a byte`);
+  const bytes = utf8(text);
+  const cost = nanosecondsPerByte(type, bytes);
+  worst = Math.max(worst, (cost * bytes.length) / (BUDGET_NS_PER_BYTE * bytes.length + ALLOWANCE_NS));
+  const whole = ((cost * bytes.length) / 1e6).toFixed(2);
+  console.log(`${name.padEnd(26)} ${cost.toFixed(1).padStart(6)} ns a byte ${whole.padStart(6)} ms in all`);
 }
-console.log(`worst ${worst.toFixed(1)} of ${BUDGET_NS_PER_BYTE} ns a byte`);
-process.exitCode = worst > BUDGET_NS_PER_BYTE ? 1 : 0;
+console.log(`the worst takes ${(worst * 100).toFixed(0)} % of its budget`);
+process.exitCode = worst > 1 ? 1 : 0;

@@ -45,5 +45,10 @@ export const WIRE_LIMITS = {
   callId: wire(LIMITS.CALL_ID_MAX, 'UTF-16 units of a call id.', MALFORMED),
   presenceState: wire(LIMITS.PRESENCE_STATE_MAX, 'UTF-16 units of the state of a PRESENCE.', MALFORMED),
   membersPerJoin: wire(LIMITS.MEMBERS_MAX, 'Devices that one JOIN or GROUP_CREATE lists.', MALFORMED),
+  listEntries: wire(
+    LIMITS.LIST_MAX,
+    'Entries of one list in a call frame; of `to`: as many as a JOIN lists.',
+    MALFORMED,
+  ),
   errorDetail: wire(LIMITS.ERROR_DETAIL_MAX, 'UTF-16 units of the detail of an ERROR.', 'it is cut', '–'),
 } as const satisfies Readonly<Record<string, Limit>>;

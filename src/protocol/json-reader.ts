@@ -81,7 +81,7 @@ export class JsonReader implements NumberText {
       return EMPTY_OBJECT;
     }
     if (unit === OPEN_BRACKET) {
-      if (shape?.items !== undefined) return this.#array(shape.items);
+      if (shape?.items !== undefined) return this.#array(shape.items, shape.most ?? Number.POSITIVE_INFINITY);
       this.#passNested();
       return EMPTY_ARRAY;
     }
@@ -124,12 +124,13 @@ export class JsonReader implements NumberText {
     }
   }
 
-  #array(items: JsonShape): JsonValue {
+  #array(items: JsonShape, most: number): JsonValue {
     this.#enter();
     const array: JsonValue[] = [];
     if (this.#skipSpace() === CLOSE_BRACKET) return this.#leave(array);
     for (;;) {
-      array.push(this.#value(items));
+      if (array.length < most) array.push(this.#value(items));
+      else this.#value(undefined);
       if (!this.#goesOn(CLOSE_BRACKET)) return this.#leave(array);
     }
   }

@@ -15,7 +15,7 @@ export interface JsonShape {
   readonly items?: JsonShape;
   /** Only a text is wanted here; a number is checked and not built. */
   readonly textOnly?: true;
-  /** So many of the other members are built at most; whoever reads the object refuses it with as many. @default all */
+  /** So many of the other members, or entries, are built at most; whoever reads them refuses as many. @default all */
   readonly most?: number;
 }
 

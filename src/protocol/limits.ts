@@ -42,6 +42,8 @@ export const LIMITS = {
   PRESENCE_STATE_MAX: 128,
   /** Devices that one JOIN or GROUP_CREATE may list. */
   MEMBERS_MAX: 1024,
+  /** Entries of one list in a call frame: candidates, fingerprints, codecs. PROTOCOL.md 5.25. */
+  LIST_MAX: 256,
   /** Capabilities in one HELLO; longer lists are cut, because unknown strings are ignored anyway. */
   CAPABILITIES_MAX: 64,
   /** UTF-16 units of one capability; longer strings are ignored like unknown ones. */

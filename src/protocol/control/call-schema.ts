@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { LIMITS } from '../limits.ts';
 import {
   AudioCodec,
   CallMediaProfile,
@@ -24,7 +25,7 @@ export const MEDIA_DIRECTIONS = ['send', 'receive'] as const;
 export const CallOffer = Type.Object({
   call_id: Text,
   from: Text,
-  to: Type.Array(Text),
+  to: Type.Array(Text, { maxItems: LIMITS.MEMBERS_MAX }),
   media: OfferedMediaProfile,
   metadata: Anything,
   transport: nullable(CallTransport),

@@ -1,24 +1,26 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Type } from 'typebox';
+import { utf8 } from '../bytes.ts';
+import { parseJson } from '../json.ts';
 import { JsonFloat, type JsonValue } from '../json-value.ts';
+import { LIMITS } from '../limits.ts';
 import { ControlError } from './control-error.ts';
-import { decoder } from './decoder.ts';
+import { decoder, shapeOf } from './decoder.ts';
 import { Anything, Flag, list, nullable, oneOf, Text, U8, U64 } from './schema.ts';
 
-const decode = decoder(
-  Type.Object({
-    id: Text,
-    small: U8,
-    big: nullable(U64),
-    loss: Type.Number({ default: 0 }),
-    flag: Flag,
-    mode: oneOf(['on', 'off'], { default: 'off' }),
-    inner: Type.Object({ text: Text }, { default: { text: 'preset' } }),
-    items: list(Type.Object({ n: U8 })),
-    rest: Anything,
-  }),
-);
+const SCHEMA = Type.Object({
+  id: Text,
+  small: U8,
+  big: nullable(U64),
+  loss: Type.Number({ default: 0 }),
+  flag: Flag,
+  mode: oneOf(['on', 'off'], { default: 'off' }),
+  inner: Type.Object({ text: Text }, { default: { text: 'preset' } }),
+  items: list(Type.Object({ n: U8 })),
+  rest: Anything,
+});
+const decode = decoder(SCHEMA);
 
 const SHORTEST = { id: '', small: 0 };
 
@@ -53,6 +55,16 @@ describe('given a schema with all conventions', () => {
     decode(SHORTEST).items.push({ n: 1 });
     assert.deepEqual(decode(SHORTEST).inner, { text: 'preset' });
     assert.deepEqual(decode(SHORTEST).items, []);
+  });
+
+  test('when a list is as long as it may be, then it is read; when longer, it is refused, however it was built', () => {
+    const items = Array.from({ length: LIMITS.LIST_MAX + 1 }, () => ({ n: 1 }));
+    assert.equal(decode({ ...SHORTEST, items: items.slice(1) }).items.length, LIMITS.LIST_MAX);
+    assert.equal(problem({ ...SHORTEST, items }), 'items: more than 256 entries');
+    const text = JSON.stringify({ ...SHORTEST, items: [...items, ...items, ...items] });
+    const value = parseJson(utf8(text), shapeOf(SCHEMA));
+    assert.equal((value as { items: JsonValue[] }).items.length, LIMITS.LIST_MAX + 1);
+    assert.equal(problem(value), 'items: more than 256 entries');
   });
 
   test('when keys are unknown, then they are left out, also with impossible values', () => {

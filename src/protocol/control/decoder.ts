@@ -16,6 +16,7 @@ interface Keywords {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, Keywords>>;
   readonly items?: Keywords;
+  readonly maxItems?: number;
   readonly anyOf?: readonly Keywords[];
   readonly enum?: readonly string[];
   readonly minimum?: number;
@@ -37,9 +38,12 @@ export function shapeOf(schema: TSchema): JsonShape {
   return shapeOfKeywords(schema as Keywords);
 }
 
-function shapeOfKeywords({ anyOf, items, properties, type }: Keywords): JsonShape {
+function shapeOfKeywords({ anyOf, items, maxItems, properties, type }: Keywords): JsonShape {
   if (anyOf !== undefined) return shapeOfKeywords(anyOf[0] ?? {});
-  if (type === 'array') return { items: shapeOfKeywords(items ?? {}) };
+  if (type === 'array') {
+    // One more than allowed shows that there are too many.
+    return { items: shapeOfKeywords(items ?? {}), ...(maxItems === undefined ? {} : { most: maxItems + 1 }) };
+  }
   if (type === 'string') return TEXT;
   if (type !== 'object') return LEAF;
   const members = Object.entries(properties ?? {});
@@ -53,7 +57,7 @@ function reader(schema: Keywords): Read {
     case 'object':
       return objectReader(schema.properties ?? {});
     case 'array':
-      return arrayReader(reader(schema.items ?? {}));
+      return arrayReader(reader(schema.items ?? {}), schema.maxItems ?? Number.POSITIVE_INFINITY);
     case 'integer':
       return integerReader(schema.minimum ?? 0, schema.maximum ?? Number.MAX_SAFE_INTEGER);
     case 'number':
@@ -69,25 +73,42 @@ function reader(schema: Keywords): Read {
 
 function objectReader(properties: Readonly<Record<string, Keywords>>): Read {
   const members = Object.entries(properties).map(
-    ([key, schema]) => [key, schema.default, reader(schema)] as const,
+    ([key, schema]) =>
+      ({
+        key,
+        inherited: key in Object.prototype,
+        fresh: freshDefault(schema.default),
+        required: schema.default === undefined,
+        read: reader(schema),
+      }) as const,
   );
+  // Copied for each structure: setting its members one by one costs more than reading them.
+  const preset = Object.fromEntries(Object.entries(properties).map(([key, schema]) => [key, schema.default]));
   return (value, path) => {
     const object = expectObject(value, path);
-    const result: Record<string, unknown> = {};
-    for (const [key, preset, read] of members) {
-      const place = path === '' ? key : `${path}.${key}`;
-      const member = ownMember(object, key);
-      if (member !== undefined) result[key] = read(member, place);
-      else if (preset === undefined) throw new ControlError(place, 'is missing');
-      else result[key] = structuredClone(preset);
+    const result: Record<string, unknown> = { ...preset };
+    const prefix = path === '' ? '' : `${path}.`;
+    for (const { key, inherited, fresh, required, read } of members) {
+      const member = inherited ? ownMember(object, key) : object[key];
+      if (member !== undefined) result[key] = read(member, prefix + key);
+      else if (required) throw new ControlError(prefix + key, 'is missing');
+      else if (fresh !== undefined) result[key] = fresh();
     }
     return result;
   };
 }
 
-function arrayReader(read: Read): Read {
+/** For a default that is an array or an object: one of its own for each structure. */
+function freshDefault(preset: JsonValue | undefined): (() => unknown) | undefined {
+  if (typeof preset !== 'object' || preset === null) return undefined;
+  if (Array.isArray(preset) && preset.length === 0) return () => [];
+  return () => structuredClone(preset);
+}
+
+function arrayReader(read: Read, most: number): Read {
   return (value, path) => {
     if (!Array.isArray(value)) throw new ControlError(path, 'expected an array');
+    if (value.length > most) throw new ControlError(path, `more than ${most} entries`);
     return value.map((entry: JsonValue, index) => read(entry, `${path}[${index}]`));
   };
 }

@@ -1,4 +1,4 @@
-import { LEAF, membersOf, TEXTS } from '../json-shape.ts';
+import { LEAF, membersOf } from '../json-shape.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { ControlError } from './control-error.ts';
@@ -9,6 +9,7 @@ import {
   lenientFlag,
   lenientObject,
   lenientText,
+  MEMBERS_SHAPE,
   memberIds,
   requiredText,
 } from './members.ts';
@@ -39,7 +40,7 @@ export interface GroupInvite {
 export const GROUP_CREATE_SHAPE = membersOf({
   group_id: LEAF,
   relay: LEAF,
-  members: TEXTS,
+  members: MEMBERS_SHAPE,
   // One more than may be: it is refused.
   roles: { others: LEAF, most: LIMITS.MEMBERS_MAX + 1 },
 });

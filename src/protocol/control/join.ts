@@ -1,7 +1,7 @@
-import { LEAF, membersOf, TEXTS } from '../json-shape.ts';
+import { LEAF, membersOf } from '../json-shape.ts';
 import type { JsonValue } from '../json-value.ts';
 import { LIMITS } from '../limits.ts';
-import { lenientFlag, lenientObject, lenientText, memberIds } from './members.ts';
+import { lenientFlag, lenientObject, lenientText, MEMBERS_SHAPE, memberIds } from './members.ts';
 
 /** JOIN, PROTOCOL.md 5.9. */
 export interface Join {
@@ -13,7 +13,7 @@ export interface Join {
 }
 
 /** What `parseJoin` looks at. */
-export const JOIN_SHAPE = membersOf({ members: TEXTS, relay: LEAF, group_id: LEAF });
+export const JOIN_SHAPE = membersOf({ members: MEMBERS_SHAPE, relay: LEAF, group_id: LEAF });
 
 /** Members of wrong types count as absent. Throws ControlError when a limit is exceeded. */
 export function parseJoin(value: JsonValue): Join {

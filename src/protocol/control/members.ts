@@ -1,3 +1,4 @@
+import { type JsonShape, TEXT } from '../json-shape.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { ControlError } from './control-error.ts';
@@ -29,13 +30,20 @@ export function requiredText(object: JsonObject, key: string, maximum: number): 
   return limitedText(value, key, maximum);
 }
 
+/** Entries of `members`, those that count for nothing included: reading each costs something. */
+const ENTRIES_MAX = 2 * LIMITS.MEMBERS_MAX;
+
+/** What `memberIds` looks at in `members`. */
+export const MEMBERS_SHAPE: JsonShape = { items: TEXT, most: ENTRIES_MAX + 1 };
+
 /**
  * The device ids in the array `members`, without doubles, in their order; entries that are no strings are skipped.
- * Throws ControlError for more than LIMITS.MEMBERS_MAX ids or an id that no device can have.
+ * Throws ControlError for more than LIMITS.MEMBERS_MAX ids, twice as many entries, or an id that no device can have.
  */
 export function memberIds(object: JsonObject): readonly string[] {
   const value = ownMember(object, 'members');
   if (!Array.isArray(value)) return [];
+  if (value.length > ENTRIES_MAX) throw new ControlError('members', `more than ${ENTRIES_MAX} entries`);
   const ids = new Set<string>();
   for (const [index, id] of value.entries()) {
     if (typeof id !== 'string') continue;

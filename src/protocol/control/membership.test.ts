@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { utf8 } from '../bytes.ts';
+import { parseJson } from '../json.ts';
 import { JsonFloat, type JsonValue } from '../json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { parseAck } from './ack.ts';
 import { ControlError } from './control-error.ts';
 import { parseGroupCreate, parseGroupDocument, parseGroupInvite } from './groups.ts';
-import { parseJoin } from './join.ts';
+import { JOIN_SHAPE, parseJoin } from './join.ts';
 import { parsePresence } from './presence.ts';
 
 const EVERYTHING_WRONG: readonly JsonValue[] = [null, 1, 'x', [], new JsonFloat(1), {}];
@@ -32,6 +34,15 @@ describe('given a JOIN', () => {
     const members = Array.from({ length: LIMITS.MEMBERS_MAX + 1 }, (_, index) => `device-${index}`);
     assert.throws(() => parseJoin({ members }), ControlError);
     assert.equal(parseJoin({ members: members.slice(1) }).members.length, LIMITS.MEMBERS_MAX);
+  });
+
+  test('when its list holds far more entries than devices may be named, then it is refused, whatever they are', () => {
+    const entries = 2 * LIMITS.MEMBERS_MAX;
+    for (const entry of ['a', 1, null]) {
+      const text = JSON.stringify({ members: Array.from({ length: entries + 1 }, () => entry) });
+      assert.throws(() => parseJoin(parseJson(utf8(text), JOIN_SHAPE)), /members: more than 2048 entries/);
+    }
+    assert.deepEqual(parseJoin({ members: Array.from({ length: entries }, () => 'a') }).members, ['a']);
   });
 
   test('when the group id is too long, then it is refused', () => {

@@ -1,5 +1,6 @@
 import { type TNull, type TSchema, type TUnion, type TUnsafe, Type } from 'typebox';
 import type { JsonValue } from '../json-value.ts';
+import { LIMITS } from '../limits.ts';
 
 /**
  * The vocabulary of the control schemas: JSON Schema with three conventions of PROTOCOL.md 5.25, which `decoder` reads.
@@ -25,9 +26,9 @@ export function oneOf<const T extends readonly string[]>(values: T, options: { d
   return Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...options });
 }
 
-/** May be absent, and is empty then. */
+/** May be absent, and is empty then. At most LIMITS.LIST_MAX entries. */
 export function list<T extends TSchema>(items: T) {
-  return Type.Array(items, { default: [] });
+  return Type.Array(items, { default: [], maxItems: LIMITS.LIST_MAX });
 }
 
 /** Any JSON; null when absent. */
