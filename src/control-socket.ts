@@ -101,9 +101,12 @@ async function serve(
       return;
     }
     const registration = parseRegistration(parseJson(await readBody(incoming)));
-    const user = await register(accounts, registration);
-    logger.info({ user, device: registration.device?.id }, 'registered by the operator');
-    reply(answer, 201, { user_id: user });
+    const { user, before } = await register(accounts, registration);
+    const said = before ? 'the operator asked for what is registered already' : 'registered by the operator';
+    logger.info({ user: user.id, device: registration.device?.id }, said);
+    const { id, handle, displayName, avatarUrl } = user;
+    const body = { user_id: id, handle, display_name: displayName, avatar_url: avatarUrl };
+    reply(answer, before ? 200 : 201, body);
   } catch (error) {
     const known = error instanceof CommuCatError;
     if (!known) logger.error({ err: error }, 'a request on the control socket failed');
@@ -146,16 +149,17 @@ export interface ControlAnswer {
   readonly body: JsonObject;
 }
 
-/** The server took a request and has not answered: it may have done what was asked, or still do it. */
-export class ControlTimeout extends CommuCatError {
-  constructor() {
-    super('CONTROL_TIMEOUT', `the server has not answered on its control socket for ${TIMEOUT / 1000} s`);
+/** The server took a request and its answer did not come: it may have done what was asked, or still do it. */
+export class ControlUnanswered extends CommuCatError {
+  constructor(message: string, cause?: unknown) {
+    super('CONTROL_UNANSWERED', message, { cause });
   }
 }
 
 /**
  * Sends one request to the server that owns a data folder.
  * @returns `undefined` when no server listens there
+ * @throws ControlUnanswered
  */
 export function askControlSocket(
   dataDir: string,
@@ -170,14 +174,23 @@ export function askControlSocket(
     }
     const headers = { 'content-type': 'application/json' };
     const asking = request({ socketPath, path, method: 'POST', headers, timeout: TIMEOUT }, (answer) => {
-      readAnswer(answer).then(resolve, reject);
+      readAnswer(answer).then(resolve, (cause: unknown) => reject(unanswered(cause)));
     });
-    asking.on('timeout', () => asking.destroy(new ControlTimeout()));
+    asking.on('timeout', () => {
+      const silence = `the server has not answered on its control socket for ${TIMEOUT / 1000} s`;
+      asking.destroy(new ControlUnanswered(silence));
+    });
     asking.on('error', (error: NodeJS.ErrnoException) => {
       // Nothing there, or what a killed server has left behind.
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
-      else reject(error);
+      else reject(error.syscall === 'connect' ? error : unanswered(error));
     });
     asking.end(stringifyJson(body));
   });
+}
+
+/** A server that has ended or was killed, or what it said is cut off. */
+function unanswered(cause: unknown): ControlUnanswered {
+  if (cause instanceof ControlUnanswered) return cause;
+  return new ControlUnanswered('the server took the request and went away without an answer', cause);
 }

@@ -2,6 +2,7 @@ import { Args, Flags } from '@oclif/core';
 import { BaseCommand, jsonFlag } from '../base-command.ts';
 import { description } from '../description.ts';
 import { EXIT } from '../exit-codes.ts';
+import type { RegisteredUser } from '../register-user.ts';
 import { loadServerConfig, serverFlags } from '../server-config.ts';
 
 export default class Register extends BaseCommand {
@@ -9,14 +10,16 @@ export default class Register extends BaseCommand {
   static override summary = 'Register a user, and a device of it where one is named.';
   static override description = description(
     `A running server is asked over the socket in its data folder, which only the same system user may open; without one
-    the event is written to the log directly. Prints user_id, handle and what else was given, one name=value a line.`,
+    the event is written to the log directly. Handle, device id, key and names obey the rules of a handshake. Prints
+    user_id, handle and what else was given, one name=value a line. The command can be repeated when its answer was lost:
+    what is registered already, with the same key, is found and left as it is.`,
     'CONFIGURATION',
     'DAMAGE',
   );
   static override examples = [
     '<%= config.bin %> <%= command.id %> alice "Alice A." --config commucat.toml',
     '<%= config.bin %> <%= command.id %> alice --data .commucat --new-device alice.json',
-    '<%= config.bin %> <%= command.id %> alice --device-id phone --device-public 8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f --json',
+    '<%= config.bin %> <%= command.id %> alice --device-id phone --device-public 3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c --json',
   ];
   static override args = {
     handle: Args.string({ required: true, description: 'Name of the account, unique on this server.' }),
@@ -34,7 +37,8 @@ export default class Register extends BaseCommand {
       exclusive: ['new-device'],
     }),
     'new-device': Flags.string({
-      description: 'Create a device and write it, private key included, to this file (mode 0600).',
+      description:
+        'Create a device and write it, private key included, to this file (mode 0600). A key that the same command left there is used.',
     }),
     json: jsonFlag,
   };
@@ -45,28 +49,41 @@ export default class Register extends BaseCommand {
       this.error('--device-id needs --device-public or --new-device', { exit: EXIT.USAGE });
     const config = await loadServerConfig(flags);
     const { registerUser } = await import('../register-user.ts');
+    // An empty name or picture is none; anything else that is empty is for the rules to judge.
     const given = {
       handle: args.handle,
-      display_name: args['display-name'],
-      avatar_url: args['avatar-url'],
+      display_name: args['display-name'] || undefined,
+      avatar_url: args['avatar-url'] || undefined,
       device_id: flags['device-id'],
       device_public: flags['device-public'],
     };
     const user = Object.fromEntries(
-      Object.entries(given).flatMap(([key, value]) => (value ? [[key, value]] : [])),
+      Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
     );
-    const { userId, registration } = await registerUser({ config, user, newDevice: flags['new-device'] });
-    const { handle, displayName, avatarUrl, device } = registration;
+    const registered = await registerUser({ config, user, newDevice: flags['new-device'] });
+    const { userId, handle, displayName, avatarUrl, deviceId, before } = registered;
+    if (before) this.logToStderr('%s', alreadyRegistered(registered, given));
     const facts = Object.entries({
       user_id: userId,
       handle,
       display_name: displayName,
       avatar_url: avatarUrl,
-      device_id: device?.id,
+      device_id: deviceId,
       device_file: flags['new-device'],
     }).filter(([, value]) => value !== undefined && value !== null);
     if (flags.json) this.print(Object.fromEntries(facts));
     else for (const [name, value] of facts) await this.line(`${name}=${value}`);
     await this.end(EXIT.OK);
   }
+}
+
+/** The profile is the user's: an operator who names another one is told that it did not change. */
+function alreadyRegistered(
+  { deviceId, displayName, avatarUrl }: RegisteredUser,
+  given: { readonly display_name: string | undefined; readonly avatar_url: string | undefined },
+): string {
+  const what = deviceId === undefined ? 'already registered' : 'already registered, same keys';
+  const { display_name = displayName, avatar_url = avatarUrl } = given;
+  const isSame = display_name === displayName && avatar_url === avatarUrl;
+  return isSame ? what : `${what}; name and picture stay as they are`;
 }

@@ -1,6 +1,5 @@
-import type { EventLog, ExpectedRevision, NewEvent, StreamAppend } from '../log/event-log.ts';
+import type { EventLog, StreamAppend } from '../log/event-log.ts';
 import type { FactEvent } from '../log/events.ts';
-import { decodeFact, encodeFact } from '../log/fact-encoding.ts';
 import { LogError } from '../log/log-error.ts';
 import { toHex } from '../protocol/bytes.ts';
 import { type DeviceCertificate, issueCertificate, verifyCertificate } from '../protocol/certificate.ts';
@@ -13,15 +12,14 @@ import {
   type AccountView,
   CERTIFICATE_LIFETIME,
   type Claim,
-  type DeviceEvent,
   type DeviceState,
   decideAccount,
-  evolveDevice,
-  evolveUser,
-  type UserEvent,
   type UserState,
 } from './account-decider.ts';
+import { AccountReader } from './account-reader.ts';
+import { appendFacts } from './append-facts.ts';
 import { Budget } from './budget.ts';
+import { type Registered, type RegisterRequest, RegistrationDesk } from './registration-desk.ts';
 import type { HandshakeRefusal, HelloFacts, UserSnapshot } from './relay-port.ts';
 import type { WriteBreaker } from './write-breaker.ts';
 
@@ -80,12 +78,16 @@ export class Accounts {
   readonly #options: AccountsOptions;
   readonly #signer: Ed25519Signer;
   readonly #profileChanges: Budget;
+  readonly #reader: AccountReader;
+  readonly #desk: RegistrationDesk;
   readonly authority: Uint8Array;
 
   constructor(options: AccountsOptions) {
     this.#options = options;
     const { profileChangesPerHour: changes } = options.policy;
     this.#profileChanges = new Budget(options.clock, { burst: changes, perSecond: changes / HOUR });
+    this.#reader = new AccountReader(options.log);
+    this.#desk = new RegistrationDesk(options, this.#reader);
     this.#signer = options.backend.ed25519Signer(options.authoritySeed);
     this.authority = this.#signer.publicKey;
   }
@@ -143,50 +145,16 @@ export class Accounts {
 
   /** The user of a registered device. */
   async userOf(device: string): Promise<string | undefined> {
-    return (await this.#fold<DeviceEvent, DeviceState>(`device-${device}`, evolveDevice)).state?.user;
+    return (await this.#reader.device(device)).state?.user;
   }
 
   /**
    * Registers a user, and a device of it where a key is given, as the operator.
    *
-   * @returns the user's id, or `undefined` when the handle or the device id is taken.
+   * @returns the user as it is now, or `undefined` when the handle or the device id is taken, or the named user is not there.
    */
-  async register(request: {
-    readonly handle: string;
-    readonly displayName: string | null;
-    readonly avatarUrl: string | null;
-    readonly device: { readonly id: string; readonly publicKey: Uint8Array } | undefined;
-  }): Promise<string | undefined> {
-    const user = toHex(this.#options.random.bytes(ID_BYTES));
-    const { handle, displayName, avatarUrl, device } = request;
-    if ((await this.#ownerOf(handle)) !== undefined) return undefined;
-    const { domain } = this.#options.policy;
-    const facts: (readonly [string, readonly FactEvent[]])[] = [
-      [`handle-${handleKey(handle)}`, [{ type: 'handle.reserved', user }]],
-      [
-        `user-${user}`,
-        [
-          { type: 'user.registered', user, handle, domain, displayName, avatarUrl },
-          ...(device ? [{ type: 'user.device_added' as const, device: device.id }] : []),
-        ],
-      ],
-    ];
-    if (device !== undefined) {
-      const publicKey = toHex(device.publicKey);
-      facts.push([
-        `device-${device.id}`,
-        [{ type: 'device.registered', device: device.id, user, publicKey, by: 'operator' }],
-      ]);
-    }
-    try {
-      await this.#options.log.append(facts.map(([stream, events]) => append(stream, 'no-stream', events)));
-      return user;
-    } catch (error) {
-      if (error instanceof LogError && error.code === 'LOG_WRONG_REVISION') {
-        return undefined;
-      }
-      throw error;
-    }
+  register(request: RegisterRequest): Promise<Registered | undefined> {
+    return this.#desk.register(request);
   }
 
   /** A user whose profile has changed too often keeps it, and gets in all the same. */
@@ -209,9 +177,9 @@ export class Accounts {
   }
 
   async #load(claim: Claim): Promise<Loaded> {
-    const device = await this.#fold<DeviceEvent, DeviceState>(`device-${claim.deviceId}`, evolveDevice);
+    const device = await this.#reader.device(claim.deviceId);
     if (device.state !== undefined) {
-      const owner = await this.#user(device.state.user);
+      const owner = await this.#reader.user(device.state.user);
       return {
         view: { device: device.state, owner, named: undefined, settled: true },
         deviceRevision: device.revision,
@@ -227,47 +195,10 @@ export class Accounts {
   async #named(claim: Claim): Promise<UserState | undefined> {
     const id = claim.certificate?.userId ?? claim.userId;
     if (id !== undefined) {
-      return this.#user(id);
+      return this.#reader.user(id);
     }
-    const owner = claim.handle === undefined ? undefined : await this.#ownerOf(claim.handle);
-    return owner === undefined ? undefined : this.#user(owner);
-  }
-
-  /**
-   * The id of the user who has a handle. New handles are taken by their key; accounts from before keys have taken the very
-   * text, in whatever form it was.
-   */
-  async #ownerOf(handle: string): Promise<string | undefined> {
-    const forms = new Set([handle, handle.normalize('NFC'), handle.normalize('NFD'), handleKey(handle)]);
-    for (const form of forms) {
-      for await (const recorded of this.#options.log.readStream(`handle-${form}`, { limit: 1 })) {
-        const fact = decodeFact(recorded);
-        if (fact.type === 'handle.reserved') return fact.user;
-      }
-    }
-    return undefined;
-  }
-
-  /** The profile has a stream of its own, of which only the newest event is kept: nobody's HELLO reads all that it ever was. */
-  async #user(id: string): Promise<UserState | undefined> {
-    let { state } = await this.#fold<UserEvent, UserState>(`user-${id}`, evolveUser);
-    for await (const recorded of this.#options.log.readStream(`profile-${id}`)) {
-      state = evolveUser(state, decodeFact(recorded) as UserEvent);
-    }
-    return state;
-  }
-
-  async #fold<Event, State>(
-    stream: string,
-    evolve: (state: State | undefined, event: Event) => State | undefined,
-  ): Promise<{ readonly state: State | undefined; readonly revision: number }> {
-    let state: State | undefined;
-    let revision = -1;
-    for await (const recorded of this.#options.log.readStream(stream)) {
-      state = evolve(state, decodeFact(recorded) as Event);
-      revision = recorded.revision;
-    }
-    return { state, revision };
+    const owner = claim.handle === undefined ? undefined : await this.#reader.ownerOf(claim.handle);
+    return owner === undefined ? undefined : this.#reader.user(owner);
   }
 
   #certificate(admission: Admission, decision: Accepted, device: DeviceState | undefined): DeviceCertificate {
@@ -301,16 +232,18 @@ export class Accounts {
     if (decision.newcomer) {
       const { domain } = this.#options.policy;
       const { deviceId, devicePublic: publicKey } = claim;
-      appends.push(append(`handle-${handleKey(handle)}`, 'no-stream', [{ type: 'handle.reserved', user }]));
       appends.push(
-        append(`user-${user}`, 'no-stream', [
+        appendFacts(`handle-${handleKey(handle)}`, 'no-stream', [{ type: 'handle.reserved', user }]),
+      );
+      appends.push(
+        appendFacts(`user-${user}`, 'no-stream', [
           { type: 'user.registered', user, handle, domain, displayName, avatarUrl },
           { type: 'user.device_added', device: deviceId },
         ]),
       );
       device.push({ type: 'device.registered', device: deviceId, user, publicKey, by: 'auto_approval' });
     } else if (decision.profile !== undefined) {
-      appends.push(append(`profile-${user}`, 'any', [decision.profile]));
+      appends.push(appendFacts(`profile-${user}`, 'any', [decision.profile]));
     }
     if (decision.certificate === 'issue') {
       const { serial } = certificate;
@@ -328,15 +261,10 @@ export class Accounts {
     }
     if (device.length > 0) {
       const expected = loaded.deviceRevision < 0 ? 'no-stream' : loaded.deviceRevision;
-      appends.push(append(`device-${claim.deviceId}`, expected, device));
+      appends.push(appendFacts(`device-${claim.deviceId}`, expected, device));
     }
     return appends;
   }
-}
-
-function append(stream: string, expected: ExpectedRevision, facts: readonly FactEvent[]): StreamAppend {
-  const events: NewEvent[] = facts.map(encodeFact);
-  return { stream, expected, events };
 }
 
 function claimOf(hello: HelloFacts): Claim {

@@ -296,6 +296,39 @@ describe('given the equation of a Schnorr proof', () => {
     );
   });
 
+  test('when a key is looked at without a proof, then both find what a proof would find', () => {
+    fc.assert(
+      fc.property(wide, (seed) => {
+        const { publicKey, commitment, challenge, response } = equation(seed, (point) => point);
+        const key = publicKey.toBytes();
+        assert.equal(
+          agree((backend) => backend.ed25519IsKey(key)),
+          true,
+        );
+        assert.equal(
+          agree((backend) => backend.schnorrHolds(key, commitment.toBytes(), challenge, response)),
+          true,
+        );
+        // Half of them are on the curve, and seven of eight of those have a torsion part.
+        agree((backend) => backend.ed25519IsKey(seed.slice(0, 32)));
+      }),
+      { numRuns: 40 },
+    );
+    const twisted = SMALL_ORDER.slice(0, 7).map((torsion) =>
+      Point.BASE.multiply(3n).add(Point.fromBytes(torsion)).toBytes(),
+    );
+    // y = 2 is on no point.
+    const offCurve = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 2 : 0));
+    const short = Point.BASE.toBytes().subarray(1);
+    for (const key of [...SMALL_ORDER, ...NON_CANONICAL, ...twisted, offCurve, short]) {
+      assert.equal(
+        agree((backend) => backend.ed25519IsKey(key)),
+        false,
+        toHex(key),
+      );
+    }
+  });
+
   test('when a point is of small order, has a torsion part or is not canonical, then both refuse it', () => {
     const seed = new Uint8Array(64).fill(9);
     const proof = equation(seed, (point) => point);

@@ -274,6 +274,8 @@ export const sodiumBackend: CryptoBackend = {
   ed25519Public,
   ed25519Signer,
   ed25519Verify,
+  ed25519IsKey: (publicKey) =>
+    publicKey.length === KEY && sodium.crypto_core_ed25519_is_valid_point(publicKey),
   ed25519BaseMultiply,
   schnorrHolds,
 };

@@ -13,6 +13,7 @@ declare module 'sodium-native' {
     crypto_scalarmult_ed25519_base_noclamp(point: Uint8Array, scalar: Uint8Array): void;
     /** Throws if the point is not canonical, of small order or outside the prime-order subgroup, or the result is the identity. */
     crypto_scalarmult_ed25519_noclamp(result: Uint8Array, scalar: Uint8Array, point: Uint8Array): void;
+    crypto_core_ed25519_is_valid_point(point: Uint8Array): boolean;
     crypto_core_ed25519_sub(result: Uint8Array, p: Uint8Array, q: Uint8Array): void;
     crypto_aead_chacha20poly1305_ietf_encrypt(
       ciphertext: Uint8Array,

@@ -100,6 +100,11 @@ export interface CryptoBackend {
    */
   ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
 
+  /**
+   * True for the canonical encoding (32 bytes) of a point of edwards25519's prime-order group that is not its identity: not
+   * of small order, without a torsion part. `schnorrHolds` demands it of every public key.
+   */
+  ed25519IsKey(publicKey: Uint8Array): boolean;
   /** Encoding of scalar·B on edwards25519; `scalar` is 32 bytes, little endian, below L. Zero gives the identity. */
   ed25519BaseMultiply(scalar: Uint8Array): Uint8Array;
   /**

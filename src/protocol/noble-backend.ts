@@ -134,6 +134,7 @@ export const nobleBackend: CryptoBackend = {
     return { publicKey: ed25519.getPublicKey(secret), sign: (message) => ed25519.sign(message, secret) };
   },
   ed25519Verify,
+  ed25519IsKey: (publicKey) => decodePoint(publicKey)?.isTorsionFree() ?? false,
   ed25519BaseMultiply(scalar) {
     const value = decodeScalar(scalar);
     if (value === undefined) throw new CryptoError('CRYPTO_BAD_KEY', 'scalar is not below L');

@@ -47,8 +47,11 @@ test(
 
 test('given register, then its handles obey the same rules and are the same handles', limits, async () => {
   const { accounts } = server.server.relay;
-  await register(accounts, parseRegistration({ handle: 'Zoe\u0308' }));
-  await assert.rejects(register(accounts, parseRegistration({ handle: 'zo\u00eb' })), {
+  const { user } = await register(accounts, parseRegistration({ handle: 'Zoe\u0308' }));
+  const found = await register(accounts, parseRegistration({ handle: 'zo\u00eb' }));
+  assert.deepEqual(found, { user, before: true });
+  const device = { device_id: 'other', device_public: publicKeyOf('other') };
+  await assert.rejects(register(accounts, parseRegistration({ handle: 'zo\u00eb', ...device })), {
     code: 'REGISTRATION_TAKEN',
   });
   await assert.rejects(enter('other', 'ZO\u00cb'), /pairing/);

@@ -1,27 +1,21 @@
-import { fromHex } from '../bytes.ts';
 import { CERTIFICATE_SHAPE } from '../certificate.ts';
 import { LEAF, membersOf, TEXTS } from '../json-shape.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json-value.ts';
 import { LIMITS } from '../limits.ts';
+import { ControlError } from './control-error.ts';
 import { ownMember } from './decoder.ts';
 import { invalidRequest } from './handshake-error.ts';
-import { DEVICE_ID_RULE, isDeviceId, lenientObject } from './members.ts';
+import { readDeviceId, readHex, readHints, readKey, type UserHints } from './identity.ts';
+import { lenientObject } from './members.ts';
 import { negotiateVersion } from './version.ts';
 
 export { HandshakeMessageError } from './handshake-error.ts';
+export type { UserHints } from './identity.ts';
 
 /** The Noise patterns that HELLO may ask for (PROTOCOL.md 3.5). */
 export const HANDSHAKE_PATTERNS = ['XK', 'IK'] as const;
 /** A Noise pattern of the handshake. */
 export type HandshakePattern = (typeof HANDSHAKE_PATTERNS)[number];
-
-/** Who the client says it is. Hints, not proofs. */
-export interface UserHints {
-  readonly id: string | undefined;
-  readonly handle: string | undefined;
-  readonly displayName: string | undefined;
-  readonly avatarUrl: string | undefined;
-}
 
 /** HELLO, PROTOCOL.md 3.4: checked for form only. */
 export interface HelloMessage {
@@ -74,26 +68,29 @@ export const CLIENT_AUTH_SHAPE = membersOf({ handshake: LEAF });
  * HandshakeMessageError, whose `detail` is the text for the ERROR frame.
  */
 export function parseHello(value: JsonValue): HelloMessage {
-  const hello = lenientObject(value);
+  return withInvalidRequest(() => readHello(lenientObject(value)));
+}
+
+function readHello(hello: JsonObject): HelloMessage {
   const protocolVersion = negotiateVersion(hello);
   return {
     protocolVersion,
     namesVersions: Object.hasOwn(hello, 'supported_versions'),
     pattern: readPattern(ownMember(hello, 'pattern')),
-    deviceId: readDeviceId(ownMember(hello, 'device_id')),
+    deviceId: readDeviceId(hello),
     handshake: readHandshake(hello),
     clientStatic: readKey(hello, 'client_static'),
     devicePublic: readKey(hello, 'device_public'),
     proof: readProof(ownMember(hello, 'zkp')),
     certificate: ownMember(hello, 'certificate'),
-    user: readHints(ownMember(hello, 'user')),
+    user: readHints(lenientObject(ownMember(hello, 'user') ?? null)),
     capabilities: readCapabilities(ownMember(hello, 'capabilities')),
   };
 }
 
 /** The Noise message 3 in a client's AUTH, PROTOCOL.md 3.10. Throws HandshakeMessageError. */
 export function parseClientAuth(value: JsonValue): { readonly handshake: Uint8Array } {
-  return { handshake: readHandshake(lenientObject(value)) };
+  return { handshake: withInvalidRequest(() => readHandshake(lenientObject(value))) };
 }
 
 function readPattern(value: JsonValue | undefined): HandshakePattern {
@@ -102,32 +99,10 @@ function readPattern(value: JsonValue | undefined): HandshakePattern {
   return pattern;
 }
 
-function readDeviceId(value: JsonValue | undefined): string {
-  if (typeof value !== 'string' || !isDeviceId(value)) throw invalidRequest(`device_id: ${DEVICE_ID_RULE}`);
-  return value;
-}
-
 function readHandshake(object: JsonObject): Uint8Array {
   const bytes = readHex(object, 'handshake');
   if (bytes.length > LIMITS.HANDSHAKE_MESSAGE_MAX) throw invalidRequest('handshake: too long');
   return bytes;
-}
-
-function readKey(object: JsonObject, key: string): Uint8Array {
-  const bytes = readHex(object, key);
-  if (bytes.length !== LIMITS.KEY_BYTES)
-    throw invalidRequest(`${key}: expected ${2 * LIMITS.KEY_BYTES} hex digits`);
-  return bytes;
-}
-
-function readHex(object: JsonObject, key: string): Uint8Array {
-  const text = ownMember(object, key);
-  if (typeof text !== 'string') throw invalidRequest(`${key}: expected a hex string`);
-  try {
-    return fromHex(text);
-  } catch (cause) {
-    throw invalidRequest(`${key}: expected a hex string`, cause);
-  }
 }
 
 function readProof(value: JsonValue | undefined): HelloMessage['proof'] {
@@ -135,21 +110,14 @@ function readProof(value: JsonValue | undefined): HelloMessage['proof'] {
   return { commitment: readKey(value, 'commitment'), response: readKey(value, 'response') };
 }
 
-function readHints(value: JsonValue | undefined): UserHints {
-  const user = value === undefined ? {} : lenientObject(value);
-  return {
-    id: readHint(user, 'id', LIMITS.USER_ID_MAX) ?? readHint(user, 'user_id', LIMITS.USER_ID_MAX),
-    handle: readHint(user, 'handle', LIMITS.HANDLE_MAX),
-    displayName: readHint(user, 'display_name', LIMITS.DISPLAY_NAME_MAX),
-    avatarUrl: readHint(user, 'avatar_url', LIMITS.AVATAR_URL_MAX),
-  };
-}
-
-function readHint(user: JsonObject, key: string, maximum: number): string | undefined {
-  const hint = ownMember(user, key);
-  if (typeof hint !== 'string') return undefined;
-  if (hint.length > maximum) throw invalidRequest(`user.${key}: longer than ${maximum} characters`);
-  return hint;
+/** Every member that breaks its rule has the same text for the peer. */
+function withInvalidRequest<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof ControlError) throw invalidRequest(cause.message, cause);
+    throw cause;
+  }
 }
 
 /** Nothing here refuses a client: what is unknown or over-long is not in force, and that is all. */
