@@ -1,3 +1,5 @@
+import { MailStream } from '../delivery/letter.ts';
+import type { Mailbox } from '../delivery/mailbox.ts';
 import type { StreamAppend } from '../log/event-log.ts';
 import {
   ControlError,
@@ -35,6 +37,9 @@ interface Request {
 /** Calls that end together when a device goes. */
 const SLICE = 16;
 
+/** Devices whose calls end together when the server starts. */
+const RESTORED_AT_ONCE = 256;
+
 /** Milliseconds until a log that did not take the end of a call is asked again. */
 const RETRY_MS = 1_000;
 
@@ -54,7 +59,9 @@ export class CallFrames implements Disposable {
   readonly #routes: RouteTable;
   readonly #clock: Clock;
   readonly #failed: (error: unknown) => void;
-  readonly #retries = new Set<CancelTimer>();
+  /** Calls that could not lose a device. One timer asks for all: what they post then goes to the log together. */
+  readonly #left = new Map<Mailbox, readonly RunningCall[]>();
+  #retry: CancelTimer | undefined;
 
   constructor({ desk, calls, routes, clock, failed }: CallFramesParts) {
     this.#desk = desk;
@@ -75,48 +82,79 @@ export class CallFrames implements Disposable {
 
   /** Nobody waits any more for calls that a device has left. */
   [Symbol.dispose](): void {
-    for (const cancel of this.#retries) {
-      cancel();
+    this.#retry?.();
+    this.#left.clear();
+  }
+
+  /** Ends the calls of these streams that an earlier process left: everybody who took part in them has been cut off. */
+  async restore(streams: readonly string[]): Promise<void> {
+    await this.#calls.restore(
+      streams,
+      (channelKey, devices) => this.#routeOf(channelKey, devices),
+      this.#failed,
+    );
+    const { devices } = this.#calls;
+    for (let from = 0; from < devices.length; from += RESTORED_AT_ONCE) {
+      const together = devices.slice(from, from + RESTORED_AT_ONCE);
+      await Promise.all(together.map((device) => this.disconnected(this.#routes.mailbox(device))));
     }
-    this.#retries.clear();
   }
 
   /**
    * A device has gone: every call that it took part in loses it, some at a time, and those that cannot go on end. While the
    * log refuses that, it is tried again until the device is back.
    */
-  async disconnected(session: Session): Promise<void> {
-    await this.#loseAll(session, this.#calls.runningOf(session.device));
+  async disconnected(mailbox: Mailbox): Promise<void> {
+    await this.#loseAll(mailbox, this.#calls.runningOf(mailbox.device));
   }
 
-  async #loseAll(session: Session, calls: readonly RunningCall[]): Promise<void> {
+  async #loseAll(mailbox: Mailbox, calls: readonly RunningCall[]): Promise<void> {
     const left: RunningCall[] = [];
     for (let from = 0; from < calls.length; from += SLICE) {
       await Promise.all(
         calls.slice(from, from + SLICE).map(async (call) => {
-          if (!(await this.#lose(session, call))) {
+          if (!(await this.#lose(mailbox, call))) {
             left.push(call);
           }
         }),
       );
     }
     if (left.length > 0) {
-      const cancel = this.#clock.after(RETRY_MS, () => {
-        this.#retries.delete(cancel);
-        if (session.mailbox.outbox === undefined) {
-          void this.#loseAll(session, left);
-        }
-      });
-      this.#retries.add(cancel);
+      this.#left.set(mailbox, left);
+      this.#retry ??= this.#clock.after(RETRY_MS, () => this.#loseLeft());
     }
   }
 
+  #loseLeft(): void {
+    this.#retry = undefined;
+    const left = [...this.#left];
+    this.#left.clear();
+    for (const [mailbox, calls] of left) {
+      if (mailbox.outbox === undefined) {
+        void this.#loseAll(mailbox, calls);
+      }
+    }
+  }
+
+  /** A channel that nobody takes part in any more has no number. */
+  #routeOf(key: string, devices: Iterable<string>): Route {
+    for (const device of devices) {
+      for (const route of this.#routes.of(device)) {
+        if (route.key === key) {
+          return route;
+        }
+      }
+    }
+    return { key, number: 0, openRoom: false, group: undefined, mail: new MailStream(key), members: [] };
+  }
+
   /** False when the log does not take it now. */
-  async #lose({ mailbox, device }: Session, { callId, route }: RunningCall): Promise<boolean> {
+  async #lose(mailbox: Mailbox, { callId, route }: RunningCall): Promise<boolean> {
+    const { device } = mailbox;
     try {
       const command = { type: 'disconnect', device } as const;
       const result = await this.#calls.commit(route, callId, command, (fact, ended) => {
-        if (!ended || fact === undefined) {
+        if (!ended || fact === undefined || route.members.length === 0) {
           return undefined;
         }
         const metadata = { cause: 'disconnect', device, system: true };

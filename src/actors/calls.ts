@@ -15,6 +15,7 @@ import { callMachine } from './call-machine.ts';
 import { Registry } from './registry.ts';
 import type { Route } from './route.ts';
 import { type CallLimit, type CallLimits, type RunningCall, RunningCalls } from './running-calls.ts';
+import type { SessionJournal } from './session-journal.ts';
 
 /**
  * Sends the letter that tells the participants of a decision, with what the decision changes: both get into the log, or
@@ -31,14 +32,31 @@ export interface CallsOptions {
   readonly offered: () => void;
   readonly settled: (stream: string) => Promise<void> | undefined;
   readonly limits: CallLimits;
+  /** Is told which calls run. */
+  readonly journal: Pick<SessionJournal, 'callBegins' | 'callIsOver'>;
 }
 
 export type CallResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly rejection: CallRejection | CallLimit };
 
+const PREFIX = 'call-';
+/** Calls whose streams are read together at the start. */
+const READ_AT_ONCE = 256;
+
 /** Calls are scoped by their channel: the same id elsewhere is another call. */
-const streamOf = (channelKey: string, callId: string): string => `call-${channelKey}-${callId}`;
+const streamOf = (channelKey: string, callId: string): string => `${PREFIX}${channelKey}-${callId}`;
+
+/** Whether what is appended belongs to a call. */
+export const isOfCall = ({ stream }: Pick<StreamAppend, 'stream'>): boolean => stream.startsWith(PREFIX);
+
+/** The key of a channel has no hyphen, the id of a call may. */
+function partsOf(stream: string): { readonly channelKey: string; readonly callId: string } {
+  const hyphen = stream.indexOf('-', PREFIX.length);
+  return { channelKey: stream.slice(PREFIX.length, hyphen), callId: stream.slice(hyphen + 1) };
+}
+
+const isOffer = ({ type }: CallEvent): boolean => type === 'call.offered';
 
 /** Runs the call actors and knows which calls end when a device goes. */
 export class Calls {
@@ -46,11 +64,13 @@ export class Calls {
   readonly #log: EventLog;
   readonly #offered: () => void;
   readonly #running: RunningCalls;
+  readonly #journal: CallsOptions['journal'];
 
   constructor(options: CallsOptions) {
     this.#log = options.log;
     this.#offered = options.offered;
     this.#running = new RunningCalls(options.limits);
+    this.#journal = options.journal;
     this.#actors = new Registry({
       log: options.log,
       clock: options.clock,
@@ -101,12 +121,52 @@ export class Calls {
     if (limit !== undefined) {
       return { ok: false, rejection: limit };
     }
+    let begins = false;
     const outcome = await this.#actors.commit(
       stream,
       (state) => decideCall(state, command),
-      (fact, { state }) => letter(fact, state.phase === 'ended') ?? this.#write(fact),
+      (fact, { state, events }) => {
+        begins = events.some(isOffer);
+        if (begins) {
+          this.#journal.callBegins(stream);
+        }
+        return letter(fact, state.phase === 'ended') ?? this.#write(fact);
+      },
     );
+    if (outcome === undefined && begins) {
+      this.#journal.callIsOver(stream);
+    }
     return outcome && this.#done(stream, { callId, route }, outcome);
+  }
+
+  /**
+   * Takes up the calls of these streams that have not ended. What cannot be read now is left for the next start.
+   *
+   * @param routeOf the route of a channel, looked for among these devices
+   */
+  async restore(
+    streams: readonly string[],
+    routeOf: (channelKey: string, devices: Iterable<string>) => Route,
+    failed: (error: unknown) => void,
+  ): Promise<void> {
+    for (let from = 0; from < streams.length; from += READ_AT_ONCE) {
+      await Promise.all(
+        streams.slice(from, from + READ_AT_ONCE).map(async (stream) => {
+          try {
+            const state = await this.#actors.state(stream);
+            const { channelKey, callId } = partsOf(stream);
+            this.#note(stream, { callId, route: routeOf(channelKey, state.participants.keys()) }, state);
+          } catch (error) {
+            failed(error);
+          }
+        }),
+      );
+    }
+  }
+
+  /** Devices that take part in a call. */
+  get devices(): readonly string[] {
+    return this.#running.devices;
   }
 
   /** The calls that the device takes part in. */
@@ -133,11 +193,20 @@ export class Calls {
     if (!outcome.ok) {
       return outcome;
     }
-    if (outcome.events.some(({ type }) => type === 'call.offered')) {
+    if (outcome.events.some(isOffer)) {
       this.#offered();
     }
-    this.#running.note(stream, call, outcome.state);
+    this.#note(stream, call, outcome.state);
     return { ok: true };
+  }
+
+  #note(stream: string, call: RunningCall, state: CallState): void {
+    if (state.phase === 'none' || state.phase === 'ended') {
+      this.#journal.callIsOver(stream);
+    }
+    if (state.phase !== 'none') {
+      this.#running.note(stream, call, state);
+    }
   }
 
   #limitOf(stream: string, route: Route, command: CallCommand): CallLimit | undefined {

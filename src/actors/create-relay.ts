@@ -14,7 +14,7 @@ import type { AccountPolicy } from './account-decider.ts';
 import { Accounts } from './accounts.ts';
 import type { BudgetRate } from './budget.ts';
 import { CallFrames } from './call-frames.ts';
-import { Calls } from './calls.ts';
+import { Calls, isOfCall } from './calls.ts';
 import { ChangeBudget } from './change-budget.ts';
 import { ChannelDirectory } from './channel-directory.ts';
 import { type ChannelPolicy, Channels } from './channels.ts';
@@ -110,11 +110,14 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     failed: (error) => events.failed('carried facts', error),
   });
   const breaker = new WriteBreaker(clock);
-  const journal = new SessionJournal(log, events, breaker);
+  const journal = new SessionJournal({ log, clock, events, breaker });
   await journal.restore();
   const mailClock = new MailClock(clock, limits.relayTtl * 1000);
   await mailboxes.restore(log, mailClock);
-  const owed = await facts.restore(mailboxes.takeCarried());
+  const { found, owed } = await facts.restore(mailboxes.takeCarried());
+  for (const { stream } of found.filter(isOfCall)) {
+    journal.callBegins(stream);
+  }
   await directory.restore(log);
   await groupDirectory.restore(log, owed);
   const accounts = new Accounts({
@@ -172,6 +175,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     offered: () => events.callOffered(),
     settled,
     limits: limits.calls,
+    journal,
   });
   const callFrames = new CallFrames({
     desk,
@@ -226,6 +230,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
   };
   // What had expired before a crash must not come back behind frames that were delivered since.
   expire();
+  await callFrames.restore(journal.calls);
   const stopExpiry = expireRegularly(clock, limits.expiryInterval, expire);
   return {
     relay,

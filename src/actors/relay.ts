@@ -373,7 +373,7 @@ export class Relay implements RelayPort {
     if (this.#devices.get(session.device) === session) {
       this.#devices.delete(session.device);
       session.mailbox.outbox = undefined;
-      this.#parts.calls.disconnected(session).catch((error: unknown) => {
+      this.#parts.calls.disconnected(session.mailbox).catch((error: unknown) => {
         this.#parts.events.failed('disconnect', error);
       });
     }

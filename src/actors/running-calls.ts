@@ -47,6 +47,11 @@ export class RunningCalls {
     return [...(this.#ofDevice.get(device) ?? [])].flatMap((stream) => this.#calls.get(stream) ?? []);
   }
 
+  /** Devices that take part in a call. */
+  get devices(): readonly string[] {
+    return [...this.#ofDevice.keys()];
+  }
+
   /** Why the device may not be in this call as well. One that it is in already is none more. */
   limitOf(device: string, stream: string): CallLimit | undefined {
     const calls = this.#ofDevice.get(device);

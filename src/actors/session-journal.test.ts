@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { EventLog, ReadAllOptions } from '../log/event-log.ts';
+import type { EventLog, ReadAllOptions, StreamAppend } from '../log/event-log.ts';
 import type { FactEvent, SessionOpened } from '../log/events.ts';
 import { decodeFact, encodeFact } from '../log/fact-encoding.ts';
 import { LogError } from '../log/log-error.ts';
 import { MemoryLog } from '../log/memory-log.ts';
 import { testClock } from '../log/test-clock.ts';
+import type { Clock } from '../protocol/ports.ts';
 import type { RelayEvents } from './relay-events.ts';
 import { SessionJournal } from './session-journal.ts';
+import { WriteBreaker } from './write-breaker.ts';
 
 const openedBy = (device: string): SessionOpened => ({
   type: 'session.opened',
@@ -22,12 +24,18 @@ const openedBy = (device: string): SessionOpened => ({
 /** A journal that starts on what an earlier one left, and the failures that it tells of. */
 async function started(
   log: EventLog,
+  clock: Clock = testClock(),
 ): Promise<{ readonly journal: SessionJournal; readonly failures: string[] }> {
   const failures: string[] = [];
   const events = { failed: (what: string) => void failures.push(what) } as unknown as RelayEvents;
-  const journal = new SessionJournal(log, events);
+  const journal = new SessionJournal({ log, clock, events, breaker: new WriteBreaker(clock) });
   await journal.restore();
   return { journal, failures };
+}
+
+/** Lets what is ready run, the log's writes included. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 12; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** What the log has of each session, in short: `a: opened, closed server_restart`. */
@@ -67,6 +75,7 @@ test('given sessions that were open when the process was killed, when a journal 
   await journal.opened('b', openedBy('laptop'));
   await journal.opened('c', openedBy('tablet'));
   journal.closed('b', 'laptop', 'closed');
+  await settled();
   const next = await started(log);
   const expected = [
     'a: opened, closed server_restart',
@@ -95,6 +104,7 @@ test('given many sessions in the past and few open, when a journal starts after 
     await journal.opened(`s${i}`, openedBy('phone'));
     journal.closed(`s${i}`, 'phone', 'closed');
   }
+  await settled();
   const after = counted(log);
   await started(after.log);
   assert.ok(after.reads() <= 4096, `${after.reads()} events of ${10_001}`);
@@ -112,7 +122,7 @@ test('given a disk that refuses, when a journal starts or a session ends, then i
   await assert.rejects(journal.opened('c', openedBy('tablet')), { code: 'LOG_UNAVAILABLE' });
   assert.deepEqual(failures, ['session.closed']);
   const onFullDisk = await started(log);
-  assert.deepEqual(onFullDisk.failures, ['session.closed', 'session.closed', 'sessions.noted']);
+  assert.deepEqual(onFullDisk.failures, ['session.closed', 'sessions.noted']);
   log.failing = undefined;
   await onFullDisk.journal.opened('d', openedBy('tablet'));
   await started(log);
@@ -137,4 +147,121 @@ test('given an orderly end while sessions end, when a journal starts, then it fi
     'b: opened, closed shutdown',
     'c: opened, closed shutdown',
   ]);
+});
+
+/** Counts what is appended, also what is refused. */
+function counting(log: MemoryLog): () => number {
+  let appends = 0;
+  const append = log.append.bind(log);
+  log.append = (streams) => {
+    appends += 1;
+    return append(streams);
+  };
+  return () => appends;
+}
+
+test('given a disk that refuses, when many sessions end, then one append in a second is tried, and all ends are written when it is well', async () => {
+  const clock = testClock();
+  const log = new MemoryLog(clock);
+  const { journal, failures } = await started(log, clock);
+  const ids = Array.from({ length: 600 }, (_, index) => `s${index}`);
+  for (const id of ids) await journal.opened(id, openedBy(id));
+  const appends = counting(log);
+  log.failing = new LogError('LOG_UNAVAILABLE', 'full', { retryable: true });
+  for (const id of ids.slice(0, 300)) journal.closed(id, id, 'broken');
+  await settled();
+  for (const id of ids.slice(300)) journal.closed(id, id, 'broken');
+  await settled();
+  assert.equal(appends(), 1);
+  for (let second = 1; second <= 3; second += 1) {
+    clock.advance(1000);
+    await settled();
+    assert.equal(appends(), 1 + second);
+  }
+  assert.deepEqual(new Set(failures), new Set(['session.closed']));
+  log.failing = undefined;
+  clock.advance(1000);
+  await settled();
+  assert.deepEqual(await lives(log), ids.map((id) => `${id}: opened, closed broken`).sort());
+});
+
+test('given a disk that refuses while a session ends, when the journal ends on a disk that is well, then the end is written', async () => {
+  const log = new MemoryLog(testClock());
+  const { journal } = await started(log);
+  await journal.opened('a', openedBy('phone'));
+  log.failing = new LogError('LOG_UNAVAILABLE', 'full', { retryable: true });
+  journal.closed('a', 'phone', 'broken');
+  await settled();
+  log.failing = undefined;
+  await journal[Symbol.asyncDispose]();
+  assert.deepEqual(await lives(log), ['a: opened, closed broken']);
+});
+
+test('given a disk that refuses when a journal starts, when it is well, then what was open is closed without another start', async () => {
+  const clock = testClock();
+  const log = new MemoryLog(clock);
+  const { journal } = await started(log, clock);
+  await journal.opened('a', openedBy('phone'));
+  log.failing = new LogError('LOG_UNAVAILABLE', 'full', { retryable: true });
+  await started(log, clock);
+  log.failing = undefined;
+  clock.advance(1000);
+  await settled();
+  assert.deepEqual(await lives(log), ['a: opened, closed server_restart']);
+});
+
+const offered = (stream: string): StreamAppend => ({
+  stream,
+  expected: 'no-stream',
+  events: [
+    encodeFact({
+      type: 'call.offered',
+      call: 'c',
+      channel: 'k',
+      initiator: 'a',
+      participants: ['a', 'b'],
+      mode: 'full_duplex',
+      video: false,
+    }),
+  ],
+});
+const ended = (stream: string): StreamAppend => ({
+  stream,
+  expected: 0,
+  events: [encodeFact({ type: 'call.ended', reason: 'hangup' })],
+});
+
+test('given calls before and behind a note, when a journal starts, then it knows those that have not ended, and reads what came behind the note only', async () => {
+  const log = new MemoryLog(testClock());
+  const { journal } = await started(log);
+  // A call that runs through all of it, and one whose end stands in the log although the note still names it.
+  for (const stream of ['call-k-long', 'call-k-noted']) {
+    journal.callBegins(stream);
+    await log.append([offered(stream)]);
+  }
+  await log.append([ended('call-k-noted')]);
+  for (let i = 0; i < 3000; i += 1) {
+    const stream = `call-k-${i}`;
+    journal.callBegins(stream);
+    await log.append([offered(stream)]);
+    await log.append([ended(stream)]);
+    journal.callIsOver(stream);
+  }
+  journal.callBegins('call-k-last');
+  await log.append([offered('call-k-last')]);
+  const after = counted(log);
+  const next = await started(after.log);
+  assert.deepEqual(next.journal.calls, ['call-k-long', 'call-k-noted', 'call-k-last']);
+  assert.ok(after.reads() <= 4096, `${after.reads()} events of 6004`);
+});
+
+test('given a note of a version that noted no calls, when a journal starts, then it looks for them in the whole log', async () => {
+  const log = new MemoryLog(testClock());
+  await log.append([offered('call-k-old')]);
+  const data = Buffer.from(JSON.stringify({ v: 1, open: [['a', 'phone']] }));
+  await log.append([{ stream: 'session-a', expected: 'any', events: [encodeFact(openedBy('phone'))] }]);
+  await log.append([{ stream: 'sessions', expected: 'any', events: [{ type: 'sessions.noted', data }] }]);
+  const { journal } = await started(log);
+  assert.deepEqual(journal.calls, ['call-k-old']);
+  assert.deepEqual(await lives(log), ['a: opened, closed server_restart']);
 });

@@ -68,10 +68,10 @@ test('given letters of an earlier run, when their facts are restored, then what 
   const { log, facts, revision } = world();
   await log.append([factBehind(-1)]);
   const carried = [-1, 0].map((before) => ({ letter: letter(), fact: factBehind(before) }));
-  assert.deepEqual(await facts.restore(carried), []);
+  assert.deepEqual((await facts.restore(carried)).owed, []);
   assert.equal(await revision(), 1);
   const again = carried.map(({ fact }) => ({ letter: letter(), fact }));
-  assert.deepEqual(await facts.restore(again), []);
+  assert.deepEqual(await facts.restore(again), { found: [], owed: [] });
   assert.equal(await revision(), 1);
   assert.deepEqual(
     again.map(({ letter: { waiting } }) => waiting),
@@ -83,7 +83,7 @@ test('given a disk that is full at the start, when facts are restored, then they
   const { log, facts, revision } = world();
   log.failing = new LogError('LOG_UNAVAILABLE', 'full', { retryable: true });
   const fact = factBehind(-1);
-  assert.deepEqual(await facts.restore([{ letter: letter(), fact }]), [fact]);
+  assert.deepEqual(await facts.restore([{ letter: letter(), fact }]), { found: [fact], owed: [fact] });
   log.failing = undefined;
   await facts[Symbol.asyncDispose]();
   assert.equal(await revision(), 0);

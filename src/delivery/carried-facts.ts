@@ -19,6 +19,13 @@ export interface CarriedFact {
   readonly fact: StreamAppend;
 }
 
+/** What a start finds in letters only. */
+export interface RestoredFacts {
+  readonly found: readonly StreamAppend[];
+  /** Those of them that the log does not take now. */
+  readonly owed: readonly StreamAppend[];
+}
+
 interface Owed extends CarriedFact {
   writing: Promise<void> | undefined;
 }
@@ -56,17 +63,19 @@ export class CarriedFacts implements AsyncDisposable {
     return owed === undefined ? undefined : this.#bring(owed);
   }
 
-  /** At start: brings home what a crash left behind. Returns what the log does not take now. */
-  async restore(carried: Iterable<CarriedFact>): Promise<readonly StreamAppend[]> {
+  /** At start: brings home what a crash left behind. */
+  async restore(carried: Iterable<CarriedFact>): Promise<RestoredFacts> {
+    const found: StreamAppend[] = [];
     for (const { letter, fact } of carried) {
       const { lastRevision } = await this.#options.log.streamState(fact.stream);
       const before = typeof fact.expected === 'number' ? fact.expected : -1;
       if (lastRevision < before + fact.events.length) {
+        found.push(fact);
         this.carry({ letter, fact });
         await this.settled(fact.stream)?.catch(() => undefined);
       }
     }
-    return Array.from(this.#owed.values(), ({ fact }) => fact);
+    return { found, owed: Array.from(this.#owed.values(), ({ fact }) => fact) };
   }
 
   /** Tries once more; what stays behind is brought home by the next start. */

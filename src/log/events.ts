@@ -134,12 +134,14 @@ export interface SessionClosed {
   readonly reason: string;
 }
 /**
- * Every session that was opened before this event and is not named here was closed before it. The newest one of the stream
- * `sessions` is where a server looks for those that a crash left open.
+ * Every session that was opened before this event and is not named here was closed before it, and every call that is not
+ * named had ended. The newest one of the stream `sessions` is where a server looks for those that a crash left open.
  */
 export interface SessionsNoted {
   readonly type: 'sessions.noted';
   readonly open: readonly (readonly [session: string, device: string])[];
+  /** Streams of calls; null: noted by a version that did not look at calls. */
+  readonly calls: readonly string[] | null;
 }
 export interface HandshakeRejected {
   readonly type: 'handshake.rejected';

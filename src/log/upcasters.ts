@@ -39,7 +39,7 @@ export const FACT_VERSIONS: Readonly<Record<FactEvent['type'], FactVersions>> = 
   'group.ended': first,
   'session.opened': first,
   'session.closed': first,
-  'sessions.noted': first,
+  'sessions.noted': { current: 2, upcasters: { 1: (fields) => ({ ...fields, calls: null }) } },
   'handshake.rejected': first,
   'secret.rotated': first,
   'history.begun': first,

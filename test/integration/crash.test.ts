@@ -47,6 +47,39 @@ test(
 );
 
 test(
+  'given a call that runs, when the server is killed, then the next start ends it in the log, and a participant that comes back is told',
+  limits,
+  async () => {
+    await using server = await ServerProcess.start();
+    const alice = await WireClient.connect(addressOf(server), 'alice');
+    const bob = await WireClient.connect(addressOf(server), 'bob');
+    await alice.join(7, ['alice', 'bob']);
+    await bob.join(7, ['alice', 'bob']);
+    await alice.ask(FRAME.CALL_OFFER, 7, { call_id: 'c1', from: 'alice', to: ['bob'] });
+    assert.equal((await bob.ask(FRAME.CALL_ANSWER, 7, { call_id: 'c1', accept: true })).type, FRAME.ACK);
+    for (let life = 0; life < 2; life += 1) {
+      await server.kill();
+      await server.start();
+    }
+    for (const client of [alice, bob]) client.close();
+    const back = await WireClient.connect(addressOf(server), 'bob');
+    const end = await back.until(({ type }) => type === FRAME.CALL_END);
+    assert.deepEqual(end.json, {
+      call_id: 'c1',
+      metadata: { cause: 'disconnect', device: 'alice', system: true },
+      reason: 'failure',
+    });
+    back.close();
+    assert.equal(await server.stop(), 0);
+    const life: string[] = [];
+    for await (const recorded of tailLog(server.logDirectory, 1000, { clock: systemClock })) {
+      if (recorded.stream.startsWith('call-')) life.push(recorded.type);
+    }
+    assert.deepEqual(life, ['call.offered', 'call.answered', 'call.left', 'call.ended']);
+  },
+);
+
+test(
   'given sessions that are open, when the server is killed again and again, then the log says of each that it was opened and once that it was closed',
   limits,
   async () => {

@@ -369,6 +369,34 @@ test('given a disk that refuses, when devices keep coming back, then one handsha
   for (let device = 0; device < 50; device += 1) await server.connect(`device-${device}`);
 });
 
+test('given a disk that refuses, when connections break, then one append in a second is tried, and the ends are in the log when it is well', async () => {
+  const clock = new SimulatedClock();
+  const log = new MemoryLog(clock);
+  await using server = await world({ clock, log });
+  const clients = [];
+  for (let device = 0; device < 100; device += 1) clients.push(await server.connect(`device-${device}`));
+  let writes = 0;
+  const append = log.append.bind(log);
+  log.append = (appends) => {
+    writes += 1;
+    return append(appends);
+  };
+  log.failing = new LogError('LOG_UNAVAILABLE', 'disk full', { retryable: true });
+  for (const client of clients) await client.leave('broken');
+  // Handshakes and ends share the one try.
+  for (let second = 0; second < 3; second += 1) {
+    await clock.advance(1000);
+    await assert.rejects(server.connect('device-0'), /storage failure: storage/);
+    assert.ok(writes <= second + 2, `${writes} appends within ${second + 1} s`);
+  }
+  log.failing = undefined;
+  await clock.advance(2000);
+  let ends = 0;
+  for await (const { type } of log.readAll({ categories: ['session'] }))
+    if (type === 'session.closed') ends += 1;
+  assert.equal(ends, 100);
+});
+
 test('given a plaintext member, when a frame comes that it cannot read, then it is left out and the next one arrives', async () => {
   await using server = await world({ openRooms: 'always' });
   const old = await server.connect('old', { generation: 'plaintext', capabilities: [] });
