@@ -67,6 +67,8 @@ export class FuzzDevice {
   #next = 1;
   /** Inbox number that must come next in this session. */
   #expected = 0;
+  /** Place of the last frame of each sender in this session. */
+  #heard = new Map<string, number>();
 
   constructor(
     name: string,
@@ -97,6 +99,7 @@ export class FuzzDevice {
   begin(connection: Connection, confirmAtOnce: boolean): void {
     this.connection = connection;
     this.#since = this.#weather.now();
+    this.#heard = new Map();
     this.#beginInbox(connection.welcome);
     this.#beginResume(connection.welcome);
     if (this.confirms && confirmAtOnce) {
@@ -365,6 +368,7 @@ export class FuzzDevice {
       this.#hungUp(text);
       return;
     }
+    this.#judgeOrder(id);
     if (this.#ledger.arrived(this.name, type, channel, id, text)) {
       this.arrivals.push(id);
       return;
@@ -375,6 +379,16 @@ export class FuzzDevice {
       const dispatch = this.#ledger.get(id);
       return `${dispatch === undefined ? id : describe(dispatch)} comes twice`;
     });
+  }
+
+  /** Within a session what one sender has sent comes in its order, and nothing twice, whoever confirms or does not. */
+  #judgeOrder(id: string): void {
+    const dispatch = this.#ledger.get(id);
+    if (dispatch === undefined) return;
+    const { sender, place } = dispatch;
+    const last = this.#heard.get(sender) ?? 0;
+    this.#demand(place > last, 'order', () => `gets ${describe(dispatch)} behind ${sender}#${last}`);
+    this.#heard.set(sender, place);
   }
 
   #hungUp(text: string): void {

@@ -39,7 +39,7 @@ export class Verdict {
     }
     for (const device of this.#devices) {
       this.#judgeInbox(device);
-      this.#judgeSenders(device);
+      if (this.#hasOneOrder(device)) this.#judgeSenders(device);
     }
     this.#judgeCommonOrder();
   }
@@ -145,6 +145,14 @@ export class Verdict {
     }
   }
 
+  /**
+   * Who does not confirm loses with a connection what was on its way. A crash forgets that it was on its way, and it comes
+   * after all, behind what came meanwhile: only each session has its order then.
+   */
+  #hasOneOrder({ confirms, cutOff }: FuzzDevice): boolean {
+    return confirms || !cutOff || !this.#circumstances.forgetful;
+  }
+
   /** What one sender has sent comes in the order in which it was sent. */
   #judgeSenders({ name, arrivals }: FuzzDevice): void {
     const last = new Map<string, Dispatch>();
@@ -160,8 +168,9 @@ export class Verdict {
 
   /** There is one order, that of the log: what two devices both have, they have in the same order. */
   #judgeCommonOrder(): void {
-    for (const [index, one] of this.#devices.entries()) {
-      for (const other of this.#devices.slice(index + 1)) {
+    const devices = this.#devices.filter((device) => this.#hasOneOrder(device));
+    for (const [index, one] of devices.entries()) {
+      for (const other of devices.slice(index + 1)) {
         const theirs = new Set(other.arrivals);
         const common = one.arrivals.filter((id) => theirs.has(id));
         const mine = new Set(common);
