@@ -1,6 +1,7 @@
 import { formatWithOptions } from 'node:util';
 import { Command, Errors, Flags } from '@oclif/core';
-import { describeError, EXIT, exitCodeOf } from './exit-codes.ts';
+import { describeError } from './describe-error.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { printable, printableLines } from './printable.ts';
 
 export const jsonFlag = Flags.boolean({ description: 'Print JSON, one document on one line.' });

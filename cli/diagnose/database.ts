@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { type Config, postgresChoice } from '../../src/config/index.ts';
-import { describeError } from '../exit-codes.ts';
+import { adviceOn, errorWords } from '../describe-error.ts';
 import { type Finding, fail, leftOut, ok, warn } from './finding.ts';
 
 const TIMEOUT = 5000;
@@ -25,7 +25,8 @@ export async function checkDatabase(config: Config, root: string): Promise<Findi
     await client.connect();
     return await compareSchema(client, root);
   } catch (error) {
-    return fail(CHECK, describeError(error), 'messages flow without it, read models stand still');
+    const advice = adviceOn(error) ?? 'look at the log of the database';
+    return fail(CHECK, errorWords(error), `${advice}; messages flow without it, read models stand still`);
   } finally {
     await client.end();
   }

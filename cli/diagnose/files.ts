@@ -3,10 +3,11 @@ import { constants } from 'node:fs';
 import { access, readFile, stat, statfs } from 'node:fs/promises';
 import { type Config, exposedFiles } from '../../src/config/index.ts';
 import { readTlsIdentity } from '../../src/gateway/index.ts';
-import { describeError } from '../exit-codes.ts';
+import { describeError, errorWords } from '../describe-error.ts';
 import { checkLog } from '../log-check.ts';
 import { type Finding, fail, leftOut, ok, warn } from './finding.ts';
 
+const DISK = 'disk space';
 const DAY_MS = 86_400_000;
 const SOON_DAYS = 14;
 const GIB = 1024 ** 3;
@@ -63,22 +64,25 @@ export async function checkCertificate({ server }: Config, now: number): Promise
       );
     return ok(check, detail);
   } catch (error) {
-    return fail(check, describeError(error), 'server.tls_cert and server.tls_key name PEM files');
+    return fail(check, errorWords(error), 'server.tls_cert and server.tls_key name PEM files');
   }
 }
 
 export async function checkDisk({ storage, log }: Config): Promise<Finding> {
-  const check = 'disk space';
   try {
     const { bavail, bsize } = await statfs(storage.dataDir);
-    const free = bavail * bsize;
-    const detail = `${shownBytes(free)} free`;
-    const advice = 'make room: without it the server acknowledges nothing';
-    if (free < 2 * FAMILIES * log.segmentBytes) return fail(check, detail, advice);
-    return free < 2 * GIB ? warn(check, detail, advice) : ok(check, detail);
+    return freeSpace(bavail * bsize, log.segmentBytes);
   } catch (error) {
-    return leftOut(check, describeError(error));
+    return leftOut(DISK, describeError(error));
   }
+}
+
+/** What so many free bytes mean for a log with segments of this size. */
+export function freeSpace(free: number, segmentBytes: number): Finding {
+  const detail = `${shownBytes(free)} free`;
+  const advice = 'make room: without it the server acknowledges nothing';
+  if (free < 2 * FAMILIES * segmentBytes) return fail(DISK, detail, advice);
+  return free < 2 * GIB ? warn(DISK, detail, advice) : ok(DISK, detail);
 }
 
 function shownBytes(bytes: number): string {

@@ -9,7 +9,7 @@ import {
 } from '../../src/client/index.ts';
 import { toHex } from '../../src/protocol/bytes.ts';
 import { isJsonObject } from '../../src/protocol/json.ts';
-import { describeError } from '../exit-codes.ts';
+import { adviceOn, errorWords } from '../describe-error.ts';
 import { probeTls } from '../tls-probe.ts';
 import { type Finding, fail, leftOut, ok, warn } from './finding.ts';
 
@@ -32,7 +32,10 @@ export async function checkServer(target: Target): Promise<readonly Finding[]> {
     const info = await fetchServerInfo(target.url, trust(target));
     return [...tls, describe(target, info), await checkHandshake(target, info)];
   } catch (error) {
-    return [...tls, fail('server-info', describeError(error), 'look at the log of the server')];
+    return [
+      ...tls,
+      fail('server-info', errorWords(error), adviceOn(error) ?? 'look at the log of the server'),
+    ];
   }
 }
 
@@ -51,7 +54,7 @@ async function checkTls({ url, ca, domain }: Target): Promise<readonly Finding[]
         : warn('trust', distrust, 'clients need the certificate of its authority (--ca)');
     return [listener, trusted];
   } catch (error) {
-    return [fail('listener', describeError(error), START_IT)];
+    return [fail('listener', errorWords(error), START_IT)];
   }
 }
 
@@ -88,7 +91,7 @@ async function checkHandshake(
     await client.connect();
     return ok(check, `XK with the new device ${device.deviceId}`);
   } catch (error) {
-    return fail(check, describeError(error), 'look at the log of the server');
+    return fail(check, errorWords(error), adviceOn(error) ?? 'look at the log of the server');
   } finally {
     await client.close();
   }

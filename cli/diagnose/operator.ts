@@ -1,6 +1,6 @@
 import { get } from 'node:http';
 import { addressOf, type Config, OPERATOR_DEFAULT } from '../../src/config/index.ts';
-import { describeError } from '../exit-codes.ts';
+import { errorWords } from '../describe-error.ts';
 import { type Finding, fail, leftOut, ok, warn } from './finding.ts';
 
 const DEADLINE_MS = 5_000;
@@ -22,7 +22,7 @@ export async function checkOperators({ server }: Config): Promise<Finding> {
       ? ok(CHECK, facts)
       : fail(CHECK, `${facts}, not ready`, 'look at the log of the server');
   } catch (error) {
-    const detail = `${bind}: ${describeError(error)}`;
+    const detail = `${bind}: ${errorWords(error)}`;
     // The default one is not there when another server on this machine has it.
     return operatorBind === undefined ? warn(CHECK, detail, ADVICE) : fail(CHECK, detail, ADVICE);
   }
