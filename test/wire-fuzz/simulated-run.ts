@@ -39,7 +39,7 @@ export class SimulatedRun {
   #world: RelayWorld | undefined;
   readonly #begun = this.#clock.now();
   #lifetime = 0;
-  /** Refusals of the disk when somebody was let in last: handshakes rest after one, until one of them gets through. */
+  /** Refusals of the disk when the last one who was let in had come: handshakes rest after one, until one gets through. */
   #refusalsBefore = 0;
   #dice = 1;
   /** A promise that was broken while nobody waited. */
@@ -201,11 +201,12 @@ export class SimulatedRun {
     const older = this.#connections.get(device);
     if (older !== undefined) this.#abandon(device, older);
     const lifetime = this.#lifetime;
+    const refusals = this.#disk.refusals;
     device.connecting = true;
     const connected = connectSimulated(world, device.name, device.capabilities, (client) => {
       if (lifetime !== this.#lifetime) return;
       this.figures.connections += 1;
-      this.#refusalsBefore = this.#disk.refusals;
+      this.#refusalsBefore = refusals;
       device.connecting = false;
       const connection = new SimulatedConnection(client, slow);
       this.#connections.set(device, connection);
