@@ -16,7 +16,8 @@ const LABEL: Readonly<Record<Finding['status'], string>> = {
 export default class Diagnose extends BaseCommand {
   static override summary = 'Check a server: configuration, files, certificate, log, database, listener.';
   static override description = description(
-    `Reads the configuration and looks at everything that it names, then connects to the listener: TLS version, ALPN,
+    `Reads the configuration and looks at everything that it names, compares the read models with the log that they
+    were made from, then connects to the listener: TLS version, ALPN,
     server-info and, where new devices are approved by themselves, a whole handshake with a new device, which leaves an
     account behind (--no-handshake). With --url only what is seen from outside. Warnings do not fail.`,
     'CONFIGURATION',

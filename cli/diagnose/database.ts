@@ -2,20 +2,33 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { type Config, postgresChoice } from '../../src/config/index.ts';
+import { embeddedPostgresDsn } from '../../src/projections/index.ts';
 import { adviceOn, errorWords } from '../describe-error.ts';
 import { type Finding, fail, leftOut, ok, warn } from './finding.ts';
+import { checkReadModels } from './read-models.ts';
 
 const TIMEOUT = 5000;
 const CHECK = 'Postgres';
 
-/** Whether the read models' database answers and has the schema of this release. Changes nothing. */
-export async function checkDatabase(config: Config, root: string): Promise<Finding> {
+/**
+ * Whether the read models' database answers, has the schema of this release, and rows that were made from this log. Changes
+ * nothing.
+ */
+export async function checkDatabase(config: Config, root: string): Promise<readonly Finding[]> {
   const choice = postgresChoice(config);
+  const { dataDir } = config.storage;
   if (choice.kind === 'none')
-    return leftOut(CHECK, 'storage.postgres_dsn is "none": there are no read models');
-  if (choice.kind === 'embedded') return checkEmbedded(config.storage.dataDir);
+    return [leftOut(CHECK, 'storage.postgres_dsn is "none": there are no read models')];
+  if (choice.kind === 'dsn') return checkRows(choice.dsn, dataDir, root);
+  const found = await checkEmbedded(dataDir);
+  if (found.status !== 'ok') return [found];
+  const dsn = await embeddedPostgresDsn(join(dataDir, 'postgres'));
+  return dsn === undefined ? [found] : [found, ...(await checkRows(dsn, dataDir, root))];
+}
+
+async function checkRows(dsn: string, dataDir: string, root: string): Promise<readonly Finding[]> {
   const client = new Client({
-    connectionString: choice.dsn,
+    connectionString: dsn,
     connectionTimeoutMillis: TIMEOUT,
     query_timeout: TIMEOUT,
   });
@@ -23,10 +36,12 @@ export async function checkDatabase(config: Config, root: string): Promise<Findi
   client.on('error', () => undefined);
   try {
     await client.connect();
-    return await compareSchema(client, root);
+    const schema = await compareSchema(client, root);
+    return schema.status === 'ok' ? [schema, await checkReadModels(client, dataDir)] : [schema];
   } catch (error) {
     const advice = adviceOn(error) ?? 'look at the log of the database';
-    return fail(CHECK, errorWords(error), `${advice}; messages flow without it, read models stand still`);
+    const rest = 'messages flow without it, read models stand still';
+    return [fail(CHECK, errorWords(error), `${advice}; ${rest}`)];
   } finally {
     await client.end();
   }

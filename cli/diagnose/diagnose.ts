@@ -43,7 +43,7 @@ export async function diagnose(options: DiagnoseOptions): Promise<readonly Findi
     await checkCertificate(config, options.now),
     await checkDisk(config),
     await checkLogFiles(config),
-    await checkDatabase(config, options.root),
+    ...(await checkDatabase(config, options.root)),
     await checkOperators(config),
     ...(await checkListener(options, config, ca)),
   ];

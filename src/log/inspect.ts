@@ -57,6 +57,8 @@ export interface LogReport {
   readonly history: HistoryReport | undefined;
   /** A process is writing: the newest batch may be on its way, which is no damage. */
   readonly live: boolean;
+  /** Position of the newest event, dropped ones included; 0 in an empty log. */
+  readonly headPosition: number;
   readonly families: readonly FamilyReport[];
   readonly tornTails: readonly TornTail[];
   readonly damage: readonly Damage[];
@@ -97,7 +99,16 @@ async function report(directory: string, options: InspectOptions, hashes: boolea
       break;
     }
   }
-  return { live, history: await historyOf(directory, options), families, tornTails, damage };
+  const history = await historyOf(directory, options);
+  const dropped = await lastDropped(directory, options);
+  const headPosition = Math.max(dropped, ...families.map(({ lastPosition }) => lastPosition));
+  return { live, history, headPosition, families, tornTails, damage };
+}
+
+/** What is wrong with the file itself every family has reported. */
+async function lastDropped(directory: string, options: InspectOptions): Promise<number> {
+  const manifest = await Manifest.read(options.disk ?? nodeDisk, directory).catch(() => undefined);
+  return manifest?.lastPosition() ?? 0;
 }
 
 /** What is wrong with the file itself every family has reported. */
@@ -234,8 +245,8 @@ export async function* showEvent(
   }
 }
 
-/** @throws LogError `LOG_CORRUPT` */
-async function* readDirectory(
+/** All events above a position that the files still have, in order. @throws LogError `LOG_CORRUPT` */
+export async function* readDirectory(
   directory: string,
   after: number,
   options: InspectOptions,

@@ -23,7 +23,7 @@ export type Misfit = 'epoch' | 'ahead' | 'anchor';
  * log proves nothing.
  */
 export async function misfitOf(
-  log: EventLog,
+  log: Pick<EventLog, 'epoch' | 'headPosition' | 'readAll'>,
   read: { readonly position: number; readonly epoch: string | null; readonly anchor: Anchor | undefined },
 ): Promise<Misfit | undefined> {
   if (read.epoch !== null && read.epoch !== log.epoch) return 'epoch';

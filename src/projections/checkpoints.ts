@@ -60,13 +60,21 @@ async function reasonToRebuild(
   log: EventLog,
 ): Promise<RebuildReason | undefined> {
   if (row.version !== projection.version) return 'version';
-  return misfitOf(log, { position: row.position, epoch: row.epoch, anchor: anchorIn(row) });
+  return misfitOf(log, readIn(row));
 }
 
-function anchorIn({
-  anchor_position: position,
-  anchor_hash: hash,
-}: ProjectionCheckpointRow): Anchor | undefined {
+/** What the rows of a projection were made from. */
+export function readIn(row: CheckpointFacts): Parameters<typeof misfitOf>[1] {
+  return { position: row.position, epoch: row.epoch, anchor: anchorIn(row) };
+}
+
+/** The columns of a checkpoint that say what its rows were made from. */
+export type CheckpointFacts = Pick<
+  ProjectionCheckpointRow,
+  'position' | 'epoch' | 'anchor_position' | 'anchor_hash'
+>;
+
+function anchorIn({ anchor_position: position, anchor_hash: hash }: CheckpointFacts): Anchor | undefined {
   return position === null || hash === null ? undefined : { position, hash };
 }
 

@@ -77,8 +77,19 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   };
 }
 
-function dsn(cluster: Cluster, port: number, database: string): string {
-  return `postgres://${USER}:${cluster.password}@127.0.0.1:${port}/${database}`;
+/**
+ * Connection string of the server that runs in this folder, with its password: never to be logged. `undefined`: none was
+ * ever started there. Changes nothing, and does not look whether it runs.
+ */
+export async function embeddedPostgresDsn(directory: string): Promise<string | undefined> {
+  const password = await readIfThere(join(directory, 'password'));
+  const port = Number(await readIfThere(join(directory, 'port')));
+  if (password === undefined || !(port > 0)) return undefined;
+  return dsn({ password: password.trim() }, port, DATABASE);
+}
+
+function dsn({ password }: Pick<Cluster, 'password'>, port: number, database: string): string {
+  return `postgres://${USER}:${password}@127.0.0.1:${port}/${database}`;
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

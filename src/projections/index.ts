@@ -7,9 +7,12 @@ import type { Projection } from './projection.ts';
 import { sessionsProjection } from './sessions.ts';
 import { usersProjection } from './users.ts';
 
+export { type Misfit, misfitOf } from './anchor.ts';
+export { type CheckpointFacts, readIn } from './checkpoints.ts';
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
+  embeddedPostgresDsn,
   startEmbeddedPostgres,
 } from './embedded-postgres.ts';
 export { migrate } from './migrate.ts';
