@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import type { RecordedEvent } from './event-log.ts';
 import { verifyLog } from './inspect.ts';
 import { openSegmentLog } from './open-segment-log.ts';
@@ -113,4 +114,25 @@ test('given a journal, when its events are too old, then its segments go', () =>
     const again = await openSegmentLog({ directory, clock, segmentSize: 4096 });
     assert.equal((await places(again.readAll())).length, 1);
     await again[Symbol.asyncDispose]();
+  }));
+
+test('given letters that are delivered all the time, when some of it is space, then it is given back within seconds all the same', () =>
+  inDirectory(async (directory) => {
+    const clock = testClock();
+    const log = await openSegmentLog({ directory, clock, segmentSize: 4096 });
+    for (let i = 0; i < 100; i++) await post(log, 'mail-a');
+    const before = await mailFiles(directory);
+    // Something dies twice a second, for three seconds.
+    for (let i = 1; i <= 6; i++) {
+      await log.truncate('mail-a', 90 + i);
+      clock.advance(500);
+    }
+    // The timer has fired or never will: the regular look is a minute away.
+    let after = before;
+    for (let tries = 0; tries < 500 && after.length > 3; tries += 1) {
+      await setTimeout(10);
+      after = await mailFiles(directory);
+    }
+    await log[Symbol.asyncDispose]();
+    assert.ok(before.length > 6 && after.length <= 3, `${before.length} -> ${after.length}`);
   }));

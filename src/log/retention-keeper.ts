@@ -45,6 +45,8 @@ export class Retention {
   };
   #compacted: () => Promise<void> = async () => undefined;
   #cancel: CancelTimer | undefined;
+  /** When the timer that runs is over, in monotonic milliseconds. */
+  #due = 0;
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -89,11 +91,14 @@ export class Retention {
     await this.#running;
   }
 
+  /** Looks after this time, or earlier if that was to be: who asks over and over puts nothing off. */
   #wait(delayMs: number): void {
-    if (this.#stopped) return;
-    if (this.#cancel !== undefined && delayMs === REGULARLY_MS) return;
+    const { clock } = this.#options;
+    const due = clock.monotonic() + delayMs;
+    if (this.#stopped || (this.#cancel !== undefined && this.#due <= due)) return;
     this.#cancel?.();
-    this.#cancel = this.#options.clock.after(delayMs, () => {
+    this.#due = due;
+    this.#cancel = clock.after(delayMs, () => {
       this.#cancel = undefined;
       void this.run().finally(() => this.#wait(REGULARLY_MS));
     });
