@@ -1,6 +1,5 @@
-import { limitLabel } from '../limits/index.ts';
 import { FRAME } from '../protocol/frame-types.ts';
-import { frameCounters, type Logger, type Metrics } from '../telemetry/index.ts';
+import { frameCounters, type Logger, type Metrics, refusalCounters } from '../telemetry/index.ts';
 import type { RelayEvents } from './relay-events.ts';
 
 /** Turns what the relay reports into metrics and log lines. */
@@ -8,6 +7,7 @@ export function meterRelay(metrics: Metrics, logger: Logger): RelayEvents {
   const ingress = frameCounters(metrics, 'commucat_frames_ingress');
   const withheld = frameCounters(metrics, 'commucat_frames_withheld_total');
   const dropped = frameCounters(metrics, 'commucat_frames_dropped_total');
+  const refusals = refusalCounters(metrics);
   const posted = metrics.counter('commucat_relay_posted_total');
   const enqueued = metrics.counter('commucat_relay_enqueued');
   const forNobody = metrics.counter('commucat_relay_for_nobody_total');
@@ -43,9 +43,8 @@ export function meterRelay(metrics: Metrics, logger: Logger): RelayEvents {
       }
     },
     callOffered: () => calls.add(),
-    frameRefused: (code) => metrics.counter('commucat_errors_sent_total', { code }).add(),
-    limitReached: (limit) =>
-      metrics.counter('commucat_limit_reached_total', { limit: limitLabel(limit) }).add(),
+    frameRefused: (code) => refusals.errorSent(code),
+    limitReached: (limit) => refusals.limitReached(limit),
     posted(letters, recipients) {
       posted.add(letters);
       enqueued.add(recipients);

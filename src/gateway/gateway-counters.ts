@@ -1,5 +1,12 @@
-import { type CountedLimit, limitLabel } from '../limits/index.ts';
-import { type CounterHandle, frameCounters, type HistogramHandle, type Metrics } from '../telemetry/index.ts';
+import type { CountedLimit } from '../limits/index.ts';
+import {
+  type CounterHandle,
+  frameCounters,
+  type HistogramHandle,
+  type Metrics,
+  type RefusalCounters,
+  refusalCounters,
+} from '../telemetry/index.ts';
 import type { ConnectMode } from './connect-mode.ts';
 import type { TicketFault } from './tickets.ts';
 
@@ -16,9 +23,11 @@ export class GatewayCounters {
   /** By frame type code. */
   readonly egress: readonly (CounterHandle | undefined)[];
   readonly #metrics: Metrics;
+  readonly #refusals: RefusalCounters;
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
+    this.#refusals = refusalCounters(metrics);
     this.handshakeSeconds = metrics.histogram('commucat_handshake_seconds');
     this.slowPeers = metrics.counter('commucat_slow_peers_closed_total');
     this.limitedRequests = metrics.counter('commucat_rate_limit_http');
@@ -47,7 +56,7 @@ export class GatewayCounters {
 
   /** A limit of docs/limits.md was reached. */
   limitReached(limit: CountedLimit): void {
-    this.#metrics.counter('commucat_limit_reached_total', { limit: limitLabel(limit) }).add();
+    this.#refusals.limitReached(limit);
   }
 
   /** A peer broke HTTP or its limits. `code`: the error of the HTTP implementation. */
@@ -57,6 +66,6 @@ export class GatewayCounters {
 
   /** An ERROR that the gateway itself sends. */
   errorSent(code: string): void {
-    this.#metrics.counter('commucat_errors_sent_total', { code }).add();
+    this.#refusals.errorSent(code);
   }
 }

@@ -13,3 +13,4 @@ export {
   sumOfCounts,
 } from './metrics.ts';
 export { NAME_KEY_BYTES, NAME_KEY_FILE, NameTags } from './name-tags.ts';
+export { type RefusalCounters, refusalCounters } from './refusal-counters.ts';
