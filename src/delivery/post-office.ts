@@ -22,7 +22,7 @@ export interface PostOfficeEvents<P extends Poster> extends WalkEvents<P> {
 }
 
 /** Load makes batches larger, up to this: a larger one would only keep the posts behind it waiting. */
-const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH_BYTES = 1024 * 1024;
 
 /** How much may wait for the disk before senders are not read any more, in bytes. */
 export interface PostOfficeLimits {
