@@ -3,8 +3,9 @@ import { after, before, test } from 'node:test';
 import { FRAME } from '../../src/protocol/frame-types.ts';
 import { stringifyJson } from '../../src/protocol/json-writer.ts';
 import { openTcp, openTls, type RawConnection, RawHttp2 } from './attacker.ts';
-import { Fortress, limitReached, pause } from './fortress.ts';
+import { Fortress, limitReached } from './fortress.ts';
 import { FLAG, FRAME_TYPE, http2Frame, PREFACE, requestHeaders } from './http2-frames.ts';
+import { pause } from './time.ts';
 
 const limits = { timeout: 60_000 };
 let fortress: Fortress;

@@ -1,83 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { concatBytes, utf8 } from '../../src/protocol/bytes.ts';
-import { encodeFrame } from '../../src/protocol/frame.ts';
 import { FRAME } from '../../src/protocol/frame-types.ts';
-import { stringifyJson } from '../../src/protocol/json-writer.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { WireClient } from '../support/wire-client.ts';
+import { ask, longIds, pour } from './attack-tools.ts';
 import { Fortress, limitReached } from './fortress.ts';
 
 const limits = { timeout: 120_000 };
 /** A small server: what an attack leaves behind must fit in there, and a start, too. */
 const SMALL = ['--max-old-space-size=192'];
-const RECORD = 60_000;
 const refusedWith = (code: string): string => `commucat_errors_sent_total{code="${code}"}`;
-
-function names(count: number, stem: string): readonly string[] {
-  return Array.from({ length: count }, (_, index) => `${stem}${index}`.padStart(128, 'n'));
-}
-
-/** Frames in as few writes as possible; returns the last sequence. */
-function flood(client: WireClient, count: number, frame: (sequence: number) => Uint8Array): number {
-  let chunk: Uint8Array[] = [];
-  let length = 0;
-  let sequence = 0;
-  for (let sent = 0; sent < count; sent += 1) {
-    sequence = client.nextSequence();
-    const bytes = frame(sequence);
-    if (length + bytes.length > RECORD) {
-      client.write(client.wrap(concatBytes(...chunk)));
-      chunk = [];
-      length = 0;
-    }
-    chunk.push(bytes);
-    length += bytes.length;
-  }
-  client.write(client.wrap(concatBytes(...chunk)));
-  return sequence;
-}
-
-async function joinLarge(client: WireClient, channel: number, members: readonly string[]) {
-  const sequence = client.nextSequence();
-  const frame = encodeFrame(FRAME.JOIN, channel, sequence, utf8(stringifyJson({ members: [...members] })));
-  for (let start = 0; start < frame.length; start += RECORD) {
-    client.write(client.wrap(frame.subarray(start, start + RECORD)));
-  }
-  return client.until(({ json }) => json?.ack === sequence);
-}
-
-test(
-  'costly letters: given a channel of many long names, when one byte is sent to it in masses, then it is stored, and the others are not kept waiting',
-  limits,
-  async () => {
-    await using fortress = await Fortress.start([], SMALL);
-    await fortress.withstand(
-      async () => {
-        const crowd = names(60, 'c');
-        const [first = ''] = crowd;
-        const sender = await fortress.intruder(first, { hello: { user: { handle: 'h0' } } });
-        await sender.join(5, crowd);
-        for (const [index, name] of crowd.entries()) {
-          if (index > 0) {
-            const member = await fortress.intruder(name, { hello: { user: { handle: `h${index}` } } });
-            await member.join(5, []);
-            member.close();
-          }
-        }
-        const last = flood(sender, 4_000, (sequence) =>
-          encodeFrame(FRAME.MSG, 5, sequence, new Uint8Array(1)),
-        );
-        await sender.until(({ json }) => json?.ack === last);
-        assert.deepEqual(
-          sender.takeAll().filter(({ type }) => type === FRAME.ERROR),
-          [],
-        );
-      },
-      { counted: ['commucat_relay_posted_total'], growth: 128 },
-    );
-  },
-);
 
 test(
   'join and leave: given a device that opens and leaves channels of many names without end, then its budget ends it',
@@ -87,10 +19,10 @@ test(
     await fortress.withstand(
       async () => {
         const mallory = await fortress.intruder();
-        const many = names(1_000, 'm');
+        const many = longIds('m', 1_000);
         const errors = new Set<unknown>();
         for (let round = 0; round < 60 && errors.size === 0; round += 1) {
-          const { json } = await joinLarge(mallory, 7, many);
+          const { json } = await ask(mallory, FRAME.JOIN, 7, { members: many });
           if (json.error !== undefined) errors.add(json.error);
           assert.equal((await mallory.ask(FRAME.LEAVE, 7, {})).type, FRAME.ACK);
         }
@@ -136,8 +68,9 @@ test(
         assert.equal((await mallory.ask(FRAME.CALL_OFFER, 7, body('alone'))).json.error, 'call_alone');
         const accomplice = await fortress.intruder();
         for (const client of [mallory, accomplice]) await client.join(8, [mallory.device, accomplice.device]);
-        const last = flood(mallory, 2_000, (sequence) =>
-          encodeFrame(FRAME.CALL_OFFER, 8, sequence, utf8(stringifyJson(body(`call ${sequence}`)))),
+        const last = pour(
+          mallory,
+          Array.from({ length: 2_000 }, (_, index) => [FRAME.CALL_OFFER, 8, body(`call ${index}`)] as const),
         );
         await mallory.until(({ json }) => json?.ack === last);
         const codes = new Set(mallory.takeAll().map(({ json }) => json?.error));
@@ -159,9 +92,9 @@ test('listings: given devices that name others until no more is allowed, when th
   const refusals: string[] = [];
   for (let device = 0; device < 8; device += 1) {
     const client = await WireClient.connect(address, `d${device}`);
-    let answer = await joinLarge(client, 0, names(1_000, `${device}-0-`));
+    let answer = await ask(client, FRAME.JOIN, 0, { members: longIds(`${device}-0-`, 1_000) });
     for (let channel = 1; channel < 25 && answer.type === FRAME.ACK; channel += 1) {
-      answer = await joinLarge(client, channel, names(1_000, `${device}-${channel}-`));
+      answer = await ask(client, FRAME.JOIN, channel, { members: longIds(`${device}-${channel}-`, 1_000) });
     }
     refusals.push(answer.json.detail ?? '');
     client.close();

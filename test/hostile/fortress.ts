@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { join } from 'node:path';
-import { FRAME } from '../../src/protocol/frame-types.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { WireClient, type WireOptions } from '../support/wire-client.ts';
 import { HOSTILE_ADDRESS } from './attacker.ts';
+import { Chat, type Round } from './chat.ts';
+import { pause } from './time.ts';
 
 /** Deadlines short enough for tests; the other limits as they are. */
 const SHORT = [
@@ -22,7 +23,6 @@ const SHORT = [
   'limits.handshakes_per_address=20',
 ];
 
-const CHANNEL = 1;
 const MIB = 1_048_576;
 
 export interface Expectation {
@@ -42,40 +42,38 @@ export interface Expectation {
 export class Fortress implements AsyncDisposable {
   readonly server: ServerProcess;
   readonly ca: Buffer;
-  #alice: WireClient;
-  #bob: WireClient;
+  readonly #chat: Chat;
   readonly #attackers: WireClient[] = [];
-  #messages = 0;
-  /** How long each message took from one of the two to the other and back, in milliseconds. */
-  readonly #rounds: number[] = [];
-  #end = new AbortController();
-  #talk: Promise<void> = Promise.resolve();
   #names = 0;
-  #lives = 0;
 
-  private constructor(server: ServerProcess, alice: WireClient, bob: WireClient) {
+  private constructor(server: ServerProcess, chat: Chat) {
     this.server = server;
     this.ca = server.ca;
-    this.#alice = alice;
-    this.#bob = bob;
+    this.#chat = chat;
   }
 
   /** @param flags of Node.js */
   static async start(overrides: readonly string[] = [], flags: readonly string[] = []): Promise<Fortress> {
-    const server = await ServerProcess.start([...SHORT, ...overrides], undefined, flags);
-    const fortress = new Fortress(server, ...(await friends(server)));
-    fortress.#talk = fortress.#keepTalking();
-    return fortress;
+    const chat = new Chat();
+    let fortress: Fortress | undefined;
+    try {
+      fortress = new Fortress(await ServerProcess.start([...SHORT, ...overrides], undefined, flags), chat);
+      await chat.talk(addressOf(fortress.server));
+      return fortress;
+    } catch (error) {
+      await (fortress ?? chat)[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
-  /** Messages that the two have exchanged so far, each with the time that it took, in milliseconds. */
-  get rounds(): readonly number[] {
-    return this.#rounds;
+  /** Messages that the two have exchanged so far. */
+  get rounds(): readonly Round[] {
+    return this.#chat.rounds;
   }
 
   /** Resident memory of the server, in bytes. */
   get resident(): number {
-    return this.#resident();
+    return this.#memory('VmRSS');
   }
 
   /** What the server's log takes on the disk, in bytes. */
@@ -83,21 +81,18 @@ export class Fortress implements AsyncDisposable {
     return sizeOf(this.server.logDirectory);
   }
 
-  /** Resolves when the two have exchanged so many more messages. */
-  async talk(messages: number): Promise<void> {
-    await this.#heard(this.#messages + messages);
+  /** Resolves when the two have exchanged so many more messages; rejects when they cannot talk any more. */
+  talk(messages: number): Promise<void> {
+    return this.#chat.heard(messages);
   }
 
   /** The server ends in order and starts with what it has; the two talk on. */
   async restart(): Promise<void> {
-    this.#end.abort();
-    await this.#talk;
-    for (const client of [this.#alice, this.#bob, ...this.#attackers.splice(0)]) client.close();
+    await this.#chat.hush();
+    for (const client of this.#attackers.splice(0)) client.close();
     assert.equal(await this.server.stop(), 0);
     await this.server.start();
-    [this.#alice, this.#bob] = await friends(this.server);
-    this.#end = new AbortController();
-    this.#talk = this.#keepTalking();
+    await this.#chat.talk(addressOf(this.server));
   }
 
   get port(): number {
@@ -129,22 +124,20 @@ export class Fortress implements AsyncDisposable {
 
   async withstand(attack: () => Promise<void>, { counted, growth = 64 }: Expectation): Promise<void> {
     const before = await this.metrics();
-    const resident = this.#resident();
-    const messages = this.#messages;
-    let peak = 0;
-    const sampling = setInterval(() => {
-      peak = Math.max(peak, this.#resident());
-    }, 20);
-    try {
-      await attack();
-      await this.#heard(messages + 2);
-    } finally {
-      clearInterval(sampling);
-    }
-    peak = Math.max(peak, this.#resident());
+    const { resident } = this;
+    const peak = await this.peakDuring(attack);
     const grown = Math.round((peak - resident) / MIB);
     assert.ok(grown <= growth, `the server grew by ${grown} MiB; ${growth} are allowed`);
-    await this.#count(before, counted);
+    await this.count(before, counted);
+  }
+
+  /** Runs an attack until the two have heard each other once more; returns the server's greatest resident memory, in bytes. */
+  async peakDuring(attack: () => Promise<void>): Promise<number> {
+    // From now on the kernel measures the peak anew.
+    writeFileSync(`/proc/${this.server.pid}/clear_refs`, '5');
+    await attack();
+    await this.talk(2);
+    return this.#memory('VmHWM');
   }
 
   /** What `/metrics` says, by name and labels. */
@@ -165,41 +158,13 @@ export class Fortress implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end.abort();
-    await this.#talk.catch(() => undefined);
-    for (const client of [this.#alice, this.#bob, ...this.#attackers]) client.close();
+    await this.#chat[Symbol.asyncDispose]();
+    for (const client of this.#attackers) client.close();
     await this.server[Symbol.asyncDispose]();
   }
 
-  async #keepTalking(): Promise<void> {
-    const { signal } = this.#end;
-    this.#lives += 1;
-    const life = `life ${this.#lives}:`;
-    for (let number = 0; !signal.aborted; number += 1) {
-      const begun = performance.now();
-      const [speaker, listener] = number % 2 === 0 ? [this.#alice, this.#bob] : [this.#bob, this.#alice];
-      const words = `${life} message ${number}`;
-      const answer = await speaker.say(CHANNEL, words);
-      assert.equal(answer.type, FRAME.ACK, answer.text);
-      // What was not confirmed before a restart comes again.
-      const heard = await listener.until(({ type, text }) => type === FRAME.MSG && text.startsWith(life));
-      assert.equal(heard.text, words);
-      listener.post(FRAME.ACK, 0, { ack: heard.sequence });
-      this.#messages += 1;
-      this.#rounds.push(performance.now() - begun);
-      await pause(10);
-    }
-  }
-
-  /** Rejects when the two cannot talk any more. */
-  async #heard(messages: number): Promise<void> {
-    while (this.#messages < messages) {
-      await Promise.race([pause(10), this.#talk.then(() => Promise.reject(new Error('the chat ended')))]);
-    }
-  }
-
-  /** What happened may be counted a moment later. */
-  async #count(before: ReadonlyMap<string, number>, names: Expectation['counted']): Promise<void> {
+  /** Holds that the attack has moved metrics. What happened may be counted a moment later. */
+  async count(before: ReadonlyMap<string, number>, names: Expectation['counted']): Promise<void> {
     for (const alternatives of names) {
       const either = typeof alternatives === 'string' ? [alternatives] : alternatives;
       const hasMoved = (now: ReadonlyMap<string, number>): boolean =>
@@ -213,9 +178,10 @@ export class Fortress implements AsyncDisposable {
     }
   }
 
-  #resident(): number {
+  #memory(row: 'VmRSS' | 'VmHWM'): number {
+    assert.ok(this.server.isRunning, `the server has ended:\n${this.server.errors}`);
     const status = readFileSync(`/proc/${this.server.pid}/status`, 'utf8');
-    return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+    return 1024 * Number(new RegExp(`^${row}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]);
   }
 
   #fetch(path: string): Promise<string> {
@@ -253,16 +219,6 @@ function moved(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, n
   return rows.map(([name, value]) => `${name} ${before.get(name) ?? 0} -> ${value}`).join('\n');
 }
 
-async function friends(server: ServerProcess): Promise<[WireClient, WireClient]> {
-  const address = addressOf(server);
-  // Without `resume`: after a restart their sequences begin anew.
-  const options = { capabilities: ['delivery-ack'] };
-  const alice = await WireClient.connect(address, 'alice', options);
-  const bob = await WireClient.connect(address, 'bob', options);
-  for (const client of [alice, bob]) await client.join(CHANNEL, ['alice', 'bob']);
-  return [alice, bob];
-}
-
 /** Of all files in a folder: blocks, not lengths, because segments are laid out before they are filled. */
 function sizeOf(folder: string): number {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
@@ -275,10 +231,6 @@ function sizeOf(folder: string): number {
 function addressOf(server: ServerProcess) {
   const { domain, noise_public: noisePublic } = server.ready;
   return { port: server.port, ca: server.ca, domain, noisePublic };
-}
-
-export function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 export const limitReached = (limit: string): string => `commucat_limit_reached_total{limit="${limit}"}`;

@@ -4,19 +4,19 @@ import { utf8 } from '../../src/protocol/bytes.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { FRAME } from '../../src/protocol/frame-types.ts';
 import type { WireClient } from '../support/wire-client.ts';
-import { Fortress, limitReached, pause } from './fortress.ts';
+import { pourBytes } from './attack-tools.ts';
+import { Fortress, limitReached } from './fortress.ts';
+import { pause } from './time.ts';
 
 const limits = { timeout: 60_000 };
 const MIB = 1_048_576;
-const RECORD = 60_000;
 const closed = 'commucat_sessions_closed_total{reason="frame_timeout"}';
 let fortress: Fortress;
 
 /** Everything of a frame of 1 MiB but its last byte. */
 function begin(client: WireClient): void {
   const frame = encodeFrame(FRAME.MSG, 5, 9, new Uint8Array(MIB - 64).fill(7)).subarray(0, -1);
-  for (let at = 0; at < frame.length; at += RECORD)
-    client.write(client.wrap(frame.subarray(at, at + RECORD)));
+  pourBytes(client, frame);
 }
 
 before(async () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { RawHttp2 } from './attacker.ts';
-import { Fortress, limitReached, pause } from './fortress.ts';
+import { Fortress, limitReached } from './fortress.ts';
 import { FLAG, FRAME_TYPE, headerBlock, http2Frame, requestHeaders, uint32 } from './http2-frames.ts';
+import { pause } from './time.ts';
 
 const limits = { timeout: 60_000 };
 const CANCEL = 8;

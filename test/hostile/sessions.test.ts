@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { utf8 } from '../../src/protocol/bytes.ts';
-import { encodeFrame } from '../../src/protocol/frame.ts';
 import { FRAME } from '../../src/protocol/frame-types.ts';
 import { stringifyJson } from '../../src/protocol/json-writer.ts';
-import type { WireClient } from '../support/wire-client.ts';
-import { Fortress, limitReached, pause } from './fortress.ts';
+import { pour } from './attack-tools.ts';
+import { Fortress, limitReached } from './fortress.ts';
+import { pause } from './time.ts';
 
 const limits = { timeout: 60_000 };
 const KIB = 1024;
@@ -13,14 +13,6 @@ const rejected = (reason: string): string => `commucat_handshakes_rejected_total
 const closed = (reason: string): string => `commucat_sessions_closed_total{reason="${reason}"}`;
 const refused = (code: string): string => `commucat_errors_sent_total{code="${code}"}`;
 let fortress: Fortress;
-
-/** A frame that is longer than a record. */
-function postLarge(client: WireClient, type: number, payload: Uint8Array): void {
-  const frame = encodeFrame(type, 0, client.nextSequence(), payload);
-  for (let start = 0; start < frame.length; start += 60 * KIB) {
-    client.write(client.wrap(frame.subarray(start, start + 60 * KIB)));
-  }
-}
 
 before(async () => {
   fortress = await Fortress.start([
@@ -150,7 +142,7 @@ for (const [what, json] of [
           assert.equal((await stranger.next())?.type, FRAME.ERROR);
           stranger.close();
           const intruder = await fortress.intruder();
-          postLarge(intruder, FRAME.PRESENCE, utf8(json));
+          pour(intruder, [[FRAME.PRESENCE, 0, utf8(json)]]);
           await Promise.race([intruder.end(), intruder.barrier().catch(() => undefined)]);
           intruder.close();
         }

@@ -1,0 +1,8 @@
+/** Milliseconds of a clock that all processes of this machine share and nobody sets. */
+export function monotonic(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
