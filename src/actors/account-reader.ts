@@ -1,3 +1,4 @@
+import { MAX_NAME_BYTES } from '../log/append-check.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { decodeFact } from '../log/fact-encoding.ts';
 import { handleKey } from '../protocol/handle.ts';
@@ -30,7 +31,10 @@ export class AccountReader {
   async ownerOf(handle: string): Promise<string | undefined> {
     const forms = new Set([handle, handle.normalize('NFC'), handle.normalize('NFD'), handleKey(handle)]);
     for (const form of forms) {
-      for await (const recorded of this.#log.readStream(`handle-${form}`, { limit: 1 })) {
+      const stream = `handle-${form}`;
+      // A form that no stream can be named by was taken by nobody.
+      if (Buffer.byteLength(stream) > MAX_NAME_BYTES) continue;
+      for await (const recorded of this.#log.readStream(stream, { limit: 1 })) {
         const fact = decodeFact(recorded);
         if (fact.type === 'handle.reserved') return fact.user;
       }

@@ -154,7 +154,7 @@ reach = "nobody"
 `;
   const { file, problems } = problemsOf(content, {
     env: { COMMUCAT_RATE_HTTP_BURST: '0' },
-    overrides: ['compat.plaintext_client=true', 'nonsense'],
+    overrides: ['compat.plaintext_client=true', 'nonsense', 'constructor=1', 'toString.any=1'],
   });
   const sorted = [...problems].sort((a, b) => (a.line ?? 1000) - (b.line ?? 1000));
   assert.deepEqual(sorted, [
@@ -185,6 +185,13 @@ reach = "nobody"
       allowed: 'did you mean compat.plaintext_clients?',
     },
     { file: '--set', line: undefined, key: '', found: 'a text without "="', allowed: 'section.key=value' },
+    ...['constructor', 'toString.any'].map((key) => ({
+      file: '--set',
+      line: undefined,
+      key,
+      found: 'an unknown key',
+      allowed: 'the names in docs/configuration.md',
+    })),
     {
       file: 'environment',
       line: undefined,

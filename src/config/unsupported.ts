@@ -37,13 +37,17 @@ const UNSUPPORTED_ENV: readonly (readonly [pattern: RegExp, why: string])[] = [
   [/^COMMUCAT_ROTATION_DEVICE_[A-Z_]+$/, 'device keys are not rotated over REST'],
 ];
 
+/** Keys come from outside: some are also names of what every object has. */
+const reasonOf = (name: string): string | undefined =>
+  Object.hasOwn(UNSUPPORTED, name) ? UNSUPPORTED[name] : undefined;
+
 /** Why a key of the reference has no effect; `undefined` for keys that the reference does not have either. */
 export function unsupportedKey(fullName: string): string | undefined {
-  const exact = UNSUPPORTED[fullName];
+  const exact = reasonOf(fullName);
   if (exact !== undefined) return exact;
   const parts = fullName.split('.');
   for (let length = parts.length - 1; length > 0; length -= 1) {
-    const why = UNSUPPORTED[`${parts.slice(0, length).join('.')}.*`];
+    const why = reasonOf(`${parts.slice(0, length).join('.')}.*`);
     if (why !== undefined) return why;
   }
   return undefined;

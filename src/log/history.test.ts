@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -121,4 +121,23 @@ test('given a log of a newer program, when an older one opens it, then it is ref
 test('given a vocabulary, when it is compared with itself or an older one, then nothing in it is unknown', () => {
   assert.deepEqual(unknownWords(VOCABULARY), []);
   assert.deepEqual(unknownWords({}), []);
+});
+
+test('given a damaged file about the history, when the log is opened, then it says what to do, and the word of the operator helps', async () => {
+  const directory = freshPath();
+  const first = await visit(directory);
+  const path = join(directory, HISTORY_FILE);
+  const whole = await readFile(path);
+  for (const damaged of [whole.subarray(0, 0), whole.subarray(0, 100), Buffer.alloc(whole.length)]) {
+    await writeFile(path, damaged);
+    await assert.rejects(visit(directory), {
+      code: 'LOG_CORRUPT',
+      message: /history\.json.*commucat log restored/,
+    });
+  }
+  assert.notEqual((await visit(directory, { restored: true })).epoch, first.epoch);
+  await visit(directory);
+  await rm(path);
+  await mkdir(path);
+  await assert.rejects(visit(directory), { message: /history\.json/ });
 });

@@ -186,9 +186,10 @@ async function findHistory(options: SegmentLogOptions, disk: Disk): Promise<Foun
     if (found !== undefined) refuseNewer(options.directory, found);
     return found;
   } catch (error) {
-    if (options.restored === true && error instanceof LogError && error.code === 'LOG_CORRUPT')
-      return undefined;
-    throw error;
+    if (!(error instanceof LogError && error.code === 'LOG_CORRUPT')) throw error;
+    if (options.restored === true) return undefined;
+    const remedy = 'restore a backup of it, or go on with a new history: commucat log restored';
+    throw new LogError('LOG_CORRUPT', `${error.message}; ${remedy}`, { cause: error.cause });
   }
 }
 

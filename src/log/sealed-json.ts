@@ -17,7 +17,8 @@ export interface SealedJson {
 /**
  * Reads a file and hands its body, and the open file, to `use`; `undefined` when there is no such file.
  *
- * @throws LogError `LOG_CORRUPT` when the checksum does not fit, `LOG_VERSION` when `format` is above `newest`
+ * @throws LogError `LOG_CORRUPT` when the checksum does not fit, `LOG_VERSION` when `format` is above `newest`,
+ *   `LOG_UNAVAILABLE` when it cannot be read
  */
 export async function readSealed<T>(
   disk: Disk,
@@ -31,9 +32,8 @@ export async function readSealed<T>(
   const path = join(directory, name);
   const file = await disk.open(path, 'read');
   try {
-    const bytes = Buffer.alloc(await file.size());
-    await file.read(bytes, 0);
-    return await use({ body: parse(path, bytes.toString('utf8'), newest), file });
+    const text = await readText(path, file);
+    return await use({ body: parse(path, text, newest), file });
   } finally {
     await file.close();
   }
@@ -58,6 +58,17 @@ export async function writeSealed(
   }
   await disk.rename(temporary, path);
   await disk.syncDirectory(directory);
+}
+
+/** What goes wrong with an open file does not name it. */
+async function readText(path: string, file: DiskFile): Promise<string> {
+  try {
+    const bytes = Buffer.alloc(await file.size());
+    await file.read(bytes, 0);
+    return bytes.toString('utf8');
+  } catch (cause) {
+    throw new LogError('LOG_UNAVAILABLE', `cannot read ${path}`, { cause });
+  }
 }
 
 function parse(path: string, text: string, newest: number): unknown {

@@ -28,6 +28,7 @@ describe('given a new handle', () => {
   for (const [what, handle] of [
     ['nothing', ''],
     ['65 units', 'a'.repeat(65)],
+    ['64 units that are 384 when folded', '\u3316'.repeat(64)],
     ['a domain', 'a@b'],
     ['a fullwidth @', 'a\uff20b'],
     ['a space', 'a b'],
@@ -58,11 +59,28 @@ test('given spellings that look the same, then they have one key, and others hav
   const groups = [
     ['alice', 'Alice', 'ALICE', '\uff41lice', '𝒶lice'],
     ['Jos\u00e9', 'Jose\u0301', 'jos\u00e9'],
-    ['Stra\u00dfe', 'STRASSE', 'strasse'],
+    ['Stra\u00dfe', 'STRASSE', 'strasse', 'Stra\u1e9ee', 'STRA\u1e9eE'],
     ['ﬁn', 'fin'],
     ['\u0430lice'],
   ];
   const keys = groups.map((group) => new Set(group.map((handle) => handleKey(handle))));
   for (const [index, key] of keys.entries()) assert.equal(key.size, 1, groups[index]?.join(' '));
   assert.equal(new Set(keys.flatMap((key) => [...key])).size, groups.length);
+});
+
+test('given any character that a handle may have, when its case or its form changes, then its key does not', () => {
+  for (let code = 0x21; code < 0x110000; code += 1) {
+    const handle = code >= 0xd800 && code < 0xe000 ? undefined : readHandle(`a${String.fromCodePoint(code)}`);
+    if (handle === undefined) continue;
+    const key = handleKey(handle);
+    for (const other of [
+      key,
+      handle.toUpperCase(),
+      handle.toLowerCase(),
+      handle.normalize('NFKD'),
+      handle.normalize('NFD'),
+    ]) {
+      if (handleKey(other) !== key) assert.fail(`U+${code.toString(16)}: ${handleKey(other)} is not ${key}`);
+    }
+  }
 });

@@ -23,7 +23,7 @@ export const HANDLE_RULE = `expected 1 to ${LIMITS.HANDLE_MAX} characters that c
 
 /**
  * The form in which a handle is kept: NFC. `undefined` for what no new handle may be: empty or beyond LIMITS.HANDLE_MAX
- * UTF-16 units; with `@`, which separates a domain; with anything unseen, unassigned or private; with letters of two scripts
+ * UTF-16 units, as it is or folded; with `@`, which separates a domain; with anything unseen, unassigned or private; with letters of two scripts
  * that imitate each other (after UTS 39, 5.2). PROTOCOL.md 3.4.
  */
 export function readHandle(text: string): string | undefined {
@@ -32,6 +32,8 @@ export function readHandle(text: string): string | undefined {
   if (UNSEEN.test(handle) || BEGINS_WITH_MARK.test(handle) || handle.includes(SEPARATOR)) return undefined;
   // Fullwidth and mathematical letters are Common until they are folded.
   const folded = handleKey(handle);
+  // One character can be many once it is folded.
+  if (folded.length > LIMITS.HANDLE_MAX) return undefined;
   if (folded.includes(SEPARATOR) || UNSEEN.test(folded)) return undefined;
   return SCRIPTS.filter((script) => script.test(folded)).length > 1 ? undefined : handle;
 }
@@ -41,5 +43,6 @@ export function readHandle(text: string): string | undefined {
  * same, so a key is taken once.
  */
 export function handleKey(handle: string): string {
-  return handle.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC');
+  // The capital ẞ becomes ss by way of ß only.
+  return handle.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase().normalize('NFKC');
 }

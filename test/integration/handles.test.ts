@@ -42,6 +42,12 @@ test(
     }
     assert.equal(await enter('owner', 'JOSE\u0301-w'), 'Jos\u00e9-W');
     await assert.rejects(enter('owner', 'joseph'), /invalid request/);
+    // As long as a handle may be, and several times as long once it is folded or decomposed.
+    for (const handle of ['\u3316'.repeat(64), '\ufdfb'.repeat(64), '\u1f82'.repeat(64)]) {
+      for (const device of ['owner', 'stranger']) {
+        await assert.rejects(enter(device, handle), /invalid request/, handle);
+      }
+    }
   },
 );
 
