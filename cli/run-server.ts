@@ -1,15 +1,13 @@
-import { setTimeout as startTimer } from 'node:timers';
 import { type Config, exposedFiles } from '../src/config/index.ts';
 import type { HttpAnswer } from '../src/gateway/index.ts';
 import { type Server, startServer } from '../src/server.ts';
 import type { Logger, LogOutput } from '../src/telemetry/index.ts';
+import { endForCertain, FLUSHING } from './end-for-certain.ts';
 import { EXIT } from './exit-codes.ts';
 import { type Shutdown, shutdownOnSignal } from './signals.ts';
 
 /** Milliseconds that the end of a server may take beyond what its configuration gives to load balancers and sessions. */
 const CLOSING = 45_000;
-/** Milliseconds for the last lines of the log to leave. */
-const FLUSHING = 1_000;
 
 export interface RunServerOptions {
   readonly config: Config;
@@ -35,7 +33,10 @@ export async function runServer(options: RunServerOptions): Promise<void> {
     reload?.();
   };
   const shutdown = shutdownOnSignal(onHangup === 'reload' ? hangup : undefined);
-  shutdown.signal.addEventListener('abort', () => endForCertain(options), { once: true });
+  const { drainDelayMs, shutdownTimeoutMs } = config.server;
+  const timeoutMs = drainDelayMs + shutdownTimeoutMs + CLOSING;
+  const watch = (): void => endForCertain({ logger, output, timeoutMs });
+  shutdown.signal.addEventListener('abort', watch, { once: true });
   for (const warning of config.warnings) logger.warn({}, warning);
   for (const { detail, advice } of exposedFiles(config)) logger.warn({ advice }, detail);
   try {
@@ -80,15 +81,4 @@ function endLost({ logger, output }: RunServerOptions, error: Error): void {
   logger.fatal({ error, reason: error.message }, 'the log is lost; the process ends at once');
   const flushed = output?.flush(FLUSHING) ?? Promise.resolve();
   void flushed.then(() => process.exit(EXIT.DAMAGE));
-}
-
-/** Whatever the end waits for: everything acknowledged is on disk, so that ending like a crash loses nothing. */
-function endForCertain({ config, logger, output }: RunServerOptions): void {
-  const { drainDelayMs, shutdownTimeoutMs } = config.server;
-  const timeoutMs = drainDelayMs + shutdownTimeoutMs + CLOSING;
-  startTimer(() => {
-    logger.error({ timeoutMs }, 'shutting down takes too long; the process ends as it is');
-    const flushed = output?.flush(FLUSHING) ?? Promise.resolve();
-    void flushed.then(() => process.exit(EXIT.FAILURE));
-  }, timeoutMs).unref();
 }

@@ -15,6 +15,7 @@ interface Closer {
 export class Closers {
   readonly #logger: Logger;
   readonly #closers: Closer[] = [];
+  #closing: Promise<readonly string[]> | undefined;
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -25,8 +26,17 @@ export class Closers {
     this.#closers.push({ name, deadlineMs, close });
   }
 
-  /** @returns the names of the parts that did not end in order */
-  async close(): Promise<readonly string[]> {
+  /**
+   * Whoever asks again waits for the same end: no part begins to end before the one that was opened behind it has.
+   *
+   * @returns the names of the parts that did not end in order
+   */
+  close(): Promise<readonly string[]> {
+    this.#closing ??= this.#closeAll();
+    return this.#closing;
+  }
+
+  async #closeAll(): Promise<readonly string[]> {
     const left: string[] = [];
     for (let closer = this.#closers.pop(); closer !== undefined; closer = this.#closers.pop()) {
       if (!(await this.#end(closer))) left.push(closer.name);
