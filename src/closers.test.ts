@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { Closers } from './closers.ts';
 import type { Logger } from './telemetry/index.ts';
 
-/** Milliseconds that nothing here ever takes. */
-const LONG = 600_000;
+/** Milliseconds that nothing here takes, unless it fails. */
+const LONG = 60_000;
 const never = (): Promise<void> => new Promise(() => undefined);
 
 function recorded(): { readonly closers: Closers; readonly errors: string[]; readonly ended: string[] } {
