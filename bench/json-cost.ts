@@ -10,8 +10,8 @@ import {
   parseJoin,
   parsePresence,
 } from '../src/protocol/control/index.ts';
-import { FRAME } from '../src/protocol/frame-types.ts';
-import { JsonError, type JsonValue, parseJson } from '../src/protocol/json.ts';
+import { FRAME } from '../src/protocol/frames/frame-types.ts';
+import { JsonError, type JsonValue, parseJson } from '../src/protocol/json/json.ts';
 import { LIMITS } from '../src/protocol/limits.ts';
 
 const BUDGET_NS_PER_BYTE = 20;

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { ServerProcess } from '../test/support/server-process.ts';
-import { type ServerAddress, WireClient } from '../test/support/wire-client.ts';
+import { ServerProcess } from '../test/kit/server-process.ts';
+import { type ServerAddress, WireClient } from '../test/kit/wire-client.ts';
 
 const DEVICES = Number(process.argv[2] ?? 2000);
 const TICKETS = process.argv[3] !== 'without';

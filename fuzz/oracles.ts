@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import { CommuCatError } from '../src/protocol/errors.ts';
+import { CommuCatError } from '../src/protocol/frames/errors.ts';
 
 /** What a reader made of hostile bytes: a value, or one of our own errors. */
 export type Outcome<T> =

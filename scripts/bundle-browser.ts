@@ -13,7 +13,7 @@ const PAGES = join(root, 'dist/demo');
 /** What a page may be asked to load, in bytes after gzip. */
 const MOST_BYTES = 56 * 1024;
 /** Everything that a browser bundle is made of. */
-const OURS = /^((dist\/)?src\/(client|protocol)|examples\/browser-chat|node_modules\/@noble)\//;
+const OURS = /^((dist\/)?src\/(client|protocol|ports)|examples\/browser-chat|node_modules\/@noble)\//;
 
 /** `commucat/client` in an entry is found as an application finds it: by the `exports` of package.json. */
 async function bundle(entry: string, outfile: string): Promise<number> {

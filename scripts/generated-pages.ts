@@ -1,4 +1,4 @@
-import { renderActorsPage } from '../cli/actors-page.ts';
+import { renderActorsPage } from '../cli/pages/actors-page.ts';
 import { renderConfigurationPage } from '../src/config/configuration-page.ts';
 import { renderMetricsPage } from '../src/telemetry/metrics-page.ts';
 import { renderLimitsPage } from './limits-page.ts';

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { findChromium, launchChromium } from '../test/browser/chromium.ts';
 import { inviteGuest, say, sees } from '../test/browser/demo-page.ts';
-import { ServerProcess } from '../test/support/server-process.ts';
+import { ServerProcess } from '../test/kit/server-process.ts';
 
 const PICTURE = new URL('../docs/images/browser-chat.png', import.meta.url);
 const WINDOW = { width: 400, height: 670 };

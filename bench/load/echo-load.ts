@@ -1,4 +1,4 @@
-import { RecordSealer } from '../../src/protocol/record.ts';
+import { RecordSealer } from '../../src/protocol/noise/record.ts';
 import { BARE_PATHS } from '../bare-paths.ts';
 import type { ByteStream, Dial } from './byte-stream.ts';
 import { echoCipher, SEALED_MESSAGE_BYTES, sealedMessage } from './echo-records.ts';

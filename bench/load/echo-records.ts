@@ -1,7 +1,11 @@
 import { nodeBackend } from '../../src/client/platform-node.ts';
 import { CRYPTO_LENGTHS } from '../../src/protocol/crypto-backend.ts';
-import { CipherState } from '../../src/protocol/noise-cipher-state.ts';
-import { RECORD_ROOM_BEFORE, RECORD_ROOM_BEHIND, type RecordSealer } from '../../src/protocol/record.ts';
+import { CipherState } from '../../src/protocol/noise/noise-cipher-state.ts';
+import {
+  RECORD_ROOM_BEFORE,
+  RECORD_ROOM_BEHIND,
+  type RecordSealer,
+} from '../../src/protocol/noise/record.ts';
 import { MESSAGE_BYTES } from './writes.ts';
 
 /** Length prefix (2 bytes), message and tag. */

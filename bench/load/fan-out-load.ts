@@ -1,4 +1,4 @@
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { BARE_PATHS } from '../bare-paths.ts';
 import type { RelayServer } from '../servers.ts';
 import type { ByteStream, Dial } from './byte-stream.ts';

@@ -20,7 +20,7 @@ import {
 import { H2Stream, type H2StreamOwner } from './h2-stream.ts';
 import { TurnWriter } from './turn-writer.ts';
 
-/** Windows as the server's, src/gateway/http2-door.ts: neither side ever waits for the other's window. */
+/** Windows as the server's, src/gateway/http/http2-door.ts: neither side ever waits for the other's window. */
 export const STREAM_WINDOW = 1_048_576;
 export const CONNECTION_WINDOW = 4 * STREAM_WINDOW;
 /** Until the server says otherwise. */

@@ -1,5 +1,5 @@
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { encodeJson } from '../../src/protocol/json.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { encodeJson } from '../../src/protocol/json/json.ts';
 import type { RelayServer } from '../servers.ts';
 import type { Dial } from './byte-stream.ts';
 import { LoadSession, unexpectedFrame } from './session.ts';

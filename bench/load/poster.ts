@@ -1,4 +1,4 @@
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { type LoadSession, unexpectedFrame } from './session.ts';
 import { MESSAGE_BYTES } from './writes.ts';
 

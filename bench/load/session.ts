@@ -1,18 +1,18 @@
-import { ClientHandshake, type EstablishedStep } from '../../src/client/handshake.ts';
 import { createDevice, type DeviceIdentity } from '../../src/client/index.ts';
 import { nodeBackend, nodeRandom } from '../../src/client/platform-node.ts';
+import { ClientHandshake, type EstablishedStep } from '../../src/client/session/handshake.ts';
 import { ByteArena } from '../../src/protocol/byte-arena.ts';
 import { fromHex } from '../../src/protocol/bytes.ts';
-import { type Frame, frameLength, writeFrame } from '../../src/protocol/frame.ts';
-import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { parseJson } from '../../src/protocol/json.ts';
+import { type Frame, frameLength, writeFrame } from '../../src/protocol/frames/frame.ts';
+import { FrameDecoder } from '../../src/protocol/frames/frame-decoder.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { parseJson } from '../../src/protocol/json/json.ts';
 import {
   RECORD_ROOM_BEFORE,
   RECORD_ROOM_BEHIND,
   RecordOpener,
   RecordSealer,
-} from '../../src/protocol/record.ts';
+} from '../../src/protocol/noise/record.ts';
 import type { RelayServer } from '../servers.ts';
 import type { ByteStream, Dial } from './byte-stream.ts';
 

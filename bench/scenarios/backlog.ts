@@ -1,5 +1,5 @@
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { encodeJson } from '../../src/protocol/json.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { encodeJson } from '../../src/protocol/json/json.ts';
 import { BARE_PATHS } from '../bare-paths.ts';
 import { throughputRows } from '../figures.ts';
 import { ownConnections } from '../load/dial.ts';

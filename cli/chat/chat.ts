@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Message, Receipt } from '../../src/client/index.ts';
-import { isJsonObject, parseJson, stringifyJson } from '../../src/protocol/json.ts';
-import { CommandError, EXIT } from '../exit-codes.ts';
-import { linesOf } from '../lines-of.ts';
+import { isJsonObject, parseJson, stringifyJson } from '../../src/protocol/json/json.ts';
+import { CommandError, EXIT } from '../kit/exit-codes.ts';
+import { linesOf } from '../kit/lines-of.ts';
 
 export interface ChatLine {
   readonly sender: string;

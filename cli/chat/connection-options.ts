@@ -4,8 +4,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fetchServerInfo } from '../../src/client/index.ts';
 import { toHex } from '../../src/protocol/bytes.ts';
-import { readDevReady } from '../dev-server.ts';
-import { CommandError, EXIT } from '../exit-codes.ts';
+import { CommandError, EXIT } from '../kit/exit-codes.ts';
+import { readDevReady } from '../server/dev-server.ts';
 
 export interface ChatFlags {
   readonly url?: string | undefined;

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
-import { BaseCommand, jsonFlag } from '../base-command.ts';
-import { description } from '../description.ts';
-import { EXIT } from '../exit-codes.ts';
+import { BaseCommand, jsonFlag } from '../kit/base-command.ts';
+import { description } from '../kit/description.ts';
+import { EXIT } from '../kit/exit-codes.ts';
 
 export default class Actors extends BaseCommand {
   static override summary = "Print the state diagrams of the server's actors.";
@@ -24,7 +24,7 @@ export default class Actors extends BaseCommand {
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(Actors);
-    const { actorDiagrams } = await import('../actors-page.ts');
+    const { actorDiagrams } = await import('../pages/actors-page.ts');
     const diagrams = actorDiagrams().filter(({ name }) => args.actor === undefined || name === args.actor);
     if (flags.json) this.print(diagrams);
     else if (flags.mermaid)

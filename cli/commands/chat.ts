@@ -1,8 +1,8 @@
 import { Args, Flags } from '@oclif/core';
-import { BaseCommand, jsonFlag } from '../base-command.ts';
-import { description } from '../description.ts';
-import { EXIT } from '../exit-codes.ts';
-import { printable } from '../printable.ts';
+import { BaseCommand, jsonFlag } from '../kit/base-command.ts';
+import { description } from '../kit/description.ts';
+import { EXIT } from '../kit/exit-codes.ts';
+import { printable } from '../kit/printable.ts';
 
 export default class Chat extends BaseCommand {
   static override summary = 'Chat with another device in the terminal.';
@@ -51,7 +51,7 @@ export default class Chat extends BaseCommand {
     const { channelOf, deviceFile, serverAddress } = await import('../chat/connection-options.ts');
     const { chat } = await import('../chat/chat.ts');
     const { createClient, FileDeviceStore, openDevice } = await import('../../src/client/index.ts');
-    const { shutdownOnSignal } = await import('../signals.ts');
+    const { shutdownOnSignal } = await import('../kit/signals.ts');
     const note = (text: string): void => this.logToStderr('%s', `* ${printable(text)}`);
     const server = await serverAddress(flags);
     if (server.trustedOnFirstUse) note(`the server's key is ${server.serverStatic} (not verified)`);

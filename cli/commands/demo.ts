@@ -1,9 +1,9 @@
 import { join, relative } from 'node:path';
 import { Flags } from '@oclif/core';
-import { BaseCommand, jsonFlag } from '../base-command.ts';
 import type { DemoReport } from '../demo/run-demo.ts';
-import { description } from '../description.ts';
-import { EXIT } from '../exit-codes.ts';
+import { BaseCommand, jsonFlag } from '../kit/base-command.ts';
+import { description } from '../kit/description.ts';
+import { EXIT } from '../kit/exit-codes.ts';
 
 export default class Demo extends BaseCommand {
   static override summary = 'Two devices exchange a text file through a server that is killed on the way.';

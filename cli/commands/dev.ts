@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
-import { BaseCommand, jsonFlag } from '../base-command.ts';
-import { description } from '../description.ts';
-import { EXIT } from '../exit-codes.ts';
+import { BaseCommand, jsonFlag } from '../kit/base-command.ts';
+import { description } from '../kit/description.ts';
+import { EXIT } from '../kit/exit-codes.ts';
 
 export default class Dev extends BaseCommand {
   static override summary = 'Run a server for development, with everything it needs.';
@@ -38,10 +38,10 @@ the server in order, a second one ends it at once.`,
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(Dev);
-    const { prepareDevServer, readyOf, writeDevReady } = await import('../dev-server.ts');
-    const { demoPages } = await import('../demo-pages.ts');
-    const { withoutTraces } = await import('../fresh-files.ts');
-    const { runServer } = await import('../run-server.ts');
+    const { prepareDevServer, readyOf, writeDevReady } = await import('../server/dev-server.ts');
+    const { demoPages } = await import('../server/demo-pages.ts');
+    const { withoutTraces } = await import('../server/fresh-files.ts');
+    const { runServer } = await import('../server/run-server.ts');
     const { createLogger, LogOutput } = await import('../../src/telemetry/index.ts');
     await withoutTraces(flags.data, [], async (isReady) => {
       const setup = await prepareDevServer(flags);
@@ -69,7 +69,7 @@ the server in order, a second one ends it at once.`,
     this.logToStderr('%s', `commucat dev: where it listens could not be printed: ${error.message}`);
   }
 
-  #explain(ready: import('../dev-server.ts').DevReady): void {
+  #explain(ready: import('../server/dev-server.ts').DevReady): void {
     const data = ready.ca_file.replace(/\/tls\/ca\.pem$/, '');
     this.log(`CommuCat listens on ${ready.url}
   domain       ${ready.domain}

@@ -1,10 +1,10 @@
 import { Flags } from '@oclif/core';
-import { BaseCommand, jsonFlag } from '../base-command.ts';
-import { description } from '../description.ts';
 import type { Finding } from '../diagnose/finding.ts';
-import { EXIT } from '../exit-codes.ts';
-import { printable } from '../printable.ts';
-import { serverFlags } from '../server-config.ts';
+import { BaseCommand, jsonFlag } from '../kit/base-command.ts';
+import { description } from '../kit/description.ts';
+import { EXIT } from '../kit/exit-codes.ts';
+import { printable } from '../kit/printable.ts';
+import { serverFlags } from '../kit/server-config.ts';
 
 const LABEL: Readonly<Record<Finding['status'], string>> = {
   ok: 'ok',

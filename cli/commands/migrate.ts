@@ -1,7 +1,7 @@
-import { BaseCommand, jsonFlag } from '../base-command.ts';
-import { description } from '../description.ts';
-import { EXIT } from '../exit-codes.ts';
-import { loadServerConfig, serverFlags } from '../server-config.ts';
+import { BaseCommand, jsonFlag } from '../kit/base-command.ts';
+import { description } from '../kit/description.ts';
+import { EXIT } from '../kit/exit-codes.ts';
+import { loadServerConfig, serverFlags } from '../kit/server-config.ts';
 
 export default class Migrate extends BaseCommand {
   static override summary = 'Bring the schema of the read models up to date.';
@@ -21,7 +21,7 @@ export default class Migrate extends BaseCommand {
   override async run(): Promise<void> {
     const { flags } = await this.parse(Migrate);
     const config = await loadServerConfig(flags);
-    const { migrateReadModels } = await import('../migrate-read-models.ts');
+    const { migrateReadModels } = await import('../server/migrate-read-models.ts');
     const outcome = await migrateReadModels(config, (message) => this.logToStderr(message));
     if (flags.json) this.print(outcome);
     else if (outcome.database === 'none')

@@ -1,9 +1,9 @@
 import { Args, Flags } from '@oclif/core';
-import { BaseCommand, jsonFlag } from '../base-command.ts';
-import { description } from '../description.ts';
-import { EXIT } from '../exit-codes.ts';
-import type { RegisteredUser } from '../register-user.ts';
-import { loadServerConfig, serverFlags } from '../server-config.ts';
+import { BaseCommand, jsonFlag } from '../kit/base-command.ts';
+import { description } from '../kit/description.ts';
+import { EXIT } from '../kit/exit-codes.ts';
+import { loadServerConfig, serverFlags } from '../kit/server-config.ts';
+import type { RegisteredUser } from '../server/register-user.ts';
 
 export default class Register extends BaseCommand {
   static override aliases = ['register-user'];
@@ -48,7 +48,7 @@ export default class Register extends BaseCommand {
     if (flags['device-id'] !== undefined && !flags['device-public'] && !flags['new-device'])
       this.error('--device-id needs --device-public or --new-device', { exit: EXIT.USAGE });
     const config = await loadServerConfig(flags);
-    const { registerUser } = await import('../register-user.ts');
+    const { registerUser } = await import('../server/register-user.ts');
     // An empty name or picture is none; anything else that is empty is for the rules to judge.
     const given = {
       handle: args.handle,

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
-import { BaseCommand } from '../base-command.ts';
-import { description } from '../description.ts';
-import { EXIT } from '../exit-codes.ts';
+import { BaseCommand } from '../kit/base-command.ts';
+import { description } from '../kit/description.ts';
+import { EXIT } from '../kit/exit-codes.ts';
 
 export default class Serve extends BaseCommand {
   static override summary = 'Run the server.';
@@ -40,8 +40,8 @@ goes on.`,
       overrides: flags.set ?? [],
       ...(file === undefined ? {} : { file }),
     });
-    const { withoutTraces } = await import('../fresh-files.ts');
-    const { runServer } = await import('../run-server.ts');
+    const { withoutTraces } = await import('../server/fresh-files.ts');
+    const { runServer } = await import('../server/run-server.ts');
     const { createLogger, LogOutput } = await import('../../src/telemetry/index.ts');
     const output = new LogOutput(1);
     const logger = createLogger({ level: config.telemetry.logLevel, destination: output });

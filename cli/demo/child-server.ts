@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { DevReady } from '../dev-server.ts';
-import { CommandError, EXIT } from '../exit-codes.ts';
-import { linesOf } from '../lines-of.ts';
+import { CommandError, EXIT } from '../kit/exit-codes.ts';
+import { linesOf } from '../kit/lines-of.ts';
+import type { DevReady } from '../server/dev-server.ts';
 
 export interface ChildServerOptions {
   /** Root of the package. */

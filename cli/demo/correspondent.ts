@@ -5,7 +5,7 @@ import {
   FileDeviceStore,
   openDevice,
 } from '../../src/client/index.ts';
-import type { DevReady } from '../dev-server.ts';
+import type { DevReady } from '../server/dev-server.ts';
 
 export interface CorrespondentOptions {
   readonly name: string;

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { CommandError, EXIT } from '../exit-codes.ts';
+import { CommandError, EXIT } from '../kit/exit-codes.ts';
 
 /** UTF-8 bytes of the longest line: it must fit into one frame with its number. */
 const MAX_LINE = 48_000;

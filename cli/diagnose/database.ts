@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { type Config, postgresChoice } from '../../src/config/index.ts';
 import { embeddedPostgresDsn } from '../../src/projections/index.ts';
-import { adviceOn, errorWords } from '../describe-error.ts';
+import { adviceOn, errorWords } from '../kit/describe-error.ts';
 import { type Finding, fail, leftOut, ok, warn } from './finding.ts';
 import { checkReadModels } from './read-models.ts';
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { addressOf, type Config, ConfigError } from '../../src/config/index.ts';
-import { readDevReady } from '../dev-server.ts';
-import { loadServerConfig, type ServerChoice } from '../server-config.ts';
+import { loadServerConfig, type ServerChoice } from '../kit/server-config.ts';
+import { readDevReady } from '../server/dev-server.ts';
 import { checkDatabase } from './database.ts';
 import { checkCertificate, checkDataFolder, checkDisk, checkLogFiles } from './files.ts';
 import { type Finding, fail, leftOut, ok, warn } from './finding.ts';

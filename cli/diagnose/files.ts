@@ -3,8 +3,8 @@ import { constants } from 'node:fs';
 import { access, readFile, stat, statfs } from 'node:fs/promises';
 import { type Config, exposedFiles } from '../../src/config/index.ts';
 import { readTlsIdentity } from '../../src/gateway/index.ts';
-import { describeError, errorWords } from '../describe-error.ts';
-import { checkLog } from '../log-check.ts';
+import { describeError, errorWords } from '../kit/describe-error.ts';
+import { checkLog } from '../log/log-check.ts';
 import { type Finding, fail, leftOut, ok, warn } from './finding.ts';
 
 const DISK = 'disk space';

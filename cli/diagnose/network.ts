@@ -8,9 +8,9 @@ import {
   type ServerInfo,
 } from '../../src/client/index.ts';
 import { toHex } from '../../src/protocol/bytes.ts';
-import { isJsonObject } from '../../src/protocol/json.ts';
-import { adviceOn, errorWords } from '../describe-error.ts';
-import { probeTls } from '../tls-probe.ts';
+import { isJsonObject } from '../../src/protocol/json/json.ts';
+import { adviceOn, errorWords } from '../kit/describe-error.ts';
+import { probeTls } from '../kit/tls-probe.ts';
 import { type Finding, fail, leftOut, ok, warn } from './finding.ts';
 
 export interface Target {

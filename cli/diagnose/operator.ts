@@ -1,6 +1,6 @@
 import { get } from 'node:http';
 import { addressOf, type Config, OPERATOR_DEFAULT } from '../../src/config/index.ts';
-import { errorWords } from '../describe-error.ts';
+import { errorWords } from '../kit/describe-error.ts';
 import { type Finding, fail, leftOut, ok, warn } from './finding.ts';
 
 const DEADLINE_MS = 5_000;

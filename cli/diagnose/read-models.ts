@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { nodeClock } from '../../src/client/platform-node.ts';
-import { logStats, readDirectory } from '../../src/log/inspect.ts';
+import { logStats, readDirectory } from '../../src/log/segments/inspect.ts';
 import {
   type CheckpointFacts,
   type Misfit,
@@ -10,7 +10,7 @@ import {
   READ_MODELS,
   readIn,
 } from '../../src/projections/index.ts';
-import { errorWords } from '../describe-error.ts';
+import { errorWords } from '../kit/describe-error.ts';
 import { type Finding, fail, leftOut, ok } from './finding.ts';
 
 const CHECK = 'read models';

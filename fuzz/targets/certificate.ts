@@ -8,8 +8,8 @@ import {
   isRenewalDue,
   issueCertificate,
   verifyCertificate,
-} from '../../src/protocol/certificate.ts';
-import { encodeJson, parseJson } from '../../src/protocol/json.ts';
+} from '../../src/protocol/identity/certificate.ts';
+import { encodeJson, parseJson } from '../../src/protocol/json/json.ts';
 import { nobleBackend } from '../../src/protocol/noble-backend.ts';
 import { attempt, must, mustEqual } from '../oracles.ts';
 import type { FuzzTarget } from '../target.ts';

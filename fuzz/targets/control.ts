@@ -11,10 +11,10 @@ import {
   parseJoin,
   parsePresence,
 } from '../../src/protocol/control/index.ts';
-import { FRAME_TYPES } from '../../src/protocol/frame-types.ts';
-import { encodeJson, type JsonInput, type JsonValue, parseJson } from '../../src/protocol/json.ts';
+import { FRAME_TYPES } from '../../src/protocol/frames/frame-types.ts';
+import { encodeJson, type JsonInput, type JsonValue, parseJson } from '../../src/protocol/json/json.ts';
 import { LIMITS } from '../../src/protocol/limits.ts';
-import { isReadableByOlderClient } from '../../src/protocol/older-client.ts';
+import { isReadableByOlderClient } from '../../src/protocol/older/older-client.ts';
 import { attempt, must, mustEqual } from '../oracles.ts';
 import type { FuzzTarget } from '../target.ts';
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { AddressSet } from '../../src/gateway/address-set.ts';
-import { type ForwardedHeader, forwardedAddress } from '../../src/gateway/forwarded.ts';
+import { AddressSet } from '../../src/gateway/listen/address-set.ts';
+import { type ForwardedHeader, forwardedAddress } from '../../src/gateway/listen/forwarded.ts';
 import { must, mustEqual } from '../oracles.ts';
 import type { FuzzTarget } from '../target.ts';
 

@@ -1,6 +1,6 @@
-import { encodeFrame, type Frame, FrameError, frameLength } from '../../src/protocol/frame.ts';
-import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { encodeFrame, type Frame, FrameError, frameLength } from '../../src/protocol/frames/frame.ts';
+import { FrameDecoder } from '../../src/protocol/frames/frame-decoder.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { attempt, chunksOf, must, mustEqual } from '../oracles.ts';
 import type { FuzzTarget } from '../target.ts';
 

@@ -1,11 +1,11 @@
 import { sodiumBackend } from '../../src/crypto/index.ts';
 import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
-import { noiseKeyPair } from '../../src/protocol/keys.ts';
+import { noiseKeyPair } from '../../src/protocol/identity/keys.ts';
+import { proveWithNonceForTests, verifyDeviceKeyProof } from '../../src/protocol/identity/proof.ts';
 import { nobleBackend } from '../../src/protocol/noble-backend.ts';
-import { HandshakeState } from '../../src/protocol/noise.ts';
-import { NoiseError } from '../../src/protocol/noise-error.ts';
-import type { NoisePattern } from '../../src/protocol/noise-patterns.ts';
-import { proveWithNonceForTests, verifyDeviceKeyProof } from '../../src/protocol/proof.ts';
+import { HandshakeState } from '../../src/protocol/noise/noise.ts';
+import { NoiseError } from '../../src/protocol/noise/noise-error.ts';
+import type { NoisePattern } from '../../src/protocol/noise/noise-patterns.ts';
 import { attempt, must, mustEqual } from '../oracles.ts';
 import type { FuzzTarget } from '../target.ts';
 

@@ -1,5 +1,5 @@
 import { HandshakeMessageError, parseClientAuth, parseHello } from '../../src/protocol/control/index.ts';
-import { encodeJson, JsonError, parseJson } from '../../src/protocol/json.ts';
+import { encodeJson, JsonError, parseJson } from '../../src/protocol/json/json.ts';
 import { LIMITS } from '../../src/protocol/limits.ts';
 import { attempt, must, mustEqual } from '../oracles.ts';
 import type { FuzzTarget } from '../target.ts';

@@ -6,7 +6,7 @@ import {
   JsonFloat,
   type JsonValue,
   parseJson,
-} from '../../src/protocol/json.ts';
+} from '../../src/protocol/json/json.ts';
 import { attempt, must, mustEqual } from '../oracles.ts';
 import type { FuzzTarget } from '../target.ts';
 

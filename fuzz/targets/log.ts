@@ -1,5 +1,14 @@
-import { BatchReader, recordedEvent } from '../../src/log/batch-reader.ts';
-import { decodeFact, encodeFact } from '../../src/log/fact-encoding.ts';
+import { decodeFact, encodeFact } from '../../src/events/fact-encoding.ts';
+import {
+  decodeInboxAdvanced,
+  decodeMailPosted,
+  encodeInboxAdvanced,
+  encodeMailPosted,
+} from '../../src/events/mail-encoding.ts';
+import { FACT_VERSIONS } from '../../src/events/upcasters.ts';
+import { RECORD_HEADER } from '../../src/log/append-check.ts';
+import { LogError } from '../../src/log/log-error.ts';
+import { BatchReader, recordedEvent } from '../../src/log/segments/files/batch-reader.ts';
 import {
   BATCH_HEADER,
   contentIsWhole,
@@ -7,17 +16,8 @@ import {
   decodeSegmentHeader,
   encodeSegmentHeader,
   NO_HASH,
-  RECORD_HEADER,
   sealBatch,
-} from '../../src/log/format.ts';
-import { LogError } from '../../src/log/log-error.ts';
-import {
-  decodeInboxAdvanced,
-  decodeMailPosted,
-  encodeInboxAdvanced,
-  encodeMailPosted,
-} from '../../src/log/mail-encoding.ts';
-import { FACT_VERSIONS } from '../../src/log/upcasters.ts';
+} from '../../src/log/segments/files/format.ts';
 import { attempt, must, mustEqual } from '../oracles.ts';
 import type { FuzzTarget } from '../target.ts';
 

@@ -5,7 +5,7 @@ import {
   type ProxyHeader,
   ProxyProtocolError,
   parseProxyHeader,
-} from '../../src/gateway/proxy-protocol.ts';
+} from '../../src/gateway/listen/proxy-protocol.ts';
 import { attemptWith, must, mustEqual } from '../oracles.ts';
 import type { FuzzTarget } from '../target.ts';
 

@@ -1,8 +1,8 @@
 import { sodiumBackend } from '../../src/crypto/index.ts';
 import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
 import { nobleBackend } from '../../src/protocol/noble-backend.ts';
-import { CipherState } from '../../src/protocol/noise-cipher-state.ts';
-import { RecordError, RecordOpener, RecordSealer } from '../../src/protocol/record.ts';
+import { CipherState } from '../../src/protocol/noise/noise-cipher-state.ts';
+import { RecordError, RecordOpener, RecordSealer } from '../../src/protocol/noise/record.ts';
 import { attempt, chunksOf, must, mustEqual } from '../oracles.ts';
 import type { FuzzTarget } from '../target.ts';
 

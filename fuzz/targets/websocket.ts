@@ -1,9 +1,9 @@
 import type { EventEmitter } from 'node:events';
 import * as ws from 'ws';
-import { OPCODE } from '../../src/gateway/websocket-frame.ts';
-import { WebSocketError, WebSocketReader } from '../../src/gateway/websocket-reader.ts';
-import { decodeText } from '../../src/gateway/websocket-text.ts';
-import { clientFrame } from '../../test/support/websocket-frames.ts';
+import { OPCODE } from '../../src/gateway/transports/websocket/websocket-frame.ts';
+import { WebSocketError, WebSocketReader } from '../../src/gateway/transports/websocket/websocket-reader.ts';
+import { decodeText } from '../../src/gateway/transports/websocket/websocket-text.ts';
+import { clientFrame } from '../../test/kit/websocket-frames.ts';
 import { attemptWith, chunksOf, must, mustEqual } from '../oracles.ts';
 import type { FuzzTarget } from '../target.ts';
 

@@ -1,4 +1,6 @@
 import { toHex } from '../../src/protocol/bytes.ts';
+import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
+import { CommuCatError } from '../../src/protocol/frames/errors.ts';
 import {
   type CertificateFields,
   type CertificateTime,
@@ -10,11 +12,9 @@ import {
   type DeviceCertificate,
   issueCertificate,
   verifyCertificate,
-} from '../../src/protocol/certificate.ts';
-import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
-import { CommuCatError } from '../../src/protocol/errors.ts';
-import { type JsonInput, parseJsonText, stringifyJson } from '../../src/protocol/json.ts';
-import { deriveAuthorityKey, deriveDeviceKey } from '../../src/protocol/keys.ts';
+} from '../../src/protocol/identity/certificate.ts';
+import { deriveAuthorityKey, deriveDeviceKey } from '../../src/protocol/identity/keys.ts';
+import { type JsonInput, parseJsonText, stringifyJson } from '../../src/protocol/json/json.ts';
 import { material } from './material.ts';
 import { insist, type VectorCase, type VectorFile } from './vector-file.ts';
 

@@ -1,6 +1,6 @@
 import { toHex, utf8 } from '../../src/protocol/bytes.ts';
-import type { FrameName } from '../../src/protocol/frame-types.ts';
-import type { JsonObject } from '../../src/protocol/json.ts';
+import type { FrameName } from '../../src/protocol/frames/frame-types.ts';
+import type { JsonObject } from '../../src/protocol/json/json.ts';
 import { material } from './material.ts';
 
 const CALL = { call_id: 'call-dusk' } as const;

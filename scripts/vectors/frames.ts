@@ -1,8 +1,8 @@
 import { concatBytes, fromHex, toHex, utf8 } from '../../src/protocol/bytes.ts';
-import { encodeFrame, FrameError, type FrameErrorKind } from '../../src/protocol/frame.ts';
-import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
-import { FRAME, FRAME_TYPES, type FrameName } from '../../src/protocol/frame-types.ts';
-import { encodeJson } from '../../src/protocol/json.ts';
+import { encodeFrame, FrameError, type FrameErrorKind } from '../../src/protocol/frames/frame.ts';
+import { FrameDecoder } from '../../src/protocol/frames/frame-decoder.ts';
+import { FRAME, FRAME_TYPES, type FrameName } from '../../src/protocol/frames/frame-types.ts';
+import { encodeJson } from '../../src/protocol/json/json.ts';
 import { LIMITS } from '../../src/protocol/limits.ts';
 import { encodeVarint64 } from '../../src/protocol/varint.ts';
 import { SAMPLE_PAYLOADS } from './frame-samples.ts';

@@ -1,6 +1,6 @@
 import { fromHex, utf8 } from '../../src/protocol/bytes.ts';
-import { CommuCatError } from '../../src/protocol/errors.ts';
-import { canonicalJson, parseJson } from '../../src/protocol/json.ts';
+import { CommuCatError } from '../../src/protocol/frames/errors.ts';
+import { canonicalJson, parseJson } from '../../src/protocol/json/json.ts';
 import {
   insist,
   joinPieces,

@@ -5,7 +5,7 @@ import {
   deriveDeviceKey,
   noiseKeyPair,
   noiseStaticFromDeviceKey,
-} from '../../src/protocol/keys.ts';
+} from '../../src/protocol/identity/keys.ts';
 import { material } from './material.ts';
 import { insist, type VectorCase, type VectorFile } from './vector-file.ts';
 

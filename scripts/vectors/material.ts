@@ -1,6 +1,6 @@
+import type { Random } from '../../src/ports/ports.ts';
 import { concatBytes, utf8 } from '../../src/protocol/bytes.ts';
 import { nobleBackend } from '../../src/protocol/noble-backend.ts';
-import type { Random } from '../../src/protocol/ports.ts';
 
 /** Bytes with the look of randomness that are the same on every run: BLAKE3 of a label. Secrets of nobody. */
 export function material(label: string, length = 32): Uint8Array {

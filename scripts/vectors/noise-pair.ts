@@ -1,8 +1,8 @@
 import { copyBytes, toHex } from '../../src/protocol/bytes.ts';
 import type { CryptoBackend, KeyPair } from '../../src/protocol/crypto-backend.ts';
-import { noiseKeyPair } from '../../src/protocol/keys.ts';
-import { HandshakeState, type NoisePattern } from '../../src/protocol/noise.ts';
-import type { CipherState } from '../../src/protocol/noise-cipher-state.ts';
+import { noiseKeyPair } from '../../src/protocol/identity/keys.ts';
+import { HandshakeState, type NoisePattern } from '../../src/protocol/noise/noise.ts';
+import type { CipherState } from '../../src/protocol/noise/noise-cipher-state.ts';
 import { scriptedRandom } from './material.ts';
 
 /** Everything that determines a handshake but its payloads. */

@@ -1,8 +1,8 @@
 import { copyBytes, toHex, utf8 } from '../../src/protocol/bytes.ts';
 import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
-import { deriveDeviceKey, noiseKeyPair, noiseStaticFromDeviceKey } from '../../src/protocol/keys.ts';
-import type { NoisePattern } from '../../src/protocol/noise.ts';
-import { NoiseError } from '../../src/protocol/noise-error.ts';
+import { deriveDeviceKey, noiseKeyPair, noiseStaticFromDeviceKey } from '../../src/protocol/identity/keys.ts';
+import type { NoisePattern } from '../../src/protocol/noise/noise.ts';
+import { NoiseError } from '../../src/protocol/noise/noise-error.ts';
 import { material } from './material.ts';
 import { type NoiseInputs, noiseInputsJson, noisePair, tellingBackend } from './noise-pair.ts';
 import { insist, type VectorCase, type VectorFile } from './vector-file.ts';

@@ -1,13 +1,13 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { concatBytes, fromHex, toHex, u32le, u64le, utf8 } from '../../src/protocol/bytes.ts';
 import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
-import { deriveDeviceKey, noiseKeyPair, noiseStaticFromDeviceKey } from '../../src/protocol/keys.ts';
+import { deriveDeviceKey, noiseKeyPair, noiseStaticFromDeviceKey } from '../../src/protocol/identity/keys.ts';
 import {
   type DeviceKeyProof,
   type ProofStatement,
   proveWithNonceForTests,
   verifyDeviceKeyProof,
-} from '../../src/protocol/proof.ts';
+} from '../../src/protocol/identity/proof.ts';
 import { material } from './material.ts';
 import { insist, type VectorCase, type VectorFile } from './vector-file.ts';
 

@@ -1,5 +1,5 @@
-import type { CipherState } from '../../src/protocol/noise-cipher-state.ts';
-import { RECORD_ROOM_BEFORE, RECORD_ROOM_BEHIND, RecordSealer } from '../../src/protocol/record.ts';
+import type { CipherState } from '../../src/protocol/noise/noise-cipher-state.ts';
+import { RECORD_ROOM_BEFORE, RECORD_ROOM_BEHIND, RecordSealer } from '../../src/protocol/noise/record.ts';
 
 /** One record around `plaintext`, with the next nonce of the cipher. */
 export function sealRecord(cipher: CipherState, plaintext: Uint8Array): Uint8Array {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { concatBytes, copyBytes, fromHex, toHex, utf8 } from '../../src/protocol/bytes.ts';
 import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
-import { encodeFrame } from '../../src/protocol/frame.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { encodeJson } from '../../src/protocol/json.ts';
+import { encodeFrame } from '../../src/protocol/frames/frame.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { encodeJson } from '../../src/protocol/json/json.ts';
 import { LIMITS } from '../../src/protocol/limits.ts';
-import { CipherState } from '../../src/protocol/noise-cipher-state.ts';
-import { RecordError, type RecordErrorCode, RecordOpener } from '../../src/protocol/record.ts';
+import { CipherState } from '../../src/protocol/noise/noise-cipher-state.ts';
+import { RecordError, type RecordErrorCode, RecordOpener } from '../../src/protocol/noise/record.ts';
 import { material } from './material.ts';
 import { sealRecord } from './record-writing.ts';
 import { insist, piecesJson, type VectorCase, type VectorFile } from './vector-file.ts';

@@ -1,17 +1,17 @@
-import { ClientHandshake } from '../../src/client/handshake.ts';
+import { ClientHandshake } from '../../src/client/session/handshake.ts';
 import {
   acknowledgementPayload,
   authPayload,
   identityPayload,
-} from '../../src/gateway/handshake-payloads.ts';
+} from '../../src/gateway/sessions/handshake-payloads.ts';
 import { concatBytes, toHex, utf8 } from '../../src/protocol/bytes.ts';
 import { parseClientAuth, parseHello } from '../../src/protocol/control/index.ts';
 import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
-import { encodeFrame, type Frame } from '../../src/protocol/frame.ts';
-import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { parseJson } from '../../src/protocol/json.ts';
-import { type HandshakeResult, HandshakeState, type NoisePattern } from '../../src/protocol/noise.ts';
+import { encodeFrame, type Frame } from '../../src/protocol/frames/frame.ts';
+import { FrameDecoder } from '../../src/protocol/frames/frame-decoder.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { parseJson } from '../../src/protocol/json/json.ts';
+import { type HandshakeResult, HandshakeState, type NoisePattern } from '../../src/protocol/noise/noise.ts';
 import { material, scriptedRandom } from './material.ts';
 import { sessionCertificate, sessionDevice, sessionKeys, WORLD } from './session-world.ts';
 

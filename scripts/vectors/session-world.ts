@@ -1,7 +1,7 @@
-import type { DeviceIdentity } from '../../src/client/device.ts';
-import { issueCertificate } from '../../src/protocol/certificate.ts';
+import type { DeviceIdentity } from '../../src/client/device/device.ts';
 import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
-import { deriveAuthorityKey, deriveDeviceKey, noiseKeyPair } from '../../src/protocol/keys.ts';
+import { issueCertificate } from '../../src/protocol/identity/certificate.ts';
+import { deriveAuthorityKey, deriveDeviceKey, noiseKeyPair } from '../../src/protocol/identity/keys.ts';
 import { material } from './material.ts';
 
 /** Who takes part in the transcripts: one server, and the device whose side is shown. Times are seconds. */

@@ -1,9 +1,9 @@
 import { concatBytes, toHex, utf8 } from '../../src/protocol/bytes.ts';
 import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
-import { encodeFrame } from '../../src/protocol/frame.ts';
-import { FRAME, FRAME_TYPES } from '../../src/protocol/frame-types.ts';
-import { encodeJson, type JsonInput } from '../../src/protocol/json.ts';
-import { noiseStaticFromDeviceKey } from '../../src/protocol/keys.ts';
+import { encodeFrame } from '../../src/protocol/frames/frame.ts';
+import { FRAME, FRAME_TYPES } from '../../src/protocol/frames/frame-types.ts';
+import { noiseStaticFromDeviceKey } from '../../src/protocol/identity/keys.ts';
+import { encodeJson, type JsonInput } from '../../src/protocol/json/json.ts';
 import { material } from './material.ts';
 import { tellingBackend } from './noise-pair.ts';
 import { sealRecord } from './record-writing.ts';

@@ -1,6 +1,6 @@
 import { concatBytes, toHex } from '../../src/protocol/bytes.ts';
 import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
-import { type JsonInput, stringifyJson } from '../../src/protocol/json.ts';
+import { type JsonInput, stringifyJson } from '../../src/protocol/json/json.ts';
 
 /** One case: a name that is unique in its file, and what vectors/README.md lists for the file. */
 export type VectorCase = { readonly name: string } & Readonly<Record<string, JsonInput>>;

@@ -1,6 +1,6 @@
-import { FRAME } from '../protocol/frame-types.ts';
+import { FRAME } from '../protocol/frames/frame-types.ts';
 import { frameCounters, type Logger, type Metrics, refusalCounters } from '../telemetry/index.ts';
-import type { RelayEvents } from './relay-events.ts';
+import type { RelayEvents } from './runtime/relay-events.ts';
 
 /** Turns what the relay reports into metrics and log lines. */
 export function meterRelay(metrics: Metrics, logger: Logger): RelayEvents {

@@ -1,23 +1,13 @@
-import type { CursorKeeper } from '../delivery/cursor-keeper.ts';
-import type { Mailboxes } from '../delivery/mailboxes.ts';
+import type { CursorKeeper } from '../delivery/mailboxes/cursor-keeper.ts';
+import type { Mailboxes } from '../delivery/mailboxes/mailboxes.ts';
 import { Outbox, type OutboxEvents, type OutboxLimits } from '../delivery/outbox.ts';
 import type { Post } from '../delivery/post.ts';
 import type { EventLog } from '../log/event-log.ts';
-import type { Presence } from '../presence/presence.ts';
-import type { PresenceRefresher } from '../presence/presence-refresher.ts';
+import type { Clock, Random } from '../ports/ports.ts';
+import type { Presence, PresenceRefresher } from '../presence/index.ts';
 import { toHex } from '../protocol/bytes.ts';
-import { errorPayload } from '../protocol/errors.ts';
-import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
-import type { Clock, Random } from '../protocol/ports.ts';
-import { sessionTag } from '../telemetry/index.ts';
-import type { Accounts } from './accounts.ts';
-import type { CallFrames } from './call-frames.ts';
-import { grantedCapabilities } from './capabilities.ts';
-import type { AbsentPoster, Desk } from './desk.ts';
-import type { FrameDispatch } from './frame-dispatch.ts';
-import { Intake } from './intake.ts';
-import { PendingWrites } from './pending-writes.ts';
-import type { RelayEvents } from './relay-events.ts';
+import { errorPayload } from '../protocol/frames/errors.ts';
+import { FRAME, frameTypeOf } from '../protocol/frames/frame-types.ts';
 import type {
   Establishment,
   HelloFacts,
@@ -25,9 +15,18 @@ import type {
   RelayPort,
   Resolution,
   SessionNumber,
-} from './relay-port.ts';
-import { Session, SessionActor, type WaitingFrame } from './session.ts';
-import type { SessionJournal } from './session-journal.ts';
+} from '../relay-port/relay-port.ts';
+import { sessionTag } from '../telemetry/index.ts';
+import type { Accounts } from './accounts/accounts.ts';
+import type { CallFrames } from './frames/call-frames.ts';
+import type { AbsentPoster, Desk } from './frames/desk.ts';
+import type { FrameDispatch } from './frames/frame-dispatch.ts';
+import type { RelayEvents } from './runtime/relay-events.ts';
+import { grantedCapabilities } from './sessions/capabilities.ts';
+import { Intake } from './sessions/intake.ts';
+import { PendingWrites } from './sessions/pending-writes.ts';
+import { Session, SessionActor, type WaitingFrame } from './sessions/session.ts';
+import type { SessionJournal } from './sessions/session-journal.ts';
 
 const TOKEN_BYTES = 32;
 /** The connection has gone meanwhile: nobody hears this. */

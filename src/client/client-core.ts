@@ -1,30 +1,30 @@
 import type { ByteArena } from '../protocol/byte-arena.ts';
 import { utf8 } from '../protocol/bytes.ts';
-import type { Frame } from '../protocol/frame.ts';
-import { FRAME, frameTypeOf } from '../protocol/frame-types.ts';
-import type { JsonObject } from '../protocol/json.ts';
+import type { Frame } from '../protocol/frames/frame.ts';
+import { FRAME, frameTypeOf } from '../protocol/frames/frame-types.ts';
+import type { JsonObject } from '../protocol/json/json.ts';
 import { serialAfter, serialBefore, serialNext } from '../protocol/serial.ts';
-import { ClientError } from './client-error.ts';
-import type { ClientEvents } from './client-events.ts';
 import { type ClientOptions, DEFAULTS } from './client-options.ts';
-import { Confirmer } from './confirmer.ts';
-import { Connection, type ConnectionEvents } from './connection.ts';
-import { Dialer } from './dialer.ts';
-import type { Emitter } from './emitter.ts';
+import type { StateKeeper } from './device/state-keeper.ts';
+import type { ClientEvents } from './mail/client-events.ts';
+import { Confirmer } from './mail/confirmer.ts';
+import type { Inbox } from './mail/inbox.ts';
+import { emitLive, farewellOf, refusalOf } from './mail/incoming.ts';
+import { Outbound, type OutboundLimits, type Resumption } from './mail/outbound.ts';
+import { acknowledgementOf, plainAckOf } from './mail/receipt.ts';
+import { UpstreamSequence } from './mail/upstream-sequence.ts';
+import { Connection, type ConnectionEvents } from './session/connection.ts';
+import { Dialer } from './session/dialer.ts';
 import {
   ClientHandshake,
   type EstablishedStep,
   type HandshakeSettings,
   type SessionFacts,
-} from './handshake.ts';
-import type { Inbox } from './inbox.ts';
-import { emitLive, farewellOf, refusalOf } from './incoming.ts';
-import { Outbound, type OutboundLimits, type Resumption } from './outbound.ts';
-import { acknowledgementOf, plainAckOf } from './receipt.ts';
-import type { InboxFacts } from './session-facts.ts';
-import type { StateKeeper } from './state-keeper.ts';
-import { UpstreamSequence } from './upstream-sequence.ts';
-import { objectOf, serialMember } from './wire-values.ts';
+} from './session/handshake.ts';
+import type { InboxFacts } from './session/session-facts.ts';
+import { ClientError } from './values/client-error.ts';
+import type { Emitter } from './values/emitter.ts';
+import { objectOf, serialMember } from './values/wire-values.ts';
 
 export interface ClientCoreParts {
   readonly options: ClientOptions;

@@ -1,15 +1,15 @@
+import type { Clock, Random } from '../ports/ports.ts';
 import type { ByteArena } from '../protocol/byte-arena.ts';
 import { fromHex } from '../protocol/bytes.ts';
 import { CRYPTO_LENGTHS, type CryptoBackend } from '../protocol/crypto-backend.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import type { NoisePattern } from '../protocol/noise.ts';
-import type { Clock, Random } from '../protocol/ports.ts';
-import type { ReconnectOptions } from './backoff.ts';
-import { ClientError } from './client-error.ts';
-import type { DeviceStore } from './device-store.ts';
-import type { HandshakeSettings } from './handshake.ts';
-import type { OutboundLimits } from './outbound.ts';
-import type { Transport } from './transport.ts';
+import type { NoisePattern } from '../protocol/noise/noise.ts';
+import type { DeviceStore } from './device/device-store.ts';
+import type { OutboundLimits } from './mail/outbound.ts';
+import type { ReconnectOptions } from './session/backoff.ts';
+import type { HandshakeSettings } from './session/handshake.ts';
+import type { Transport } from './transports/transport.ts';
+import { ClientError } from './values/client-error.ts';
 
 /** Options that are the same on every platform. */
 export interface SessionOptions {

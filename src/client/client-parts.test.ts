@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { utf8 } from '../protocol/bytes.ts';
-import { isJsonObject, parseJson } from '../protocol/json.ts';
+import { isJsonObject, parseJson } from '../protocol/json/json.ts';
 import { serialAfter } from '../protocol/serial.ts';
-import { backoffDelay } from './backoff.ts';
-import { createDevice } from './device.ts';
-import { newDeviceState } from './device-store.ts';
-import { Emitter } from './emitter.ts';
+import { createDevice } from './device/device.ts';
+import { newDeviceState } from './device/device-store.ts';
+import { StateKeeper } from './device/state-keeper.ts';
+import { acknowledgementOf, plainAckOf } from './mail/receipt.ts';
+import { UpstreamSequence } from './mail/upstream-sequence.ts';
 import { nodeBackend as backend, nodeRandom as random } from './platform-node.ts';
-import { Queue } from './queue.ts';
-import { acknowledgementOf, plainAckOf } from './receipt.ts';
-import { StateKeeper } from './state-keeper.ts';
-import { UpstreamSequence } from './upstream-sequence.ts';
+import { backoffDelay } from './session/backoff.ts';
+import { Emitter } from './values/emitter.ts';
+import { Queue } from './values/queue.ts';
 
 test('given the extremes of the random source, when delays are drawn, then they lie between 0 and the growing bound', () => {
   const lowest = { bytes: (length: number) => new Uint8Array(length) };

@@ -1,23 +1,29 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { ByteArena } from '../protocol/byte-arena.ts';
-import { FRAME } from '../protocol/frame-types.ts';
-import type { JsonInput } from '../protocol/json.ts';
+import { FRAME } from '../protocol/frames/frame-types.ts';
+import type { JsonInput } from '../protocol/json/json.ts';
 import { ClientCore } from './client-core.ts';
-import { ClientError } from './client-error.ts';
-import type { ClientEvents } from './client-events.ts';
-import { abortError, closedError, listenerError, notConnected, storeError } from './client-failures.ts';
 import { type ClientOptions, DEFAULTS, handshakeSettings, outboundLimits } from './client-options.ts';
-import { type DeviceState, loadDevice } from './device-store.ts';
-import { Emitter } from './emitter.ts';
+import { type DeviceState, loadDevice } from './device/device-store.ts';
+import { StateKeeper } from './device/state-keeper.ts';
 import { ClientGroups, type GroupLink } from './groups.ts';
-import type { HandshakeSettings, SessionFacts } from './handshake.ts';
-import { Inbox, type Message, type MessagesOptions } from './inbox.ts';
-import { emitDurable } from './incoming.ts';
-import type { OutboundLimits } from './outbound.ts';
-import { documentPayload, messagePayload } from './payloads.ts';
-import type { Receipt } from './receipt.ts';
-import { createRecordArena } from './record-writer.ts';
-import { StateKeeper } from './state-keeper.ts';
+import type { ClientEvents } from './mail/client-events.ts';
+import { Inbox, type Message, type MessagesOptions } from './mail/inbox.ts';
+import { emitDurable } from './mail/incoming.ts';
+import type { OutboundLimits } from './mail/outbound.ts';
+import { documentPayload, messagePayload } from './mail/payloads.ts';
+import type { Receipt } from './mail/receipt.ts';
+import type { HandshakeSettings, SessionFacts } from './session/handshake.ts';
+import { createRecordArena } from './session/record-writer.ts';
+import { ClientError } from './values/client-error.ts';
+import {
+  abortError,
+  closedError,
+  listenerError,
+  notConnected,
+  storeError,
+} from './values/client-failures.ts';
+import { Emitter } from './values/emitter.ts';
 
 /**
  * - `idle`: `connect` was not called

@@ -1,9 +1,9 @@
-import type { Clock } from '../protocol/ports.ts';
+import type { Clock } from '../ports/ports.ts';
 import { Client } from './client.ts';
 import type { Platform, SessionOptions } from './client-options.ts';
-import { createDevice, type DeviceIdentity } from './device.ts';
-import { type DeviceStore, newDeviceState } from './device-store.ts';
-import type { Transport } from './transport.ts';
+import { createDevice, type DeviceIdentity } from './device/device.ts';
+import { type DeviceStore, newDeviceState } from './device/device-store.ts';
+import type { Transport } from './transports/transport.ts';
 
 /** Options of `createDevice` and `openDevice`. */
 export interface NewDeviceOptions extends Partial<Pick<Platform, 'random' | 'backend'>> {

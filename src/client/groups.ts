@@ -1,10 +1,10 @@
+import type { Random } from '../ports/ports.ts';
 import { toHex } from '../protocol/bytes.ts';
-import { FRAME } from '../protocol/frame-types.ts';
-import type { JsonInput } from '../protocol/json.ts';
-import type { Random } from '../protocol/ports.ts';
-import { documentPayload } from './payloads.ts';
-import { isJsonDocument, type Json, type JsonDocument } from './plain-json.ts';
-import type { Receipt } from './receipt.ts';
+import { FRAME } from '../protocol/frames/frame-types.ts';
+import type { JsonInput } from '../protocol/json/json.ts';
+import { documentPayload } from './mail/payloads.ts';
+import type { Receipt } from './mail/receipt.ts';
+import { isJsonDocument, type Json, type JsonDocument } from './values/plain-json.ts';
 
 /** What a member of a group may do (PROTOCOL.md 6.6). */
 export type GroupRole = 'owner' | 'admin' | 'member';

@@ -1,13 +1,13 @@
 /** The client SDK of CommuCat for Node.js. See docs/client.md. */
 import { entryPoints, type PlatformOptions } from './entry-points.ts';
-import { Http2Transport, type Http2TransportOptions } from './http2-transport.ts';
 import { nodeBackend, nodeClock, nodeRandom, nodeReport } from './platform-node.ts';
+import { Http2Transport, type Http2TransportOptions } from './transports/http2-transport.ts';
 
-export { FileDeviceStore } from './file-store.ts';
-export { Http2Transport, type Http2TransportOptions } from './http2-transport.ts';
+export { FileDeviceStore } from './device/file-store.ts';
 export { nodeBackend, nodeClock, nodeRandom } from './platform-node.ts';
-export { fetchServerInfo, type ServerInfoOptions } from './server-info-node.ts';
 export * from './shared.ts';
+export { Http2Transport, type Http2TransportOptions } from './transports/http2-transport.ts';
+export { fetchServerInfo, type ServerInfoOptions } from './transports/server-info-node.ts';
 
 /** Options of `connect`; clock, random, backend and transport are Node's unless given. */
 export type ConnectOptions = PlatformOptions<Http2TransportOptions>;

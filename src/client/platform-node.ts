@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setImmediate as nextTurn, setTimeout as startTimer } from 'node:timers';
 import { sodiumBackend } from '../crypto/index.ts';
+import { afterDelay, type Timers } from '../ports/long-delay.ts';
+import type { Clock, Random } from '../ports/ports.ts';
 import type { CryptoBackend } from '../protocol/crypto-backend.ts';
-import { afterDelay, type Timers } from '../protocol/long-delay.ts';
-import type { Clock, Random } from '../protocol/ports.ts';
 
 const timers: Timers = {
   monotonic: () => performance.now(),

@@ -1,4 +1,4 @@
-import { CommuCatError } from '../protocol/commucat-error.ts';
+import { CommuCatError } from '../ports/commucat-error.ts';
 
 /** One thing that is wrong with the configuration. */
 export interface ConfigProblem {

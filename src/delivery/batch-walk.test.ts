@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BatchWalk, type WalkEvents } from './batch-walk.ts';
-import { MailStream } from './letter.ts';
 import type { StoredLetters } from './letter-appends.ts';
-import { Mailbox } from './mailbox.ts';
+import { MailStream } from './mailboxes/letter.ts';
+import { Mailbox } from './mailboxes/mailbox.ts';
 import type { Post, Poster } from './post.ts';
 
 const EXPIRES = 1_000;

@@ -1,7 +1,7 @@
-import type { CarriedFact } from './carried-facts.ts';
-import { type Letter, type MailStream, shareOf } from './letter.ts';
 import type { StoredLetters } from './letter-appends.ts';
-import type { Mailbox } from './mailbox.ts';
+import type { CarriedFact } from './mailboxes/carried-facts.ts';
+import { type Letter, type MailStream, shareOf } from './mailboxes/letter.ts';
+import type { Mailbox } from './mailboxes/mailbox.ts';
 import type { Post, Poster } from './post.ts';
 
 /** Deliveries after which the event loop gets a turn: some milliseconds of work. */

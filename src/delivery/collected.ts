@@ -1,7 +1,7 @@
+import { MAIL_POSTED, mailExtrasBytes, mailPostedBytes } from '../events/mail-encoding.ts';
 import { eventCost } from '../log/append-check.ts';
-import { MAIL_POSTED, mailExtrasBytes, mailPostedBytes } from '../log/mail-encoding.ts';
-import type { MailStream } from './letter.ts';
-import type { Mailbox } from './mailbox.ts';
+import type { MailStream } from './mailboxes/letter.ts';
+import type { Mailbox } from './mailboxes/mailbox.ts';
 import type { Post, Poster } from './post.ts';
 
 /** What a collected post costs in memory beyond its payload, roughly. */

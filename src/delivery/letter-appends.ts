@@ -1,6 +1,6 @@
+import { encodeMailPosted, MAIL_POSTED, type MailRecipient } from '../events/mail-encoding.ts';
 import type { Appended, NewEvent, StreamAppend } from '../log/event-log.ts';
-import { encodeMailPosted, MAIL_POSTED, type MailRecipient } from '../log/mail-encoding.ts';
-import { letterBytes } from './letter.ts';
+import { letterBytes } from './mailboxes/letter.ts';
 import type { Post, Poster } from './post.ts';
 
 interface MailAppend extends StreamAppend {

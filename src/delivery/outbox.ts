@@ -1,12 +1,12 @@
+import { decodeMailPosted } from '../events/mail-encoding.ts';
 import type { EventLog, EventRef } from '../log/event-log.ts';
-import { decodeMailPosted } from '../log/mail-encoding.ts';
-import { errorPayload } from '../protocol/errors.ts';
-import { FRAME } from '../protocol/frame-types.ts';
+import { errorPayload } from '../protocol/frames/errors.ts';
+import { FRAME } from '../protocol/frames/frame-types.ts';
 import { serialAfter, serialDistance, serialNext } from '../protocol/serial.ts';
 import type { Downstream, Recipient } from './downstream.ts';
-import type { Letter } from './letter.ts';
-import type { LiveOutbox } from './live-outbox.ts';
-import type { Mailbox } from './mailbox.ts';
+import type { Letter } from './mailboxes/letter.ts';
+import type { LiveOutbox } from './mailboxes/live-outbox.ts';
+import type { Mailbox } from './mailboxes/mailbox.ts';
 
 export interface OutboxLimits {
   /** Most durable frames in flight: sent, but neither confirmed nor (without `delivery-ack`) taken. */

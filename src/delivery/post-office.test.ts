@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { SimulatedClock, settle } from '../../test/simulation/clock.ts';
 import type { StreamAppend } from '../log/event-log.ts';
 import { LogError } from '../log/log-error.ts';
-import { MemoryLog } from '../log/memory-log.ts';
-import { MailClock } from './mail-clock.ts';
-import { Mailboxes } from './mailboxes.ts';
+import { MemoryLog } from '../log/memory/memory-log.ts';
+import { MailClock } from './mailboxes/mail-clock.ts';
+import { Mailboxes } from './mailboxes/mailboxes.ts';
 import type { Post, Poster } from './post.ts';
 import { PostOffice } from './post-office.ts';
 

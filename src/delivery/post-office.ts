@@ -1,12 +1,12 @@
 import type { Appended, EventLog } from '../log/event-log.ts';
 import { LogError } from '../log/log-error.ts';
-import type { Clock } from '../protocol/ports.ts';
+import type { Clock } from '../ports/ports.ts';
 import { BatchWalk, type WalkEvents } from './batch-walk.ts';
 import { Collected } from './collected.ts';
-import type { MailStream } from './letter.ts';
 import { LetterAppends } from './letter-appends.ts';
-import type { MailTime } from './mail-clock.ts';
-import type { Mailbox } from './mailbox.ts';
+import type { MailStream } from './mailboxes/letter.ts';
+import type { MailTime } from './mailboxes/mail-clock.ts';
+import type { Mailbox } from './mailboxes/mailbox.ts';
 import type { Post, Poster } from './post.ts';
 
 export interface PostOfficeEvents<P extends Poster> extends WalkEvents<P> {

@@ -1,8 +1,8 @@
 import type { StreamAppend } from '../log/event-log.ts';
-import type { JsonInput } from '../protocol/json-writer.ts';
-import type { Refusal } from './lane.ts';
-import type { MailStream } from './letter.ts';
-import type { Mailbox } from './mailbox.ts';
+import type { JsonInput } from '../protocol/json/json-writer.ts';
+import type { Refusal } from '../relay-port/relay-port.ts';
+import type { MailStream } from './mailboxes/letter.ts';
+import type { Mailbox } from './mailboxes/mailbox.ts';
 
 /** The sender's side of a post. */
 export interface Poster {

@@ -1,4 +1,4 @@
-import type { Clock } from '../protocol/ports.ts';
+import type { Clock } from '../ports/ports.ts';
 import { BATCH_HEADER_BYTES, consumedBytes, usedBytes, writeHeader } from './batch-layout.ts';
 import type { LinkCallSpace } from './link-calls.ts';
 

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import type { RelayPort, SessionNumber } from '../actors/relay-port.ts';
 import type { ListenerAddress } from '../gateway/index.ts';
-import type { Clock } from '../protocol/ports.ts';
+import type { Clock } from '../ports/ports.ts';
+import type { RelayPort, SessionNumber } from '../relay-port/relay-port.ts';
 import { type Logger, type MetricsSnapshot, writeForwarded } from '../telemetry/index.ts';
 import { BatchPort } from './batch-port.ts';
 import { Inquiries } from './inquiries.ts';

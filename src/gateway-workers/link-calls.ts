@@ -1,5 +1,5 @@
-import type { LinkPort } from '../actors/relay-port.ts';
-import { FRAME } from '../protocol/frame-types.ts';
+import { FRAME } from '../protocol/frames/frame-types.ts';
+import type { LinkPort } from '../relay-port/relay-port.ts';
 import {
   BATCH_HEADER_BYTES,
   type BatchSpace,

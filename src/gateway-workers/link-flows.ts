@@ -1,6 +1,6 @@
-import type { LinkPort, SessionNumber } from '../actors/relay-port.ts';
 import { LIMIT_TABLE } from '../limits/index.ts';
-import type { CancelTimer, Clock } from '../protocol/ports.ts';
+import type { CancelTimer, Clock } from '../ports/ports.ts';
+import type { LinkPort, SessionNumber } from '../relay-port/relay-port.ts';
 import type { BatchPort } from './batch-port.ts';
 import type { LinkCalls } from './link-calls.ts';
 import { RelayCallWriter } from './relay-calls.ts';

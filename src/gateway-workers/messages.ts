@@ -1,6 +1,7 @@
-import type { Establishment, HelloFacts, Resolution, SessionNumber } from '../actors/relay-port.ts';
-import type { Config, NoiseKey } from '../config/index.ts';
+import type { Config } from '../config/index.ts';
 import type { HttpAnswer, ListenerAddress } from '../gateway/index.ts';
+import type { NoiseKey } from '../keys/index.ts';
+import type { Establishment, HelloFacts, Resolution, SessionNumber } from '../relay-port/relay-port.ts';
 import type { LogLine, MetricsSnapshot } from '../telemetry/index.ts';
 
 /** What a gateway worker is started with. */

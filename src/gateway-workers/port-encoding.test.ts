@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { FRAME } from '../protocol/frame-types.ts';
+import { FRAME } from '../protocol/frames/frame-types.ts';
 import { BATCH_HEADER_BYTES, usedBytes } from './batch-layout.ts';
 import { BatchPort } from './batch-port.ts';
 import { type LinkCalls, LinkCallWriter, readLinkCalls } from './link-calls.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { LinkPort } from '../actors/relay-port.ts';
-import { FRAME } from '../protocol/frame-types.ts';
+import { FRAME } from '../protocol/frames/frame-types.ts';
+import type { LinkPort } from '../relay-port/relay-port.ts';
 import { BatchPort } from './batch-port.ts';
 import { readLinkCalls } from './link-calls.ts';
 import { LinkFlows } from './link-flows.ts';

@@ -1,4 +1,4 @@
-import type { RelayPort } from '../actors/relay-port.ts';
+import type { RelayPort } from '../relay-port/relay-port.ts';
 import {
   BATCH_HEADER_BYTES,
   type BatchSpace,

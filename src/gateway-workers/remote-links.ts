@@ -1,5 +1,5 @@
-import type { LinkPort, RelayPort, SessionNumber } from '../actors/relay-port.ts';
 import { LIMIT_TABLE } from '../limits/index.ts';
+import type { LinkPort, RelayPort, SessionNumber } from '../relay-port/relay-port.ts';
 import type { BatchPort } from './batch-port.ts';
 import { LinkCallWriter } from './link-calls.ts';
 

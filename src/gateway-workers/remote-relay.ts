@@ -4,7 +4,7 @@ import type {
   RelayPort,
   Resolution,
   SessionNumber,
-} from '../actors/relay-port.ts';
+} from '../relay-port/relay-port.ts';
 import type { BatchPort } from './batch-port.ts';
 import type { Asker } from './inquiries.ts';
 import type { LinkFlows } from './link-flows.ts';

@@ -1,8 +1,8 @@
 import { MessageChannel } from 'node:worker_threads';
-import type { RelayPort, SessionNumber } from '../actors/relay-port.ts';
 import { addressOf, type Config } from '../config/index.ts';
 import { type ListenerAddress, PEER_SALT_BYTES } from '../gateway/index.ts';
-import type { CancelTimer, Clock, Random } from '../protocol/ports.ts';
+import type { CancelTimer, Clock, Random } from '../ports/ports.ts';
+import type { RelayPort, SessionNumber } from '../relay-port/relay-port.ts';
 import { type Logger, type Metrics, type MetricsSnapshot, sumOfCounts } from '../telemetry/index.ts';
 import { requireFreeAddresses } from './address-probe.ts';
 import { GatewayWorker } from './gateway-worker.ts';

@@ -1,10 +1,10 @@
-import type { Config, NoiseKey as LoadedNoiseKey } from '../config/index.ts';
+import type { Config } from '../config/index.ts';
+import type { NoiseKey, NoiseKeyring } from '../keys/index.ts';
 import { LIMIT_TABLE } from '../limits/index.ts';
-import type { Clock } from '../protocol/ports.ts';
+import type { Clock } from '../ports/ports.ts';
 import type { Metrics } from '../telemetry/index.ts';
+import { type RateLimit, RateLimiter } from './admission/rate-limiter.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';
-import type { NoiseKeyring } from './noise-keys.ts';
-import { type RateLimit, RateLimiter } from './rate-limiter.ts';
 
 /** Published as the end of a Noise key's life: older clients pin the first one for ever. PROTOCOL.md 3. */
 const HUNDRED_YEARS = 3_155_760_000_000;
@@ -17,7 +17,7 @@ type Derived = 'keyring' | 'limiters';
 
 export interface CreateGatewayOptions extends Omit<GatewayOptions, Derived> {
   /** Newest first, at least one. */
-  readonly keys: readonly LoadedNoiseKey[];
+  readonly keys: readonly NoiseKey[];
 }
 
 /** A gateway with all that follows from the configuration, in the server's own thread or in a worker. */
@@ -58,7 +58,7 @@ export function rateLimiters(config: Config, clock: Clock, metrics: Metrics): Ga
   };
 }
 
-function keyringOf(keys: readonly LoadedNoiseKey[]): NoiseKeyring {
+function keyringOf(keys: readonly NoiseKey[]): NoiseKeyring {
   const [first, ...rest] = keys.map(({ version, privateKey, publicKey, createdAt }) => ({
     version,
     keyPair: { privateKey, publicKey },

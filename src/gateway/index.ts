@@ -1,9 +1,8 @@
+export { PEER_SALT_BYTES } from './admission/peer-tag.ts';
 export { type CreateGatewayOptions, createGateway, rateLimiters } from './create-gateway.ts';
 export { Gateway, type GatewayOptions } from './gateway.ts';
-export { LinkTable } from './link-table.ts';
-export type { ListenerAddress } from './listener.ts';
-export type { NoiseKey, NoiseKeyring } from './noise-keys.ts';
-export { OperatorPages, type OperatorPagesParts } from './operator-pages.ts';
-export { PEER_SALT_BYTES } from './peer-tag.ts';
-export { type HttpAnswer, PROBLEMS } from './problem.ts';
-export { readTlsIdentity } from './tls-identity.ts';
+export { OperatorPages, type OperatorPagesParts } from './http/operator-pages.ts';
+export { type HttpAnswer, PROBLEMS } from './http/problem.ts';
+export type { ListenerAddress } from './listen/listener.ts';
+export { readTlsIdentity } from './listen/tls-identity.ts';
+export { LinkTable } from './sessions/link-table.ts';

@@ -1,5 +1,4 @@
 import type { ExpectedRevision, StreamAppend } from './event-log.ts';
-import { RECORD_HEADER } from './format.ts';
 import { LogError } from './log-error.ts';
 import { type RetentionClass, retentionOf } from './retention.ts';
 
@@ -7,6 +6,8 @@ import { type RetentionClass, retentionOf } from './retention.ts';
 export const MAX_NAME_BYTES = 512;
 /** A letter carries at most one frame of 16 MiB. */
 export const MAX_EVENT_BYTES = 17 * 1024 * 1024;
+/** Bytes of the head of a record: an event, or the name of a stream or type. */
+export const RECORD_HEADER = 20;
 /** The event's own head, and those of the names of its stream and its type. */
 const EVENT_HEADS = 3 * RECORD_HEADER;
 /** UTF-8 bytes of one UTF-16 unit, at most. */

@@ -1,7 +1,7 @@
 /**
  * The port to the append-only event log, the only place where facts live. Semantics follow KurrentDB (streams,
  * revisions from 0, expected revision, truncate-before, `$maxAge`, `$maxCount`), so that an adapter for it stays thin.
- * Every adapter passes `src/log/event-log.contract.ts`.
+ * Every adapter passes `test/kit/event-log.contract.ts`.
  */
 
 /** `any`: no check. `no-stream`: the stream must have no event yet. A number: the revision of its last event. */

@@ -1,4 +1,4 @@
-import { CommuCatError } from '../protocol/commucat-error.ts';
+import { CommuCatError } from '../ports/commucat-error.ts';
 
 /**
  * What went wrong in the log:

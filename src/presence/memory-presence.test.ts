@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Clock } from '../protocol/ports.ts';
+import { presenceContract } from '../../test/kit/presence.contract.ts';
+import type { Clock } from '../ports/ports.ts';
 import { MemoryPresence, PresenceRefresher } from './index.ts';
-import { presenceContract } from './presence.contract.ts';
 
 /** A clock that only moves when told to. */
 function manualClock() {

@@ -1,4 +1,4 @@
-import type { Clock } from '../protocol/ports.ts';
+import type { Clock } from '../ports/ports.ts';
 import type { Presence, PresenceEntry, PresenceUser } from './presence.ts';
 
 interface Owned extends PresenceEntry {

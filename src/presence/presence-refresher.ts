@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock } from '../protocol/ports.ts';
+import type { CancelTimer, Clock } from '../ports/ports.ts';
 import type { Presence } from './presence.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { CommuCatError } from './commucat-error.ts';
+import { CommuCatError } from '../ports/commucat-error.ts';
 
 /** Lengths in bytes of keys, tags and digests (PROTOCOL.md "Noise" and "Device keys"). */
 export const CRYPTO_LENGTHS = {

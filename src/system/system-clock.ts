@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setImmediate as nextTurn, setTimeout as startTimer } from 'node:timers';
-import { afterDelay, type Timers } from '../protocol/long-delay.ts';
-import type { Clock } from '../protocol/ports.ts';
+import { afterDelay, type Timers } from '../ports/long-delay.ts';
+import type { Clock } from '../ports/ports.ts';
 
 const timers: Timers = {
   monotonic: () => performance.now(),

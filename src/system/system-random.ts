@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Random } from '../protocol/ports.ts';
+import type { Random } from '../ports/ports.ts';
 
 /** The operating system's CSPRNG. */
 export const systemRandom: Random = {

@@ -1,4 +1,4 @@
-import { FRAME_TYPES, type FrameName } from '../protocol/frame-types.ts';
+import { FRAME_TYPES, type FrameName } from '../protocol/frames/frame-types.ts';
 import type { CounterHandle, Metrics } from './metrics.ts';
 
 type ByFrameType =

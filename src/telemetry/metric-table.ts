@@ -1,5 +1,5 @@
 import { countedLimits } from '../limits/index.ts';
-import { FRAME, type FrameName } from '../protocol/frame-types.ts';
+import { FRAME, type FrameName } from '../protocol/frames/frame-types.ts';
 
 /**
  * Values of a label: a list (every combination exists from the start, at 0), or `open`: named when they first occur, at

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FRAME } from '../protocol/frame-types.ts';
+import { FRAME } from '../protocol/frames/frame-types.ts';
 import { createMetrics, frameCounters, sumOfCounts } from './index.ts';
 import { MetricFamily } from './metric-family.ts';
 import { METRICS, OPEN_LABEL_LIMIT } from './metric-table.ts';

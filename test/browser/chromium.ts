@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import type { ServerProcess } from '../support/server-process.ts';
+import type { ServerProcess } from '../kit/server-process.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,6 +1,6 @@
 import { after, before } from 'node:test';
 import type { Browser } from 'playwright-core';
-import { ServerProcess } from '../support/server-process.ts';
+import { ServerProcess } from '../kit/server-process.ts';
 import { findChromium, launchChromium } from './chromium.ts';
 
 /** What the tests of a file share. */

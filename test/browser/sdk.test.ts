@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { BrowserContext, Page } from 'playwright-core';
 import { type Client, connect, createDevice, MemoryDeviceStore } from '../../src/client/index.ts';
-import { frameLength } from '../../src/protocol/frame.ts';
+import { frameLength } from '../../src/protocol/frames/frame.ts';
 import { LIMITS } from '../../src/protocol/limits.ts';
 import { bundleForPage, loadPage, openPage } from './chromium.ts';
 import { useBrowser } from './fixture.ts';

@@ -4,11 +4,11 @@ import { createServer, connect as openConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { adviceOn, describeError, errorWords } from '../../cli/describe-error.ts';
 import { freeSpace } from '../../cli/diagnose/files.ts';
+import { adviceOn, describeError, errorWords } from '../../cli/kit/describe-error.ts';
 import { ClientError, type ClientErrorCode } from '../../src/client/index.ts';
 import { LogError } from '../../src/log/log-error.ts';
-import { ProjectionError } from '../../src/projections/projection-error.ts';
+import { ProjectionError } from '../../src/projections/tables/projection-error.ts';
 import { CryptoError } from '../../src/protocol/crypto-backend.ts';
 
 /** As the system gives them: a code, and what it was about. */

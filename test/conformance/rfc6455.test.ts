@@ -1,11 +1,11 @@
 // RFC 6455, the server's side: the opening handshake, framing, closing.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { encodeFrame } from '../../src/protocol/frame.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { encodeFrame } from '../../src/protocol/frames/frame.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { json, startGateway, type TestGateway } from '../integration/gateway-support.ts';
-import { RawTls } from '../support/raw-tls.ts';
-import { clientFrame, type ServerFrame, ServerFrames } from '../support/websocket-frames.ts';
+import { RawTls } from '../kit/raw-tls.ts';
+import { clientFrame, type ServerFrame, ServerFrames } from '../kit/websocket-frames.ts';
 
 const limits = { timeout: 20_000 };
 let gateway: TestGateway;

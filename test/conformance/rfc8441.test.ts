@@ -1,11 +1,11 @@
 // RFC 8441: WebSocket over HTTP/2.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { encodeFrame } from '../../src/protocol/frame.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { encodeFrame } from '../../src/protocol/frames/frame.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { startGateway, type TestGateway } from '../integration/gateway-support.ts';
-import { GET_READYZ, H2, H2_FLAG, type H2Frame, h2Frame, RawHttp2, uint32 } from '../support/raw-http2.ts';
-import { clientFrame, type ServerFrame, ServerFrames } from '../support/websocket-frames.ts';
+import { GET_READYZ, H2, H2_FLAG, type H2Frame, h2Frame, RawHttp2, uint32 } from '../kit/raw-http2.ts';
+import { clientFrame, type ServerFrame, ServerFrames } from '../kit/websocket-frames.ts';
 
 const limits = { timeout: 20_000 };
 let gateway: TestGateway;

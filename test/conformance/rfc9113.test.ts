@@ -11,8 +11,8 @@ import {
   RawHttp2,
   setting,
   uint32,
-} from '../support/raw-http2.ts';
-import { RawTls } from '../support/raw-tls.ts';
+} from '../kit/raw-http2.ts';
+import { RawTls } from '../kit/raw-tls.ts';
 
 const limits = { timeout: 20_000 };
 let gateway: TestGateway;

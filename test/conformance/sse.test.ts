@@ -1,10 +1,10 @@
 // The stream of SSE, read as "9.2.6 Interpreting an event stream" of the HTML standard says.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { encodeFrame } from '../../src/protocol/frame.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { encodeFrame } from '../../src/protocol/frames/frame.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { json, Peer, startGateway, type TestGateway } from '../integration/gateway-support.ts';
-import { RawTls } from '../support/raw-tls.ts';
+import { RawTls } from '../kit/raw-tls.ts';
 
 const limits = { timeout: 20_000 };
 let gateway: TestGateway;

@@ -7,7 +7,7 @@ import {
   ProxyProcess,
   type Substitutions,
   shippedFile,
-} from '../support/proxy-process.ts';
+} from '../kit/proxy-process.ts';
 
 const PROGRAM = 'haproxy';
 

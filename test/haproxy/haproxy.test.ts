@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { asking, chat, everyDoor, untilUp } from '../support/through-proxy.ts';
-import { WireClient } from '../support/wire-client.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { asking, chat, everyDoor, untilUp } from '../kit/through-proxy.ts';
+import { WireClient } from '../kit/wire-client.ts';
 import { haproxyMissing, startHaproxy } from './haproxy-process.ts';
 import { startLoggedServer } from './logged-server.ts';
 

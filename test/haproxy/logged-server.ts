@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { prepareDevServer } from '../../cli/dev-server.ts';
-import { type Server, startServer } from '../../src/server.ts';
+import { prepareDevServer } from '../../cli/server/dev-server.ts';
+import { type Server, startServer } from '../../src/server/server.ts';
 import { createLogger } from '../../src/telemetry/index.ts';
-import type { ServerAddress } from '../support/wire-client.ts';
+import type { ServerAddress } from '../kit/wire-client.ts';
 
 /** A whole server in this process whose log can be read. */
 export interface LoggedServer extends AsyncDisposable, ServerAddress {

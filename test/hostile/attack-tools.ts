@@ -1,7 +1,7 @@
 import { concatBytes, utf8 } from '../../src/protocol/bytes.ts';
-import { encodeFrame } from '../../src/protocol/frame.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import type { SeenFrame, WireClient } from '../support/wire-client.ts';
+import { encodeFrame } from '../../src/protocol/frames/frame.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import type { SeenFrame, WireClient } from '../kit/wire-client.ts';
 
 /** Bytes that go into one record: a little less than it may hold. */
 const RECORD = 60_000;

@@ -1,8 +1,8 @@
 // Two well-behaved devices that talk without end, in a process of their own: what they see of an attack is the server's
 // doing, and not that of whoever attacks. Started by `Chat`, which says when they talk.
 import assert from 'node:assert/strict';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { type ServerAddress, WireClient } from '../support/wire-client.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { type ServerAddress, WireClient } from '../kit/wire-client.ts';
 import type { ChatOrder, ChatReport } from './chat.ts';
 import { monotonic, pause } from './time.ts';
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { ServerAddress } from '../support/wire-client.ts';
+import type { ServerAddress } from '../kit/wire-client.ts';
 import { pause } from './time.ts';
 
 const CHILD = fileURLToPath(new URL('./chat-child.ts', import.meta.url));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { stringifyJson } from '../../src/protocol/json-writer.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { stringifyJson } from '../../src/protocol/json/json-writer.ts';
 import { openTcp, openTls, type RawConnection, RawHttp2 } from './attacker.ts';
 import { Fortress, limitReached } from './fortress.ts';
 import { FLAG, FRAME_TYPE, http2Frame, PREFACE, requestHeaders } from './http2-frames.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { ServerProcess } from '../support/server-process.ts';
-import { WireClient } from '../support/wire-client.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { ServerProcess } from '../kit/server-process.ts';
+import { WireClient } from '../kit/wire-client.ts';
 import { ask, longIds, pour } from './attack-tools.ts';
 import { Fortress, limitReached } from './fortress.ts';
 

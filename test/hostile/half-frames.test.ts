@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { utf8 } from '../../src/protocol/bytes.ts';
-import { encodeFrame } from '../../src/protocol/frame.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import type { WireClient } from '../support/wire-client.ts';
+import { encodeFrame } from '../../src/protocol/frames/frame.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import type { WireClient } from '../kit/wire-client.ts';
 import { pourBytes } from './attack-tools.ts';
 import { Fortress, limitReached } from './fortress.ts';
 import { pause } from './time.ts';

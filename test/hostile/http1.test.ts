@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { clientFrame } from '../support/websocket-frames.ts';
+import { clientFrame } from '../kit/websocket-frames.ts';
 import { openTcp, openTls, type RawConnection } from './attacker.ts';
 import { Fortress } from './fortress.ts';
 import { pause } from './time.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { utf8 } from '../../src/protocol/bytes.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { stringifyJson } from '../../src/protocol/json-writer.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { stringifyJson } from '../../src/protocol/json/json-writer.ts';
 import { pour } from './attack-tools.ts';
 import { Fortress, limitReached } from './fortress.ts';
 import { pause } from './time.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mermaidOf } from '../../cli/state-diagram.ts';
-import { sessionMachine } from '../../src/actors/session-machine.ts';
+import { mermaidOf } from '../../cli/pages/state-diagram.ts';
+import { sessionMachine } from '../../src/actors/sessions/session-machine.ts';
 import { commucat } from './cli-support.ts';
 
 test('given a machine, when its diagram is drawn, then every kind of transition is in it', () => {

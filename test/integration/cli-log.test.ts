@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openSegmentLog } from '../../src/log/open-segment-log.ts';
+import { openSegmentLog } from '../../src/log/segments/open-segment-log.ts';
 import { systemClock } from '../../src/system/index.ts';
 import { commucat, RunningCommand, startDev, temporaryFolder } from './cli-support.ts';
 

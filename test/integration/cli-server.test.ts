@@ -4,7 +4,7 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { probeTls } from '../../cli/tls-probe.ts';
+import { probeTls } from '../../cli/kit/tls-probe.ts';
 import { commucat, RunningCommand, startDev, temporaryFolder } from './cli-support.ts';
 
 function get(url: string, ca: string): Promise<string> {

@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { linesOf } from '../../cli/lines-of.ts';
-import { printable, printableLines } from '../../cli/printable.ts';
-import { tailLog } from '../../src/log/inspect.ts';
+import { linesOf } from '../../cli/kit/lines-of.ts';
+import { printable, printableLines } from '../../cli/kit/printable.ts';
+import { tailLog } from '../../src/log/segments/inspect.ts';
 import { systemClock } from '../../src/system/index.ts';
 import { commucat, PROGRAM, RunningCommand, startDev, temporaryFolder } from './cli-support.ts';
 

@@ -10,7 +10,7 @@ import {
   newDeviceState,
   type Transport,
 } from '../../src/client/index.ts';
-import type { JsonInput } from '../../src/protocol/json.ts';
+import type { JsonInput } from '../../src/protocol/json/json.ts';
 import { systemRandom } from '../../src/system/index.ts';
 import { finish, type World, world } from './client-world.ts';
 import { backend } from './simulated-server.ts';

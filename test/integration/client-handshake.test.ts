@@ -9,14 +9,14 @@ import {
   MemoryDeviceStore,
 } from '../../src/client/index.ts';
 import { toHex } from '../../src/protocol/bytes.ts';
-import { certificateToJson, issueCertificate } from '../../src/protocol/certificate.ts';
 import {
   decodeErrorPayload,
   handshakeErrorPayload,
   pairingRequiredPayload,
-} from '../../src/protocol/errors.ts';
-import type { JsonInput } from '../../src/protocol/json.ts';
-import { deriveAuthorityKey } from '../../src/protocol/keys.ts';
+} from '../../src/protocol/frames/errors.ts';
+import { certificateToJson, issueCertificate } from '../../src/protocol/identity/certificate.ts';
+import { deriveAuthorityKey } from '../../src/protocol/identity/keys.ts';
+import type { JsonInput } from '../../src/protocol/json/json.ts';
 import { SimulatedClock, seededRandom } from './simulated-clock.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { backend, DOMAIN, SERVER_STATIC, SimulatedServer } from './simulated-server.ts';

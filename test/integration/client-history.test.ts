@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { deviceStateFromJson, deviceStateToJson } from '../../src/client/device-store.ts';
+import { deviceStateFromJson, deviceStateToJson } from '../../src/client/device/device-store.ts';
 import {
   type Client,
   createClient,
@@ -9,8 +9,8 @@ import {
   MemoryDeviceStore,
   type Message,
 } from '../../src/client/index.ts';
-import { isJsonObject } from '../../src/protocol/json.ts';
-import { RestartableServer } from '../support/restartable-server.ts';
+import { isJsonObject } from '../../src/protocol/json/json.ts';
+import { RestartableServer } from '../kit/restartable-server.ts';
 import { finish, type World, world } from './client-world.ts';
 import type { SimulatedServer } from './simulated-server.ts';
 

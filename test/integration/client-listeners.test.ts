@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClientError, type ControlEvent, type Message } from '../../src/client/index.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { finish, world } from './client-world.ts';
 
 interface Held {

@@ -3,10 +3,14 @@ import { once } from 'node:events';
 import { createSecureServer, type ServerHttp2Session } from 'node:http2';
 import { test } from 'node:test';
 import type { Client } from '../../src/client/client.ts';
-import { deviceStateFromJson, deviceStateToJson } from '../../src/client/device-store.ts';
+import { deviceStateFromJson, deviceStateToJson } from '../../src/client/device/device-store.ts';
 import { ClientError, type ClientErrorCode, connect } from '../../src/client/index.ts';
-import { errorPayload, handshakeErrorPayload, pairingRequiredPayload } from '../../src/protocol/errors.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import {
+  errorPayload,
+  handshakeErrorPayload,
+  pairingRequiredPayload,
+} from '../../src/protocol/frames/errors.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { startTestServer } from './client-support.ts';
 import { finish, type World, world } from './client-world.ts';
 

@@ -5,13 +5,13 @@ import { createRelay } from '../../src/actors/create-relay.ts';
 import { meterRelay } from '../../src/actors/relay-metrics.ts';
 import type { ConnectOptions, DeviceStore } from '../../src/client/index.ts';
 import { createDevice, MemoryDeviceStore } from '../../src/client/index.ts';
-import { ensureDevIdentity } from '../../src/config/dev-identity.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { sodiumBackend } from '../../src/crypto/index.ts';
 import { Gateway, LinkTable, rateLimiters } from '../../src/gateway/index.ts';
-import { MemoryLog } from '../../src/log/memory-log.ts';
+import { ensureDevIdentity } from '../../src/keys/dev-identity.ts';
+import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { MemoryPresence } from '../../src/presence/memory-presence.ts';
-import { deriveAuthorityKey, noiseKeyPair } from '../../src/protocol/keys.ts';
+import { deriveAuthorityKey, noiseKeyPair } from '../../src/protocol/identity/keys.ts';
 import { systemClock, systemRandom } from '../../src/system/index.ts';
 import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
 

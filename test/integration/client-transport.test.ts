@@ -22,7 +22,7 @@ import {
   WebSocketTransport,
 } from '../../src/client/index.ts';
 import { nodeClock } from '../../src/client/platform-node.ts';
-import { ensureDevIdentity } from '../../src/config/dev-identity.ts';
+import { ensureDevIdentity } from '../../src/keys/dev-identity.ts';
 import { systemClock, systemRandom } from '../../src/system/index.ts';
 
 const limits = { timeout: 20_000 };

@@ -15,7 +15,7 @@ import {
   WebSocketTransport,
   type WebSocketTransportOptions,
 } from '../../src/client/index.ts';
-import { ensureDevIdentity } from '../../src/config/dev-identity.ts';
+import { ensureDevIdentity } from '../../src/keys/dev-identity.ts';
 import { systemClock, systemRandom } from '../../src/system/index.ts';
 import { startTestServer } from './client-support.ts';
 

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { decodeFact } from '../../src/log/fact-encoding.ts';
-import { tailLog, verifyLog } from '../../src/log/inspect.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { decodeFact } from '../../src/events/fact-encoding.ts';
+import { tailLog, verifyLog } from '../../src/log/segments/inspect.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { systemClock } from '../../src/system/index.ts';
-import { ServerProcess } from '../support/server-process.ts';
-import { fill, smallDisk } from '../support/small-disk.ts';
-import { type ServerAddress, WireClient } from '../support/wire-client.ts';
+import { ServerProcess } from '../kit/server-process.ts';
+import { fill, smallDisk } from '../kit/small-disk.ts';
+import { type ServerAddress, WireClient } from '../kit/wire-client.ts';
 
 const limits = { timeout: 120_000 };
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { checkDatabase } from '../../cli/diagnose/database.ts';
 import type { Finding } from '../../cli/diagnose/finding.ts';
-import { loadServerConfig } from '../../cli/server-config.ts';
+import { loadServerConfig } from '../../cli/kit/server-config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/projections/index.ts';
 import { systemRandom } from '../../src/system/index.ts';
 import { commucat, RunningCommand, temporaryFolder } from './cli-support.ts';

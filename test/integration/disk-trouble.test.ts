@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { verifyLog } from '../../src/log/inspect.ts';
-import { openSegmentLog } from '../../src/log/open-segment-log.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { verifyLog } from '../../src/log/segments/inspect.ts';
+import { openSegmentLog } from '../../src/log/segments/open-segment-log.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { systemClock } from '../../src/system/index.ts';
-import { ServerProcess } from '../support/server-process.ts';
-import { fill, smallDisk } from '../support/small-disk.ts';
-import { type ServerAddress, WireClient } from '../support/wire-client.ts';
+import { ServerProcess } from '../kit/server-process.ts';
+import { fill, smallDisk } from '../kit/small-disk.ts';
+import { type ServerAddress, WireClient } from '../kit/wire-client.ts';
 
 const limits = { timeout: 180_000 };
 /** Facts and journal reach their second segment, and so their first index file, after some hundred devices. */

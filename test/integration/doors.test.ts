@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { toHex } from '../../src/protocol/bytes.ts';
-import { errorPayload } from '../../src/protocol/errors.ts';
-import { encodeFrame } from '../../src/protocol/frame.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { DOORS, type Door, DoorStream } from '../support/doors.ts';
-import { type ServerAddress, WireClient } from '../support/wire-client.ts';
+import { errorPayload } from '../../src/protocol/frames/errors.ts';
+import { encodeFrame } from '../../src/protocol/frames/frame.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { DOORS, type Door, DoorStream } from '../kit/doors.ts';
+import { type ServerAddress, WireClient } from '../kit/wire-client.ts';
 import { DOMAIN, startGateway, type TestGateway } from './gateway-support.ts';
 
 const limits = { timeout: 20_000 };

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { DOORS, type DoorStream } from '../kit/doors.ts';
+import { startRunningServer } from '../kit/running-server.ts';
+import { ServerProcess } from '../kit/server-process.ts';
+import { WireClient } from '../kit/wire-client.ts';
 import { dial, get1, secure, session2 } from '../listeners/raw-client.ts';
-import { DOORS, type DoorStream } from '../support/doors.ts';
-import { startRunningServer } from '../support/running-server.ts';
-import { ServerProcess } from '../support/server-process.ts';
-import { WireClient } from '../support/wire-client.ts';
 
 const NO_DELAY = { timeout: 60_000 };
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { toHex } from '../../src/protocol/bytes.ts';
-import { encodeFrame } from '../../src/protocol/frame.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { noiseKeyPair } from '../../src/protocol/keys.ts';
+import { encodeFrame } from '../../src/protocol/frames/frame.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { noiseKeyPair } from '../../src/protocol/identity/keys.ts';
 import {
   backend,
   EPOCH,

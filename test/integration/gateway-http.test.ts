@@ -4,8 +4,8 @@ import https from 'node:https';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
 import { toHex } from '../../src/protocol/bytes.ts';
-import { encodeFrame } from '../../src/protocol/frame.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { encodeFrame } from '../../src/protocol/frames/frame.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { json, Peer, startGateway, type TestGateway } from './gateway-support.ts';
 
 const limits = { timeout: 20_000 };

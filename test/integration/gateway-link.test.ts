@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { encodeFrame } from '../../src/protocol/frame.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { encodeFrame } from '../../src/protocol/frames/frame.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { json, Peer, startGateway, type TestGateway, text } from './gateway-support.ts';
 
 const limits = { timeout: 20_000 };

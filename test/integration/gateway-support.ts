@@ -2,6 +2,27 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http2 from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loadConfig } from '../../src/config/index.ts';
+import { sodiumBackend } from '../../src/crypto/index.ts';
+import { Gateway, LinkTable, rateLimiters } from '../../src/gateway/index.ts';
+import { ensureDevIdentity } from '../../src/keys/dev-identity.ts';
+import type { ActiveNoiseKey } from '../../src/keys/index.ts';
+import { toHex, utf8 } from '../../src/protocol/bytes.ts';
+import type { KeyPair } from '../../src/protocol/crypto-backend.ts';
+import { encodeFrame, type Frame } from '../../src/protocol/frames/frame.ts';
+import { FrameDecoder } from '../../src/protocol/frames/frame-decoder.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { issueCertificate } from '../../src/protocol/identity/certificate.ts';
+import {
+  deriveAuthorityKey,
+  deriveDeviceKey,
+  noiseKeyPair,
+  noiseStaticFromDeviceKey,
+} from '../../src/protocol/identity/keys.ts';
+import { proofToJson, proveDeviceKey } from '../../src/protocol/identity/proof.ts';
+import { canonicalJson, type JsonInput } from '../../src/protocol/json/json.ts';
+import { type HandshakeResult, HandshakeState } from '../../src/protocol/noise/noise.ts';
+import { RecordOpener, RecordSealer } from '../../src/protocol/noise/record.ts';
 import type {
   Establishment,
   HelloFacts,
@@ -9,27 +30,7 @@ import type {
   Resolution,
   Resumption,
   SessionNumber,
-} from '../../src/actors/relay-port.ts';
-import { ensureDevIdentity } from '../../src/config/dev-identity.ts';
-import { loadConfig } from '../../src/config/index.ts';
-import { sodiumBackend } from '../../src/crypto/index.ts';
-import { Gateway, LinkTable, type NoiseKey, rateLimiters } from '../../src/gateway/index.ts';
-import { toHex, utf8 } from '../../src/protocol/bytes.ts';
-import { issueCertificate } from '../../src/protocol/certificate.ts';
-import type { KeyPair } from '../../src/protocol/crypto-backend.ts';
-import { encodeFrame, type Frame } from '../../src/protocol/frame.ts';
-import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { canonicalJson, type JsonInput } from '../../src/protocol/json.ts';
-import {
-  deriveAuthorityKey,
-  deriveDeviceKey,
-  noiseKeyPair,
-  noiseStaticFromDeviceKey,
-} from '../../src/protocol/keys.ts';
-import { type HandshakeResult, HandshakeState } from '../../src/protocol/noise.ts';
-import { proofToJson, proveDeviceKey } from '../../src/protocol/proof.ts';
-import { RecordOpener, RecordSealer } from '../../src/protocol/record.ts';
+} from '../../src/relay-port/relay-port.ts';
 import { systemClock, systemRandom } from '../../src/system/index.ts';
 import { createLogger, createMetrics, type Metrics } from '../../src/telemetry/index.ts';
 
@@ -162,7 +163,7 @@ export interface TestGateway {
   readonly directory: string;
   readonly ca: Buffer;
   /** Newest first. */
-  readonly keys: readonly [NoiseKey, ...NoiseKey[]];
+  readonly keys: readonly [ActiveNoiseKey, ...ActiveNoiseKey[]];
   readonly authorityPublic: Uint8Array;
   close(): Promise<void>;
 }
@@ -224,7 +225,7 @@ export async function startGateway(overrides: readonly string[] = []): Promise<T
   };
 }
 
-function noiseKey(version: number, byte: number): NoiseKey {
+function noiseKey(version: number, byte: number): ActiveNoiseKey {
   const keyPair = noiseKeyPair(backend, new Uint8Array(32).fill(byte));
   const validAfter = Date.UTC(2025, 0, version);
   return {

@@ -4,11 +4,11 @@ import { Agent, request } from 'node:https';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { utf8 } from '../../src/protocol/bytes.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Load } from '../kill/load.ts';
-import { type RunningServer, startRunningServer } from '../support/running-server.ts';
-import { WireClient } from '../support/wire-client.ts';
-import { SKIPPED_WITHOUT_WORKERS, startedThreads } from '../support/workers.ts';
+import { type RunningServer, startRunningServer } from '../kit/running-server.ts';
+import { WireClient } from '../kit/wire-client.ts';
+import { SKIPPED_WITHOUT_WORKERS, startedThreads } from '../kit/workers.ts';
 
 const options = { skip: SKIPPED_WITHOUT_WORKERS, timeout: 120_000 };
 const MEMBERS = Array.from({ length: 12 }, (_, index) => `member-${index}`);

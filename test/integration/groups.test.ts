@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import type { JsonInput } from '../../src/protocol/json-writer.ts';
-import { ServerProcess } from '../support/server-process.ts';
-import { type SeenFrame, type ServerAddress, WireClient } from '../support/wire-client.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import type { JsonInput } from '../../src/protocol/json/json-writer.ts';
+import { ServerProcess } from '../kit/server-process.ts';
+import { type SeenFrame, type ServerAddress, WireClient } from '../kit/wire-client.ts';
 
 const limits = { timeout: 120_000 };
 const NUMBER = 40;

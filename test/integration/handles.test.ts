@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { sodiumBackend as backend } from '../../src/crypto/index.ts';
-import { encodeFact } from '../../src/log/fact-encoding.ts';
+import { encodeFact } from '../../src/events/fact-encoding.ts';
+import { parseRegistration, register } from '../../src/operator/registration.ts';
 import { toHex } from '../../src/protocol/bytes.ts';
-import { deriveDeviceKey } from '../../src/protocol/keys.ts';
-import { parseRegistration, register } from '../../src/registration.ts';
-import { type RunningServer, startRunningServer } from '../support/running-server.ts';
-import { WireClient } from '../support/wire-client.ts';
+import { deriveDeviceKey } from '../../src/protocol/identity/keys.ts';
+import { type RunningServer, startRunningServer } from '../kit/running-server.ts';
+import { WireClient } from '../kit/wire-client.ts';
 
 const limits = { timeout: 30_000 };
 let server: RunningServer;

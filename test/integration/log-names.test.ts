@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { prepareDevServer } from '../../cli/dev-server.ts';
-import { findEvents } from '../../cli/log-events.ts';
-import { startServer } from '../../src/server.ts';
+import { findEvents } from '../../cli/log/log-events.ts';
+import { prepareDevServer } from '../../cli/server/dev-server.ts';
+import { startServer } from '../../src/server/server.ts';
 import { createLogger } from '../../src/telemetry/index.ts';
-import { WireClient } from '../support/wire-client.ts';
+import { WireClient } from '../kit/wire-client.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from './cli-support.ts';
 
-const WRITER = fileURLToPath(new URL('../support/log-writer.ts', import.meta.url));
+const WRITER = fileURLToPath(new URL('../kit/log-writer.ts', import.meta.url));
 /** Lines of about a kilobyte: more than a pipe and the waiting lines hold together. */
 const FLOOD = 3000;
 

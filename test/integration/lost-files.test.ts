@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { acceptKeys, beginHistory } from '../../cli/log-history.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { RestartableServer } from '../support/restartable-server.ts';
-import { WireClient } from '../support/wire-client.ts';
+import { acceptKeys, beginHistory } from '../../cli/log/log-history.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { RestartableServer } from '../kit/restartable-server.ts';
+import { WireClient } from '../kit/wire-client.ts';
 
 const limits = { timeout: 120_000 };
 

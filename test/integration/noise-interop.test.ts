@@ -4,11 +4,11 @@ import createNoise from 'noise-c.wasm';
 import { sodiumBackend } from '../../src/crypto/index.ts';
 import { toHex, utf8 } from '../../src/protocol/bytes.ts';
 import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
-import { noiseKeyPair } from '../../src/protocol/keys.ts';
+import { noiseKeyPair } from '../../src/protocol/identity/keys.ts';
 import { nobleBackend } from '../../src/protocol/noble-backend.ts';
-import { HandshakeState } from '../../src/protocol/noise.ts';
-import { NOISE_PATTERNS, type NoisePattern } from '../../src/protocol/noise-patterns.ts';
-import { seededRandom } from '../seeded-random.ts';
+import { HandshakeState } from '../../src/protocol/noise/noise.ts';
+import { NOISE_PATTERNS, type NoisePattern } from '../../src/protocol/noise/noise-patterns.ts';
+import { seededRandom } from '../kit/seeded-random.ts';
 
 type Library = Parameters<Parameters<typeof createNoise>[0]>[0];
 

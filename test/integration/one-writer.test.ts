@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { verifyLog } from '../../src/log/inspect.ts';
+import { verifyLog } from '../../src/log/segments/inspect.ts';
 import { systemClock } from '../../src/system/index.ts';
-import { ServerProcess } from '../support/server-process.ts';
+import { ServerProcess } from '../kit/server-process.ts';
 
-const CHILD = fileURLToPath(new URL('../support/server-child.ts', import.meta.url));
+const CHILD = fileURLToPath(new URL('../kit/server-child.ts', import.meta.url));
 /** As two containers on one volume have it: no common pids, no common sockets, and process 1 in both. */
 const CONTAINER = ['--fork', '--pid', '--mount-proc', '--net', '--kill-child'];
 const WITHOUT_NAMESPACES =

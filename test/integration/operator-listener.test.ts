@@ -4,13 +4,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { prepareDevServer } from '../../cli/dev-server.ts';
 import { checkOperators } from '../../cli/diagnose/operator.ts';
+import { prepareDevServer } from '../../cli/server/dev-server.ts';
 import { addressOf, type Config, OPERATOR_DEFAULT } from '../../src/config/index.ts';
-import { openOperatorListener } from '../../src/operator-listener.ts';
-import { type Server, startServer } from '../../src/server.ts';
+import { openOperatorListener } from '../../src/operator/operator-listener.ts';
+import { type Server, startServer } from '../../src/server/server.ts';
 import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
-import { startRunningServer } from '../support/running-server.ts';
+import { startRunningServer } from '../kit/running-server.ts';
 
 const limits = { timeout: 30_000 };
 

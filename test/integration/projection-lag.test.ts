@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parseRegistration, register } from '../../src/operator/registration.ts';
 import { READ_MODELS, startEmbeddedPostgres } from '../../src/projections/index.ts';
-import { parseRegistration, register } from '../../src/registration.ts';
 import { systemRandom } from '../../src/system/index.ts';
-import { type RunningServer, startRunningServer } from '../support/running-server.ts';
+import { type RunningServer, startRunningServer } from '../kit/running-server.ts';
 import { postgresProblem, until } from './projections-support.ts';
 
 const skip = await postgresProblem();

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import type pg from 'pg';
-import type { FactEvent } from '../../src/log/events.ts';
-import { encodeFact } from '../../src/log/fact-encoding.ts';
-import { MemoryLog } from '../../src/log/memory-log.ts';
+import type { FactEvent } from '../../src/events/events.ts';
+import { encodeFact } from '../../src/events/fact-encoding.ts';
+import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import {
   type EmbeddedPostgres,
   migrate,

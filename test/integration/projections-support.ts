@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { openPostgres, startEmbeddedPostgres } from '../../src/projections/index.ts';
-import type { ProjectionLogger } from '../../src/projections/ports.ts';
+import type { ProjectionLogger } from '../../src/projections/tables/ports.ts';
 import { systemRandom } from '../../src/system/index.ts';
 
 /** Why PostgreSQL cannot run on this machine: the reason to skip what needs it. `false` when it can. */

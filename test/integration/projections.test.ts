@@ -4,17 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import type pg from 'pg';
-import type { EventLog, NewEvent } from '../../src/log/event-log.ts';
-import type { FactEvent } from '../../src/log/events.ts';
-import { encodeFact } from '../../src/log/fact-encoding.ts';
+import type { FactEvent } from '../../src/events/events.ts';
+import { encodeFact } from '../../src/events/fact-encoding.ts';
 import {
   encodeInboxAdvanced,
   encodeMailPosted,
   INBOX_ADVANCED,
   MAIL_POSTED,
   type MailRecipient,
-} from '../../src/log/mail-encoding.ts';
-import { MemoryLog } from '../../src/log/memory-log.ts';
+} from '../../src/events/mail-encoding.ts';
+import type { EventLog, NewEvent } from '../../src/log/event-log.ts';
+import { MemoryLog } from '../../src/log/memory/memory-log.ts';
+import type { Clock } from '../../src/ports/ports.ts';
 import {
   type EmbeddedPostgres,
   migrate,
@@ -25,7 +26,6 @@ import {
   runProjections,
   startEmbeddedPostgres,
 } from '../../src/projections/index.ts';
-import type { Clock } from '../../src/protocol/ports.ts';
 import { systemClock, systemRandom } from '../../src/system/index.ts';
 import { dump, postgresProblem, recordingLogger, until } from './projections-support.ts';
 

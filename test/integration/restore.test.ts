@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { RestartableServer } from '../support/restartable-server.ts';
-import { type SeenFrame, WireClient } from '../support/wire-client.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { RestartableServer } from '../kit/restartable-server.ts';
+import { type SeenFrame, WireClient } from '../kit/wire-client.ts';
 
 const limits = { timeout: 120_000 };
 

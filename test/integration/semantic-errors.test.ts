@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { utf8 } from '../../src/protocol/bytes.ts';
-import { encodeFrame } from '../../src/protocol/frame.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import type { JsonInput } from '../../src/protocol/json-writer.ts';
-import { type RunningServer, startRunningServer } from '../support/running-server.ts';
-import { WireClient } from '../support/wire-client.ts';
+import { encodeFrame } from '../../src/protocol/frames/frame.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import type { JsonInput } from '../../src/protocol/json/json-writer.ts';
+import { type RunningServer, startRunningServer } from '../kit/running-server.ts';
+import { WireClient } from '../kit/wire-client.ts';
 
 const limits = { timeout: 60_000 };
 let server: RunningServer;

@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock, Random } from '../../src/protocol/ports.ts';
+import type { CancelTimer, Clock, Random } from '../../src/ports/ports.ts';
 import { systemRandom } from '../../src/system/index.ts';
 
 /** A clock whose time passes only in `run`, one event after the other. */

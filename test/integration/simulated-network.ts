@@ -1,4 +1,8 @@
-import type { Transport, TransportConnection, TransportReceiver } from '../../src/client/transport.ts';
+import type {
+  Transport,
+  TransportConnection,
+  TransportReceiver,
+} from '../../src/client/transports/transport.ts';
 import { concatBytes } from '../../src/protocol/bytes.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
 import type { SimulatedServer } from './simulated-server.ts';

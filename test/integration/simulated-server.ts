@@ -1,21 +1,21 @@
 import { sodiumBackend } from '../../src/crypto/index.ts';
 import { toHex, utf8 } from '../../src/protocol/bytes.ts';
-import { certificateToJson, issueCertificate } from '../../src/protocol/certificate.ts';
 import { parseClientAuth, parseHello } from '../../src/protocol/control/index.ts';
-import { errorPayload, handshakeErrorPayload } from '../../src/protocol/errors.ts';
-import { encodeFrame, type Frame } from '../../src/protocol/frame.ts';
-import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { encodeJson, isJsonObject, type JsonInput, parseJson } from '../../src/protocol/json.ts';
-import { deriveAuthorityKey, noiseKeyPair } from '../../src/protocol/keys.ts';
-import { HandshakeState } from '../../src/protocol/noise.ts';
-import { NoiseError } from '../../src/protocol/noise-error.ts';
+import { errorPayload, handshakeErrorPayload } from '../../src/protocol/frames/errors.ts';
+import { encodeFrame, type Frame } from '../../src/protocol/frames/frame.ts';
+import { FrameDecoder } from '../../src/protocol/frames/frame-decoder.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { certificateToJson, issueCertificate } from '../../src/protocol/identity/certificate.ts';
+import { deriveAuthorityKey, noiseKeyPair } from '../../src/protocol/identity/keys.ts';
+import { encodeJson, isJsonObject, type JsonInput, parseJson } from '../../src/protocol/json/json.ts';
+import { HandshakeState } from '../../src/protocol/noise/noise.ts';
+import { NoiseError } from '../../src/protocol/noise/noise-error.ts';
 import {
   RECORD_ROOM_BEFORE,
   RECORD_ROOM_BEHIND,
   RecordOpener,
   RecordSealer,
-} from '../../src/protocol/record.ts';
+} from '../../src/protocol/noise/record.ts';
 import { serialAfter, serialNext } from '../../src/protocol/serial.ts';
 import { systemRandom } from '../../src/system/index.ts';
 import type { SimulatedClock } from './simulated-clock.ts';

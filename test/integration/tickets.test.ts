@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { type RunningServer, startRunningServer } from '../support/running-server.ts';
-import { WireClient, type WireOptions } from '../support/wire-client.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { type RunningServer, startRunningServer } from '../kit/running-server.ts';
+import { WireClient, type WireOptions } from '../kit/wire-client.ts';
 
 const limits = { timeout: 30_000 };
 let server: RunningServer;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ServerProcess } from '../support/server-process.ts';
+import { ServerProcess } from '../kit/server-process.ts';
 import { Load } from './load.ts';
 import { finish } from './verdict.ts';
 

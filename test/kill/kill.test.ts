@@ -1,6 +1,6 @@
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ServerProcess } from '../support/server-process.ts';
+import { ServerProcess } from '../kit/server-process.ts';
 import { Load } from './load.ts';
 import { finish } from './verdict.ts';
 

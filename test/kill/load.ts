@@ -6,7 +6,7 @@ import {
   createDevice,
   MemoryDeviceStore,
 } from '../../src/client/index.ts';
-import type { ServerProcess } from '../support/server-process.ts';
+import type { ServerProcess } from '../kit/server-process.ts';
 
 /** Where the server is, also after it was started again. */
 type Target = Pick<ServerProcess, 'ready' | 'ca'>;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { verifyLog } from '../../src/log/inspect.ts';
+import { verifyLog } from '../../src/log/segments/inspect.ts';
 import { systemClock } from '../../src/system/index.ts';
-import type { ServerProcess } from '../support/server-process.ts';
+import type { ServerProcess } from '../kit/server-process.ts';
 import type { Load } from './load.ts';
 
 /** Ends the load, which checks what has arrived, then the server, and verifies the log. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ServerProcess } from '../support/server-process.ts';
-import { SKIPPED_WITHOUT_WORKERS } from '../support/workers.ts';
+import { ServerProcess } from '../kit/server-process.ts';
+import { SKIPPED_WITHOUT_WORKERS } from '../kit/workers.ts';
 import { Load } from './load.ts';
 import { finish } from './verdict.ts';
 

@@ -3,11 +3,11 @@ import { rm, writeFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CertificateKeeper } from '../../src/gateway/certificate-keeper.ts';
-import { readTlsIdentity, TlsIdentityError } from '../../src/gateway/tls-identity.ts';
-import { testClock } from '../../src/log/test-clock.ts';
+import { CertificateKeeper } from '../../src/gateway/listen/certificate-keeper.ts';
+import { readTlsIdentity, TlsIdentityError } from '../../src/gateway/listen/tls-identity.ts';
 import { systemClock } from '../../src/system/index.ts';
 import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
+import { testClock } from '../kit/test-clock.ts';
 import { CertificateFolder, issuePair } from './certificates.ts';
 
 interface Line {

@@ -2,7 +2,7 @@ import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { issueAuthority, issueServerCertificate } from '../../src/config/issue-certificate.ts';
+import { issueAuthority, issueServerCertificate } from '../../src/keys/issue-certificate.ts';
 
 const DAY_MS = 86_400_000;
 

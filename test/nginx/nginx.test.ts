@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startLoggedServer } from '../haproxy/logged-server.ts';
-import { asking, chat, everyDoor, untilUp } from '../support/through-proxy.ts';
+import { asking, chat, everyDoor, untilUp } from '../kit/through-proxy.ts';
 import { nginxMissing, startNginx } from './nginx-process.ts';
 
 const skip = nginxMissing() ?? false;

@@ -1,4 +1,4 @@
-import { decodeFact } from '../../src/log/fact-encoding.ts';
+import { decodeFact } from '../../src/events/fact-encoding.ts';
 import type { DurableEvent } from '../simulation/disk.ts';
 
 /** What the log says about one channel, folded by a second, simpler hand than the server's own. */

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { sodiumBackend } from '../../src/crypto/index.ts';
-import { certificateFromJson } from '../../src/protocol/certificate.ts';
 import {
   parseAck,
   parseCallAnswer,
@@ -14,14 +13,15 @@ import {
   parseJoin,
   parsePresence,
 } from '../../src/protocol/control/index.ts';
-import { CommuCatError } from '../../src/protocol/errors.ts';
-import { encodeFrame, type Frame, frameLength } from '../../src/protocol/frame.ts';
-import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
-import { FRAME, FRAME_TYPES } from '../../src/protocol/frame-types.ts';
-import { type JsonValue, parseJson, stringifyJson } from '../../src/protocol/json.ts';
+import { CommuCatError } from '../../src/protocol/frames/errors.ts';
+import { encodeFrame, type Frame, frameLength } from '../../src/protocol/frames/frame.ts';
+import { FrameDecoder } from '../../src/protocol/frames/frame-decoder.ts';
+import { FRAME, FRAME_TYPES } from '../../src/protocol/frames/frame-types.ts';
+import { certificateFromJson } from '../../src/protocol/identity/certificate.ts';
+import { type JsonValue, parseJson, stringifyJson } from '../../src/protocol/json/json.ts';
 import { LIMITS } from '../../src/protocol/limits.ts';
-import { CipherState } from '../../src/protocol/noise-cipher-state.ts';
-import { RecordOpener, RecordSealer } from '../../src/protocol/record.ts';
+import { CipherState } from '../../src/protocol/noise/noise-cipher-state.ts';
+import { RecordOpener, RecordSealer } from '../../src/protocol/noise/record.ts';
 
 const numRuns = Number(process.env.COMMUCAT_PROPERTY_RUNS ?? 300);
 /** Bytes that a decoder may keep besides the frame or record that it waits for: one chunk. */

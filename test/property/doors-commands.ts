@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { DOORS } from '../support/doors.ts';
+import { DOORS } from '../kit/doors.ts';
 
 export const DOOR_DEVICES = 5;
 /** Plain channels; everybody is in the first from the start. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { toHex } from '../../src/protocol/bytes.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { startTestServer, type TestServer } from '../integration/client-support.ts';
-import { DOORS, type Door } from '../support/doors.ts';
+import { DOORS, type Door } from '../kit/doors.ts';
 import { DOOR_DEVICES, type DoorCommand, type DoorPlan, GROUP_CHANNEL } from './doors-commands.ts';
 import {
   type DoorFigures,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { decodeMailPosted, type MailPosted } from '../../src/log/mail-encoding.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { decodeMailPosted, type MailPosted } from '../../src/events/mail-encoding.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { ChannelModel } from './channel-model.ts';
 import { GROUP_CHANNEL } from './doors-commands.ts';
 import type { AnyDevice } from './model-device.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
+import type { FactEvent, GroupRole } from '../../src/events/events.ts';
+import { decodeFact } from '../../src/events/fact-encoding.ts';
+import { decodeMailPosted } from '../../src/events/mail-encoding.ts';
 import type { NewEvent } from '../../src/log/event-log.ts';
-import type { FactEvent, GroupRole } from '../../src/log/events.ts';
-import { decodeFact } from '../../src/log/fact-encoding.ts';
-import { decodeMailPosted } from '../../src/log/mail-encoding.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import type { DurableEvent } from '../simulation/disk.ts';
 
 export interface ModelMember {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { seededRandom } from '../seeded-random.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { seededRandom } from '../kit/seeded-random.ts';
 import { SimulatedClock, settle } from '../simulation/clock.ts';
 import { SimulatedDisk } from '../simulation/disk.ts';
 import { RelayWorld, type TestClient } from '../simulation/relay-world.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { serialAfter, serialNext } from '../../src/protocol/serial.ts';
 import type { SeenFrame, TestClient } from '../simulation/relay-world.ts';
 

@@ -1,5 +1,5 @@
 import type { Appended, StreamAppend } from '../../src/log/event-log.ts';
-import { MemoryLog } from '../../src/log/memory-log.ts';
+import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { systemClock } from '../../src/system/index.ts';
 import type { DurableEvent } from '../simulation/disk.ts';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
+import { decodeMailPosted, encodeInboxAdvanced, type MailPosted } from '../../src/events/mail-encoding.ts';
 import type { EventLog } from '../../src/log/event-log.ts';
 import { LogError } from '../../src/log/log-error.ts';
-import { decodeMailPosted, encodeInboxAdvanced, type MailPosted } from '../../src/log/mail-encoding.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { serialNext } from '../../src/protocol/serial.ts';
-import { seededRandom } from '../seeded-random.ts';
+import { seededRandom } from '../kit/seeded-random.ts';
 import { SimulatedClock, settle } from '../simulation/clock.ts';
 import { SimulatedDisk } from '../simulation/disk.ts';
 import { RelayWorld, type SeenFrame, type TestClient } from '../simulation/relay-world.ts';

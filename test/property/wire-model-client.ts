@@ -1,5 +1,5 @@
-import type { Door } from '../support/doors.ts';
-import { type ServerAddress, WireClient, type SeenFrame as WireFrame } from '../support/wire-client.ts';
+import type { Door } from '../kit/doors.ts';
+import { type ServerAddress, WireClient, type SeenFrame as WireFrame } from '../kit/wire-client.ts';
 import type { ModelClient } from './model-device.ts';
 
 /** The connection of a model device through a real socket and a door. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decideAccount } from '../../src/actors/account-decider.ts';
-import { encodeFact } from '../../src/log/fact-encoding.ts';
-import { MemoryLog } from '../../src/log/memory-log.ts';
+import { decideAccount } from '../../src/actors/accounts/account-decider.ts';
+import { encodeFact } from '../../src/events/fact-encoding.ts';
+import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { toHex } from '../../src/protocol/bytes.ts';
 import { SimulatedClock } from './clock.ts';
 import { RelayWorld } from './relay-world.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeFact } from '../../src/log/fact-encoding.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { decodeFact } from '../../src/events/fact-encoding.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { SimulatedClock, settle } from './clock.ts';
 import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type TestClient } from './relay-world.ts';

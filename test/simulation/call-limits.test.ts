@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CallLimits } from '../../src/actors/running-calls.ts';
-import { MemoryLog } from '../../src/log/memory-log.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import type { CallLimits } from '../../src/actors/calls/running-calls.ts';
+import { MemoryLog } from '../../src/log/memory/memory-log.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { SimulatedClock, settle } from './clock.ts';
 import { RelayWorld, type TestClient } from './relay-world.ts';
 

@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock } from '../../src/protocol/ports.ts';
+import type { CancelTimer, Clock } from '../../src/ports/ports.ts';
 
 interface Timer {
   readonly due: number;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeMailPosted } from '../../src/log/mail-encoding.ts';
-import { MemoryLog } from '../../src/log/memory-log.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { decodeMailPosted } from '../../src/events/mail-encoding.ts';
+import { MemoryLog } from '../../src/log/memory/memory-log.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { SimulatedClock, settle } from './clock.ts';
 import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type SeenFrame, type TestClient, type WorldOptions } from './relay-world.ts';

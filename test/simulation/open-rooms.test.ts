@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MemoryLog } from '../../src/log/memory-log.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { MemoryLog } from '../../src/log/memory/memory-log.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { SimulatedClock } from './clock.ts';
 import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
 

@@ -1,17 +1,22 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { BudgetRate } from '../../src/actors/budget.ts';
-import type { OpenRooms, Reach } from '../../src/actors/channels.ts';
+import type { CallLimits } from '../../src/actors/calls/running-calls.ts';
+import type { OpenRooms, Reach } from '../../src/actors/channels/channels.ts';
 import { createRelay, type RunningRelay } from '../../src/actors/create-relay.ts';
-import type { RelayEvents } from '../../src/actors/relay-events.ts';
-import type { EstablishedFacts, Generation, LinkPort, SessionNumber } from '../../src/actors/relay-port.ts';
-import type { CallLimits } from '../../src/actors/running-calls.ts';
+import type { BudgetRate } from '../../src/actors/runtime/budget.ts';
+import type { RelayEvents } from '../../src/actors/runtime/relay-events.ts';
 import { sodiumBackend } from '../../src/crypto/sodium-backend.ts';
 import type { PostOfficeLimits } from '../../src/delivery/post-office.ts';
 import type { EventLog } from '../../src/log/event-log.ts';
+import type { Random } from '../../src/ports/ports.ts';
 import { MemoryPresence } from '../../src/presence/memory-presence.ts';
-import { FRAME, frameTypeOf } from '../../src/protocol/frame-types.ts';
-import type { Random } from '../../src/protocol/ports.ts';
+import { FRAME, frameTypeOf } from '../../src/protocol/frames/frame-types.ts';
 import { serialAfter } from '../../src/protocol/serial.ts';
+import type {
+  EstablishedFacts,
+  Generation,
+  LinkPort,
+  SessionNumber,
+} from '../../src/relay-port/relay-port.ts';
 import { type SimulatedClock, settle } from './clock.ts';
 
 const text = new TextEncoder();

@@ -7,9 +7,9 @@ import {
   type DeviceStore,
   MemoryDeviceStore,
 } from '../../src/client/index.ts';
-import { DoorTransport } from '../support/door-transport.ts';
-import type { Door } from '../support/doors.ts';
-import type { ServerProcess } from '../support/server-process.ts';
+import { DoorTransport } from '../kit/door-transport.ts';
+import type { Door } from '../kit/doors.ts';
+import type { ServerProcess } from '../kit/server-process.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface ParticipantSetting {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ServerProcess } from '../support/server-process.ts';
+import type { ServerProcess } from '../kit/server-process.ts';
 
 /** Bytes of memory that belong to no file: the heap, buffers and stacks, not pages of the index that the kernel may drop. */
 export function anonymousMemory(pid: number): number {

@@ -2,7 +2,7 @@
 // its own. Ends with exit code 0 when nothing was lost, doubled or swapped, memory and descriptors are flat, and the log
 // is clean.
 import { parseArgs } from 'node:util';
-import { ServerProcess } from '../support/server-process.ts';
+import { ServerProcess } from '../kit/server-process.ts';
 import { soak } from './soak.ts';
 import { BOUNDS, judge } from './verdict.ts';
 

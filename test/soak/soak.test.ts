@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ServerProcess } from '../support/server-process.ts';
+import { ServerProcess } from '../kit/server-process.ts';
 import { soak } from './soak.ts';
 import { trendOf } from './trend.ts';
 import { judge } from './verdict.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Prng } from '../../fuzz/engine/prng.ts';
-import { DOORS, type Door } from '../support/doors.ts';
-import type { ServerProcess } from '../support/server-process.ts';
+import { DOORS, type Door } from '../kit/doors.ts';
+import type { ServerProcess } from '../kit/server-process.ts';
 import { Ledger } from './ledger.ts';
 import { isSteady, Participant } from './participant.ts';
 import { anonymousMemory, openDescriptors } from './process-samples.ts';

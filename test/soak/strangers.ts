@@ -1,10 +1,10 @@
 import https from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { DOORS } from '../support/doors.ts';
-import type { ServerProcess } from '../support/server-process.ts';
-import { WireClient } from '../support/wire-client.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { DOORS } from '../kit/doors.ts';
+import type { ServerProcess } from '../kit/server-process.ts';
+import { WireClient } from '../kit/wire-client.ts';
 
 /** Those who come and go: nothing of theirs may stay. Always the same few device ids, so that no accounts pile up. */
 export class Strangers {

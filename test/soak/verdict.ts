@@ -1,6 +1,6 @@
-import { type LogReport, verifyLog } from '../../src/log/inspect.ts';
+import { type LogReport, verifyLog } from '../../src/log/segments/inspect.ts';
 import { systemClock } from '../../src/system/index.ts';
-import type { ServerProcess } from '../support/server-process.ts';
+import type { ServerProcess } from '../kit/server-process.ts';
 import type { SoakFigures } from './soak.ts';
 import { type Trend, trendOf } from './trend.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { toHex, utf8 } from '../../src/protocol/bytes.ts';
-import { encodeFrame, FrameError } from '../../src/protocol/frame.ts';
-import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
-import { canonicalJson, JsonError, parseJson, parseJsonText } from '../../src/protocol/json.ts';
+import { encodeFrame, FrameError } from '../../src/protocol/frames/frame.ts';
+import { FrameDecoder } from '../../src/protocol/frames/frame-decoder.ts';
+import { canonicalJson, JsonError, parseJson, parseJsonText } from '../../src/protocol/json/json.ts';
 import { serialAfter, serialDistance, serialNext } from '../../src/protocol/serial.ts';
 import { decodeVarint64, encodeVarint64 } from '../../src/protocol/varint.ts';
 import type { CaseReader } from '../vectors/case-reader.ts';

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { CommuCatError } from '../../src/ports/commucat-error.ts';
 import { toHex, utf8 } from '../../src/protocol/bytes.ts';
+import { type CryptoBackend, CryptoError } from '../../src/protocol/crypto-backend.ts';
 import {
   certificateFromJson,
   certificateMessage,
@@ -7,17 +9,15 @@ import {
   certificateValidity,
   issueCertificate,
   verifyCertificate,
-} from '../../src/protocol/certificate.ts';
-import { CommuCatError } from '../../src/protocol/commucat-error.ts';
-import { type CryptoBackend, CryptoError } from '../../src/protocol/crypto-backend.ts';
-import { parseJsonText, stringifyJson } from '../../src/protocol/json.ts';
+} from '../../src/protocol/identity/certificate.ts';
 import {
   deriveAuthorityKey,
   deriveDeviceKey,
   noiseKeyPair,
   noiseStaticFromDeviceKey,
-} from '../../src/protocol/keys.ts';
-import { proveWithNonceForTests, verifyDeviceKeyProof } from '../../src/protocol/proof.ts';
+} from '../../src/protocol/identity/keys.ts';
+import { proveWithNonceForTests, verifyDeviceKeyProof } from '../../src/protocol/identity/proof.ts';
+import { parseJsonText, stringifyJson } from '../../src/protocol/json/json.ts';
 import type { CaseReader } from '../vectors/case-reader.ts';
 
 export function checkKey(backend: CryptoBackend, vector: CaseReader): void {

@@ -1,5 +1,5 @@
 import { fromHex } from '../../src/protocol/bytes.ts';
-import { isJsonObject } from '../../src/protocol/json-value.ts';
+import { isJsonObject } from '../../src/protocol/json/json-value.ts';
 
 /** One case of a vector file, with field access that fails loudly when the file is not what we think it is. */
 export class CaseReader {

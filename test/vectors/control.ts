@@ -15,7 +15,7 @@ import {
   type JsonInput,
   type JsonValue,
   parseJson,
-} from '../../src/protocol/json.ts';
+} from '../../src/protocol/json/json.ts';
 import { eachCase, text, type VectorCase, type VectorSuite } from './suite.ts';
 
 /** `ccp1-control.json`: the call structures. */

@@ -1,29 +1,29 @@
 import assert from 'node:assert/strict';
 import { ed25519 } from '@noble/curves/ed25519.js';
+import { CommuCatError } from '../../src/ports/commucat-error.ts';
 import { toHex } from '../../src/protocol/bytes.ts';
+import { type CryptoBackend, CryptoError } from '../../src/protocol/crypto-backend.ts';
 import {
   certificateFromJson,
   certificateMessage,
   certificateToJson,
   issueCertificate,
   verifyCertificate,
-} from '../../src/protocol/certificate.ts';
-import { CommuCatError } from '../../src/protocol/commucat-error.ts';
-import { type CryptoBackend, CryptoError } from '../../src/protocol/crypto-backend.ts';
-import { canonicalJson, parseJsonText, stringifyJson } from '../../src/protocol/json.ts';
+} from '../../src/protocol/identity/certificate.ts';
 import {
   deriveAuthorityKey,
   deriveDeviceKey,
   noiseKeyPair,
   noiseStaticFromDeviceKey,
-} from '../../src/protocol/keys.ts';
+} from '../../src/protocol/identity/keys.ts';
 import {
   ProofError,
   proofFromJson,
   proofToJson,
   proveWithNonceForTests,
   verifyDeviceKeyProof,
-} from '../../src/protocol/proof.ts';
+} from '../../src/protocol/identity/proof.ts';
+import { canonicalJson, parseJsonText, stringifyJson } from '../../src/protocol/json/json.ts';
 import { BACKENDS } from './backends.ts';
 import { CaseReader } from './case-reader.ts';
 import {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { CommuCatError } from '../../src/protocol/errors.ts';
-import { encodeFrame, type Frame, FrameError, type FrameErrorKind } from '../../src/protocol/frame.ts';
-import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
-import { FRAME, frameTypeOf } from '../../src/protocol/frame-types.ts';
-import { canonicalJson, JsonError, parseJson } from '../../src/protocol/json.ts';
+import { CommuCatError } from '../../src/protocol/frames/errors.ts';
+import { encodeFrame, type Frame, FrameError, type FrameErrorKind } from '../../src/protocol/frames/frame.ts';
+import { FrameDecoder } from '../../src/protocol/frames/frame-decoder.ts';
+import { FRAME, frameTypeOf } from '../../src/protocol/frames/frame-types.ts';
+import { canonicalJson, JsonError, parseJson } from '../../src/protocol/json/json.ts';
 import { decodeVarint64, encodeVarint64, varintLength, writeVarint } from '../../src/protocol/varint.ts';
 import { seededBytes, sha256Hex } from './seeded-bytes.ts';
 import { bytes, eachCase, number, text, type VectorCase, type VectorSuite } from './suite.ts';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
+import type { Random } from '../../src/ports/ports.ts';
 import { toHex } from '../../src/protocol/bytes.ts';
 import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
-import { noiseKeyPair } from '../../src/protocol/keys.ts';
-import { type HandshakeResult, HandshakeState } from '../../src/protocol/noise.ts';
-import { CipherState } from '../../src/protocol/noise-cipher-state.ts';
-import { NoiseError } from '../../src/protocol/noise-error.ts';
-import { NOISE_PATTERNS, type NoisePattern } from '../../src/protocol/noise-patterns.ts';
-import type { Random } from '../../src/protocol/ports.ts';
+import { noiseKeyPair } from '../../src/protocol/identity/keys.ts';
+import { type HandshakeResult, HandshakeState } from '../../src/protocol/noise/noise.ts';
+import { CipherState } from '../../src/protocol/noise/noise-cipher-state.ts';
+import { NoiseError } from '../../src/protocol/noise/noise-error.ts';
+import { NOISE_PATTERNS, type NoisePattern } from '../../src/protocol/noise/noise-patterns.ts';
 import { BACKENDS, checkCase } from './backends.ts';
 import { CaseReader } from './case-reader.ts';
 import { seededBytes, sha256Hex } from './seeded-bytes.ts';

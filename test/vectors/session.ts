@@ -1,20 +1,24 @@
 import assert from 'node:assert/strict';
+import type { Random } from '../../src/ports/ports.ts';
 import { toHex, utf8 } from '../../src/protocol/bytes.ts';
 import type { CryptoBackend } from '../../src/protocol/crypto-backend.ts';
-import { encodeFrame } from '../../src/protocol/frame.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { isJsonObject, parseJsonText } from '../../src/protocol/json.ts';
-import { deriveDeviceKey, noiseKeyPair, noiseStaticFromDeviceKey } from '../../src/protocol/keys.ts';
-import { HandshakeState } from '../../src/protocol/noise.ts';
-import { CipherState } from '../../src/protocol/noise-cipher-state.ts';
-import type { Random } from '../../src/protocol/ports.ts';
-import { proofFromJson, proveWithNonceForTests, verifyDeviceKeyProof } from '../../src/protocol/proof.ts';
+import { encodeFrame } from '../../src/protocol/frames/frame.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { deriveDeviceKey, noiseKeyPair, noiseStaticFromDeviceKey } from '../../src/protocol/identity/keys.ts';
+import {
+  proofFromJson,
+  proveWithNonceForTests,
+  verifyDeviceKeyProof,
+} from '../../src/protocol/identity/proof.ts';
+import { isJsonObject, parseJsonText } from '../../src/protocol/json/json.ts';
+import { HandshakeState } from '../../src/protocol/noise/noise.ts';
+import { CipherState } from '../../src/protocol/noise/noise-cipher-state.ts';
 import {
   RECORD_ROOM_BEFORE,
   RECORD_ROOM_BEHIND,
   RecordOpener,
   RecordSealer,
-} from '../../src/protocol/record.ts';
+} from '../../src/protocol/noise/record.ts';
 import type { CaseReader } from './case-reader.ts';
 
 const noRandom: Random = {

@@ -1,4 +1,4 @@
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import type { Arrived, Connection, Weather, Welcome } from './connection.ts';
 import { type Dispatch, idOf } from './dispatch.ts';
 import { type Draft, describe, type Ledger } from './ledger.ts';

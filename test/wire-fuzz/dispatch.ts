@@ -1,4 +1,4 @@
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import type { Request, Room } from './room.ts';
 
 /** What the wire has told of a durable frame. */

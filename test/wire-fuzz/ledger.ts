@@ -1,4 +1,4 @@
-import { FRAME, frameTypeOf } from '../../src/protocol/frame-types.ts';
+import { FRAME, frameTypeOf } from '../../src/protocol/frames/frame-types.ts';
 import type { Judge } from './broken-promise.ts';
 import { bodyOf, type Dispatch, type Fate } from './dispatch.ts';
 import type { Room } from './room.ts';

@@ -1,6 +1,6 @@
 import { utf8 } from '../../src/protocol/bytes.ts';
-import { FRAME } from '../../src/protocol/frame-types.ts';
-import { type ServerAddress, WireClient } from '../support/wire-client.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { type ServerAddress, WireClient } from '../kit/wire-client.ts';
 import type { Arrived, Connection, Welcome } from './connection.ts';
 
 /** ERRORs on channel 0 that do not end a session. */

@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { verifyLog } from '../../src/log/inspect.ts';
+import { verifyLog } from '../../src/log/segments/inspect.ts';
 import { systemClock } from '../../src/system/index.ts';
-import { ServerProcess } from '../support/server-process.ts';
-import { fill, type SmallDisk, smallDisk } from '../support/small-disk.ts';
-import type { ServerAddress } from '../support/wire-client.ts';
+import { ServerProcess } from '../kit/server-process.ts';
+import { fill, type SmallDisk, smallDisk } from '../kit/small-disk.ts';
+import type { ServerAddress } from '../kit/wire-client.ts';
 import type { Weather } from './connection.ts';
 import type { Plan } from './steps.ts';
 

@@ -12,7 +12,7 @@ import type {
   Subscription,
 } from '../../src/log/event-log.ts';
 import { LogError } from '../../src/log/log-error.ts';
-import { MemoryLog } from '../../src/log/memory-log.ts';
+import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { type RetentionClass, retentionOf } from '../../src/log/retention.ts';
 import type { SimulatedClock } from '../simulation/clock.ts';
 

@@ -1,4 +1,4 @@
-import { seededRandom } from '../seeded-random.ts';
+import { seededRandom } from '../kit/seeded-random.ts';
 import { SimulatedClock, settle } from '../simulation/clock.ts';
 import { RelayWorld } from '../simulation/relay-world.ts';
 import type { Judge } from './broken-promise.ts';

@@ -1,4 +1,4 @@
-import { FRAME } from '../../src/protocol/frame-types.ts';
+import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import type { Weather } from './connection.ts';
 import { FuzzDevice } from './device.ts';
 import type { Ledger } from './ledger.ts';

@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../base-command.ts';
-import { description } from '../../description.ts';
-import { serverFlags } from '../../server-config.ts';
+import { BaseCommand } from '../../kit/base-command.ts';
+import { description } from '../../kit/description.ts';
+import { serverFlags } from '../../kit/server-config.ts';
 
 export default class LogAcceptKeys extends BaseCommand {
   static override summary = 'Let a server start with keys that its log does not know.';
@@ -15,8 +15,8 @@ export default class LogAcceptKeys extends BaseCommand {
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(LogAcceptKeys);
-    const { acceptKeys } = await import('../../log-history.ts');
-    const { loadServerConfig } = await import('../../server-config.ts');
+    const { acceptKeys } = await import('../../log/log-history.ts');
+    const { loadServerConfig } = await import('../../kit/server-config.ts');
     const { noise, authority } = await acceptKeys(await loadServerConfig(flags));
     this.log('%s', `tunnel           ${noise}`);
     this.log('%s', `device authority ${authority}`);

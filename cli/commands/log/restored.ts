@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
-import { BaseCommand, jsonFlag } from '../../base-command.ts';
-import { dataFlags, dataFolder } from '../../data-folder.ts';
-import { description } from '../../description.ts';
+import { BaseCommand, jsonFlag } from '../../kit/base-command.ts';
+import { dataFlags, dataFolder } from '../../kit/data-folder.ts';
+import { description } from '../../kit/description.ts';
 
 export default class LogRestored extends BaseCommand {
   static override summary = 'Say that the log comes from a backup: a new history begins.';
@@ -27,7 +27,7 @@ export default class LogRestored extends BaseCommand {
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(LogRestored);
-    const { beginHistory } = await import('../../log-history.ts');
+    const { beginHistory } = await import('../../log/log-history.ts');
     const begun = await beginHistory(await dataFolder(flags), flags['accept-loss'] === true);
     if (flags.json) {
       this.print({ epoch: begun.epoch, losses: begun.losses });

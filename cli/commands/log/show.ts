@@ -1,8 +1,8 @@
 import { Args, Flags } from '@oclif/core';
-import { BaseCommand, jsonFlag } from '../../base-command.ts';
-import { dataFlags, dataFolder } from '../../data-folder.ts';
-import { description } from '../../description.ts';
-import { CommandError, EXIT } from '../../exit-codes.ts';
+import { BaseCommand, jsonFlag } from '../../kit/base-command.ts';
+import { dataFlags, dataFolder } from '../../kit/data-folder.ts';
+import { description } from '../../kit/description.ts';
+import { CommandError, EXIT } from '../../kit/exit-codes.ts';
 
 export default class LogShow extends BaseCommand {
   static override summary = 'Print one event, or all of a stream.';
@@ -27,7 +27,7 @@ export default class LogShow extends BaseCommand {
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(LogShow);
-    const { eventLine, findEvents } = await import('../../log-events.ts');
+    const { eventLine, findEvents } = await import('../../log/log-events.ts');
     let found = 0;
     for await (const event of findEvents(await dataFolder(flags), args.what, flags.payload)) {
       found += 1;

@@ -1,7 +1,7 @@
-import { BaseCommand, jsonFlag } from '../../base-command.ts';
-import { dataFlags, dataFolder } from '../../data-folder.ts';
-import { description } from '../../description.ts';
-import { EXIT } from '../../exit-codes.ts';
+import { BaseCommand, jsonFlag } from '../../kit/base-command.ts';
+import { dataFlags, dataFolder } from '../../kit/data-folder.ts';
+import { description } from '../../kit/description.ts';
+import { EXIT } from '../../kit/exit-codes.ts';
 
 export default class LogStats extends BaseCommand {
   static override summary = 'Count what is in the log.';
@@ -19,7 +19,7 @@ export default class LogStats extends BaseCommand {
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(LogStats);
-    const { checkLog, historyLine } = await import('../../log-check.ts');
+    const { checkLog, historyLine } = await import('../../log/log-check.ts');
     const { clean, report } = await checkLog(await dataFolder(flags), false);
     if (flags.json) this.print(report);
     else {

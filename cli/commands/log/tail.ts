@@ -1,8 +1,8 @@
 import { Flags } from '@oclif/core';
-import { BaseCommand, jsonFlag } from '../../base-command.ts';
-import { dataFlags, dataFolder } from '../../data-folder.ts';
-import { description } from '../../description.ts';
-import { EXIT } from '../../exit-codes.ts';
+import { BaseCommand, jsonFlag } from '../../kit/base-command.ts';
+import { dataFlags, dataFolder } from '../../kit/data-folder.ts';
+import { description } from '../../kit/description.ts';
+import { EXIT } from '../../kit/exit-codes.ts';
 
 export default class LogTail extends BaseCommand {
   static override summary = 'Print the newest events of the log.';
@@ -26,8 +26,8 @@ export default class LogTail extends BaseCommand {
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(LogTail);
-    const { eventLine, tailEvents } = await import('../../log-events.ts');
-    const { shutdownOnSignal } = await import('../../signals.ts');
+    const { eventLine, tailEvents } = await import('../../log/log-events.ts');
+    const { shutdownOnSignal } = await import('../../kit/signals.ts');
     const { follow, payload, count, json } = flags;
     const { signal } = shutdownOnSignal();
     for await (const event of tailEvents(await dataFolder(flags), count, payload, { follow, signal })) {

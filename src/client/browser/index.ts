@@ -1,7 +1,7 @@
 /** The client SDK of CommuCat for browsers: the same as for Node.js, over WebSocket. See docs/client.md. */
 import type { Client } from '../client.ts';
 import { entryPoints, type PlatformOptions } from '../entry-points.ts';
-import { WebSocketTransport, type WebSocketTransportOptions } from '../websocket-transport.ts';
+import { WebSocketTransport, type WebSocketTransportOptions } from '../transports/websocket-transport.ts';
 import { browserBackend, browserClock, browserRandom, browserReport } from './platform.ts';
 
 export * from '../shared.ts';

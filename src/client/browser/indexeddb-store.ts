@@ -5,16 +5,16 @@ import {
   type JsonValue,
   parseJson,
   stringifyJson,
-} from '../../protocol/json.ts';
-import { ClientError } from '../client-error.ts';
-import { textOf } from '../client-failures.ts';
-import { deviceToJson } from '../device.ts';
+} from '../../protocol/json/json.ts';
+import { deviceToJson } from '../device/device.ts';
 import {
   type DeviceState,
   type DeviceStore,
   deviceStateFromJson,
   deviceStateToJson,
-} from '../device-store.ts';
+} from '../device/device-store.ts';
+import { ClientError } from '../values/client-error.ts';
+import { textOf } from '../values/client-failures.ts';
 import { openSeal, type SealedKey, sealKey } from './sealed-key.ts';
 
 /** Options of `IndexedDbDeviceStore`. */

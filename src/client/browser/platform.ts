@@ -1,7 +1,7 @@
+import { afterDelay, type Timers } from '../../ports/long-delay.ts';
+import type { Clock, Random } from '../../ports/ports.ts';
 import type { CryptoBackend } from '../../protocol/crypto-backend.ts';
-import { afterDelay, type Timers } from '../../protocol/long-delay.ts';
 import { nobleBackend } from '../../protocol/noble-backend.ts';
-import type { Clock, Random } from '../../protocol/ports.ts';
 
 /** `getRandomValues` gives so many bytes at a time. */
 const MOST_RANDOM_BYTES = 65_536;

@@ -1,4 +1,4 @@
-import { ClientError } from '../client-error.ts';
+import { ClientError } from '../values/client-error.ts';
 
 /** A secret encrypted under a key that the browser uses but does not hand out. All of it can be stored in IndexedDB. */
 export interface SealedKey {

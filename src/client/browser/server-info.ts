@@ -1,5 +1,3 @@
-import { ClientError } from '../client-error.ts';
-import { textOf } from '../client-failures.ts';
 import {
   answerDeadline,
   noAnswer,
@@ -8,7 +6,9 @@ import {
   type ServerInfo,
   serverInfoUrl,
   tooLong,
-} from '../server-info.ts';
+} from '../transports/server-info.ts';
+import { ClientError } from '../values/client-error.ts';
+import { textOf } from '../values/client-failures.ts';
 
 /** Options of `fetchServerInfo`. */
 export interface ServerInfoOptions {

@@ -1,4 +1,4 @@
-import { CommuCatError } from '../commucat-error.ts';
+import { CommuCatError } from '../../ports/commucat-error.ts';
 
 /** A control structure that breaks its schema. The message names the place and what is allowed, and may be shown. */
 export class ControlError extends CommuCatError {

@@ -1,6 +1,6 @@
 import type { Static, TSchema } from 'typebox';
-import { type JsonShape, LEAF, membersOf, TEXT } from '../json-shape.ts';
-import { isJsonObject, JsonFloat, type JsonObject, type JsonValue } from '../json-value.ts';
+import { type JsonShape, LEAF, membersOf, TEXT } from '../json/json-shape.ts';
+import { isJsonObject, JsonFloat, type JsonObject, type JsonValue } from '../json/json-value.ts';
 import { ControlError } from './control-error.ts';
 
 /**

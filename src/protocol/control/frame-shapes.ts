@@ -1,6 +1,6 @@
-import { FRAME, type FrameName } from '../frame-types.ts';
-import type { JsonShape } from '../json-shape.ts';
-import { LEAF } from '../json-shape.ts';
+import { FRAME, type FrameName } from '../frames/frame-types.ts';
+import type { JsonShape } from '../json/json-shape.ts';
+import { LEAF } from '../json/json-shape.ts';
 import { ACK_SHAPE } from './ack.ts';
 import {
   CALL_ANSWER_SHAPE,
@@ -8,7 +8,7 @@ import {
   CALL_OFFER_SHAPE,
   CALL_STATS_SHAPE,
   TRANSPORT_UPDATE_SHAPE,
-} from './calls.ts';
+} from './calls/calls.ts';
 import { GROUP_CREATE_SHAPE, GROUP_DOCUMENT_SHAPE, GROUP_INVITE_SHAPE } from './groups.ts';
 import { CLIENT_AUTH_SHAPE, HELLO_SHAPE } from './hello.ts';
 import { JOIN_SHAPE } from './join.ts';

@@ -1,5 +1,5 @@
-import { LEAF, membersOf } from '../json-shape.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../json-value.ts';
+import { LEAF, membersOf } from '../json/json-shape.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../json/json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { ControlError } from './control-error.ts';
 import { ownMember } from './decoder.ts';

@@ -1,4 +1,4 @@
-import { CommuCatError } from '../commucat-error.ts';
+import { CommuCatError } from '../../ports/commucat-error.ts';
 
 /**
  * A HELLO or AUTH that is refused for its form. `detail` is the reference's text for the ERROR frame (PROTOCOL.md 3.12);

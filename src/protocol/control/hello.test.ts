@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { toHex } from '../bytes.ts';
-import { JsonFloat, type JsonValue } from '../json-value.ts';
+import { JsonFloat, type JsonValue } from '../json/json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { HandshakeMessageError, parseClientAuth, parseHello } from './hello.ts';
 

@@ -1,6 +1,6 @@
-import { CERTIFICATE_SHAPE } from '../certificate.ts';
-import { LEAF, membersOf, TEXTS } from '../json-shape.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../json-value.ts';
+import { CERTIFICATE_SHAPE } from '../identity/certificate.ts';
+import { LEAF, membersOf, TEXTS } from '../json/json-shape.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../json/json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { ControlError } from './control-error.ts';
 import { ownMember } from './decoder.ts';

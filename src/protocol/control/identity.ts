@@ -1,5 +1,5 @@
 import { fromHex } from '../bytes.ts';
-import type { JsonObject } from '../json-value.ts';
+import type { JsonObject } from '../json/json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { ControlError } from './control-error.ts';
 import { ownMember } from './decoder.ts';

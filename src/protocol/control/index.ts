@@ -1,11 +1,11 @@
 export * from './ack.ts';
-export * from './call-schema.ts';
-export * from './calls.ts';
+export * from './calls/call-schema.ts';
+export * from './calls/calls.ts';
+export * from './calls/media-schema.ts';
+export * from './calls/transport-schema.ts';
 export { ControlError } from './control-error.ts';
 export { frameShape } from './frame-shapes.ts';
 export * from './groups.ts';
 export * from './hello.ts';
 export * from './join.ts';
-export * from './media-schema.ts';
 export * from './presence.ts';
-export * from './transport-schema.ts';

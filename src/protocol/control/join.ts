@@ -1,5 +1,5 @@
-import { LEAF, membersOf } from '../json-shape.ts';
-import type { JsonValue } from '../json-value.ts';
+import { LEAF, membersOf } from '../json/json-shape.ts';
+import type { JsonValue } from '../json/json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { lenientFlag, lenientObject, lenientText, MEMBERS_SHAPE, memberIds } from './members.ts';
 

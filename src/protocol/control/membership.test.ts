@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { utf8 } from '../bytes.ts';
-import { parseJson } from '../json.ts';
-import { JsonFloat, type JsonValue } from '../json-value.ts';
+import { parseJson } from '../json/json.ts';
+import { JsonFloat, type JsonValue } from '../json/json-value.ts';
 import { LIMITS } from '../limits.ts';
 import { parseAck } from './ack.ts';
 import { ControlError } from './control-error.ts';

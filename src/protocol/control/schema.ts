@@ -1,5 +1,5 @@
 import { type TNull, type TSchema, type TUnion, type TUnsafe, Type } from 'typebox';
-import type { JsonValue } from '../json-value.ts';
+import type { JsonValue } from '../json/json-value.ts';
 import { LIMITS } from '../limits.ts';
 
 /**

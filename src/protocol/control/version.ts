@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../json-value.ts';
+import type { JsonObject, JsonValue } from '../json/json-value.ts';
 import { PROTOCOL_VERSION, SUPPORTED_VERSIONS } from '../limits.ts';
 import { ownMember } from './decoder.ts';
 import { HandshakeMessageError } from './handshake-error.ts';

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { utf8 } from '../../../src/protocol/bytes.ts';
-import { encodeFrame } from '../../../src/protocol/frame.ts';
-import { FRAME } from '../../../src/protocol/frame-types.ts';
-import { bytes, type Door, ndjson, sse } from '../../support/doors.ts';
-import { type ServerAddress, WireClient } from '../../support/wire-client.ts';
+import { encodeFrame } from '../../../src/protocol/frames/frame.ts';
+import { FRAME } from '../../../src/protocol/frames/frame-types.ts';
+import { bytes, type Door, ndjson, sse } from '../../kit/doors.ts';
+import { type ServerAddress, WireClient } from '../../kit/wire-client.ts';
 import { processDoor } from './process-door.ts';
 import { findTool, runTool, type Tool } from './tool.ts';
 

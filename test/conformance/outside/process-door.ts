@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { type Decoder, type Door, DoorStream } from '../../support/doors.ts';
+import { type Decoder, type Door, DoorStream } from '../../kit/doors.ts';
 
 /** A door whose connection is another program: what we write goes to its standard input, what it prints comes out. */
 export function processDoor(

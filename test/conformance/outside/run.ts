@@ -1,6 +1,6 @@
 // `npm run test:outside`: programs that are not ours against a server process; writes results.json, failures included.
 import { writeFileSync } from 'node:fs';
-import { ServerProcess } from '../../support/server-process.ts';
+import { ServerProcess } from '../../kit/server-process.ts';
 import { CASES, type OutsideCase, type OutsideServer } from './cases.ts';
 
 interface Result {

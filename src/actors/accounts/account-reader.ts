@@ -1,0 +1,66 @@
+import { decodeFact } from '../../events/fact-encoding.ts';
+import { MAX_NAME_BYTES } from '../../log/append-check.ts';
+import type { EventLog } from '../../log/event-log.ts';
+import { handleKey } from '../../protocol/identity/handle.ts';
+import {
+  type DeviceEvent,
+  type DeviceState,
+  evolveDevice,
+  evolveUser,
+  type UserEvent,
+  type UserState,
+} from './account-decider.ts';
+
+/** Users and devices as the log has them. */
+export class AccountReader {
+  readonly #log: EventLog;
+
+  constructor(log: EventLog) {
+    this.#log = log;
+  }
+
+  /** A device, and the revision of its newest event; -1: it has none. */
+  device(id: string): Promise<{ readonly state: DeviceState | undefined; readonly revision: number }> {
+    return this.#fold<DeviceEvent, DeviceState>(`device-${id}`, evolveDevice);
+  }
+
+  /**
+   * The id of the user who has a handle. New handles are taken by their key; accounts from before keys have taken the very
+   * text, in whatever form it was.
+   */
+  async ownerOf(handle: string): Promise<string | undefined> {
+    const forms = new Set([handle, handle.normalize('NFC'), handle.normalize('NFD'), handleKey(handle)]);
+    for (const form of forms) {
+      const stream = `handle-${form}`;
+      // A form that no stream can be named by was taken by nobody.
+      if (Buffer.byteLength(stream) > MAX_NAME_BYTES) continue;
+      for await (const recorded of this.#log.readStream(stream, { limit: 1 })) {
+        const fact = decodeFact(recorded);
+        if (fact.type === 'handle.reserved') return fact.user;
+      }
+    }
+    return undefined;
+  }
+
+  /** The profile has a stream of its own, of which only the newest event is kept: nobody's HELLO reads all that it ever was. */
+  async user(id: string): Promise<UserState | undefined> {
+    let { state } = await this.#fold<UserEvent, UserState>(`user-${id}`, evolveUser);
+    for await (const recorded of this.#log.readStream(`profile-${id}`)) {
+      state = evolveUser(state, decodeFact(recorded) as UserEvent);
+    }
+    return state;
+  }
+
+  async #fold<Event, State>(
+    stream: string,
+    evolve: (state: State | undefined, event: Event) => State | undefined,
+  ): Promise<{ readonly state: State | undefined; readonly revision: number }> {
+    let state: State | undefined;
+    let revision = -1;
+    for await (const recorded of this.#log.readStream(stream)) {
+      state = evolve(state, decodeFact(recorded) as Event);
+      revision = recorded.revision;
+    }
+    return { state, revision };
+  }
+}

@@ -1,0 +1,297 @@
+import { MailStream } from '../../delivery/mailboxes/letter.ts';
+import type { Mailbox } from '../../delivery/mailboxes/mailbox.ts';
+import type { StreamAppend } from '../../log/event-log.ts';
+import type { CancelTimer, Clock } from '../../ports/ports.ts';
+import {
+  ControlError,
+  parseCallAnswer,
+  parseCallEnd,
+  parseCallOffer,
+  parseCallStats,
+  parseCallTransportUpdate,
+} from '../../protocol/control/index.ts';
+import { FRAME } from '../../protocol/frames/frame-types.ts';
+import type { JsonValue } from '../../protocol/json/json.ts';
+import { encodeJson, type JsonInput } from '../../protocol/json/json-writer.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import type { CallCommand, CallRejection } from '../calls/call-decider.ts';
+import type { Calls } from '../calls/calls.ts';
+import type { CallLimit, RunningCall } from '../calls/running-calls.ts';
+import type { ChannelRoute, Route } from '../routes/route.ts';
+import type { RouteTable } from '../routes/route-table.ts';
+import type { Session, WaitingFrame } from '../sessions/session.ts';
+import type { Desk } from './desk.ts';
+
+/** A call frame that was read: what to ask the call, what to answer. */
+interface Request {
+  readonly callId: string;
+  readonly command: (route: Route) => CallCommand;
+  readonly reply: Readonly<Record<string, JsonInput>>;
+  readonly durable: boolean;
+  /** Relayed even when the server knows no such call: older clients end calls that it never saw. */
+  readonly unknownCallIsFine: boolean;
+  /** Takes the sender out of the call. */
+  readonly withdraws: boolean;
+}
+
+/** Calls that end together when a device goes. */
+const SLICE = 16;
+
+/** Devices whose calls end together when the server starts. */
+const RESTORED_AT_ONCE = 256;
+
+/** Milliseconds until a log that did not take the end of a call is asked again. */
+const RETRY_MS = 1_000;
+
+export interface CallFramesParts {
+  readonly desk: Desk;
+  readonly calls: Calls;
+  readonly routes: RouteTable;
+  readonly clock: Clock;
+  /** A call could not lose a device; it is tried again. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** Call signalling (PROTOCOL.md 8): the call decides, then the frame is relayed and acknowledged. */
+export class CallFrames implements Disposable {
+  readonly #desk: Desk;
+  readonly #calls: Calls;
+  readonly #routes: RouteTable;
+  readonly #clock: Clock;
+  readonly #failed: (error: unknown) => void;
+  /** Calls that could not lose a device. One timer asks for all: what they post then goes to the log together. */
+  readonly #left = new Map<Mailbox, readonly RunningCall[]>();
+  #retry: CancelTimer | undefined;
+
+  constructor({ desk, calls, routes, clock, failed }: CallFramesParts) {
+    this.#desk = desk;
+    this.#calls = calls;
+    this.#routes = routes;
+    this.#clock = clock;
+    this.#failed = failed;
+  }
+
+  /** @throws CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants. */
+  read(session: Session, frame: WaitingFrame, value: JsonValue): (route: ChannelRoute) => Promise<void> {
+    const request = readRequest(session, frame.type, value);
+    if (request.callId.length === 0 || request.callId.length > LIMITS.CALL_ID_MAX) {
+      throw new ControlError('call_id', `expected 1 to ${LIMITS.CALL_ID_MAX} characters`);
+    }
+    return (route) => this.#handle(session, frame, request, route);
+  }
+
+  /** Nobody waits any more for calls that a device has left. */
+  [Symbol.dispose](): void {
+    this.#retry?.();
+    this.#left.clear();
+  }
+
+  /** Ends the calls of these streams that an earlier process left: everybody who took part in them has been cut off. */
+  async restore(streams: readonly string[]): Promise<void> {
+    await this.#calls.restore(
+      streams,
+      (channelKey, devices) => this.#routeOf(channelKey, devices),
+      this.#failed,
+    );
+    const { devices } = this.#calls;
+    for (let from = 0; from < devices.length; from += RESTORED_AT_ONCE) {
+      const together = devices.slice(from, from + RESTORED_AT_ONCE);
+      await Promise.all(together.map((device) => this.disconnected(this.#routes.mailbox(device))));
+    }
+  }
+
+  /**
+   * A device has gone: every call that it took part in loses it, some at a time, and those that cannot go on end. While the
+   * log refuses that, it is tried again until the device is back.
+   */
+  async disconnected(mailbox: Mailbox): Promise<void> {
+    await this.#loseAll(mailbox, this.#calls.runningOf(mailbox.device));
+  }
+
+  async #loseAll(mailbox: Mailbox, calls: readonly RunningCall[]): Promise<void> {
+    const left: RunningCall[] = [];
+    for (let from = 0; from < calls.length; from += SLICE) {
+      await Promise.all(
+        calls.slice(from, from + SLICE).map(async (call) => {
+          if (!(await this.#lose(mailbox, call))) {
+            left.push(call);
+          }
+        }),
+      );
+    }
+    if (left.length > 0) {
+      this.#left.set(mailbox, left);
+      this.#retry ??= this.#clock.after(RETRY_MS, () => this.#loseLeft());
+    }
+  }
+
+  #loseLeft(): void {
+    this.#retry = undefined;
+    const left = [...this.#left];
+    this.#left.clear();
+    for (const [mailbox, calls] of left) {
+      if (mailbox.outbox === undefined) {
+        void this.#loseAll(mailbox, calls);
+      }
+    }
+  }
+
+  /** A channel that nobody takes part in any more has no number. */
+  #routeOf(key: string, devices: Iterable<string>): Route {
+    for (const device of devices) {
+      for (const route of this.#routes.of(device)) {
+        if (route.key === key) {
+          return route;
+        }
+      }
+    }
+    return { key, number: 0, openRoom: false, group: undefined, mail: new MailStream(key), members: [] };
+  }
+
+  /** False when the log does not take it now. */
+  async #lose(mailbox: Mailbox, { callId, route }: RunningCall): Promise<boolean> {
+    const { device } = mailbox;
+    try {
+      const command = { type: 'disconnect', device } as const;
+      const result = await this.#calls.commit(route, callId, command, (fact, ended) => {
+        if (!ended || fact === undefined || route.members.length === 0) {
+          return undefined;
+        }
+        const metadata = { cause: 'disconnect', device, system: true };
+        const payload = encodeJson({ call_id: callId, metadata, reason: 'failure' });
+        return this.#desk.commitFor(mailbox, route, FRAME.CALL_END, payload, fact);
+      });
+      return result !== undefined;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+  }
+
+  async #handle(session: Session, frame: WaitingFrame, request: Request, route: ChannelRoute): Promise<void> {
+    const { callId, reply } = request;
+    const command = request.command(route);
+    const result = request.durable
+      ? await this.#calls.commit(route, callId, command, (fact) =>
+          this.#post(session, frame, request, route, fact),
+        )
+      : await this.#calls.execute(route, callId, command);
+    if (result === undefined) {
+      return;
+    }
+    if (!result.ok) {
+      if (request.unknownCallIsFine && result.rejection === 'unknown_call') {
+        await this.#post(session, frame, request, route, undefined);
+      } else {
+        this.#refuse(session, frame, callId, result.rejection);
+      }
+    } else if (!request.durable && this.#takesPart(session, frame, route)) {
+      this.#desk.pass(session, route, frame);
+      this.#desk.acknowledgeWith(session, frame, reply);
+    }
+  }
+
+  #post(
+    session: Session,
+    frame: WaitingFrame,
+    { reply, withdraws }: Request,
+    route: ChannelRoute,
+    fact: StreamAppend | undefined,
+  ): Promise<boolean> {
+    return this.#takesPart(session, frame, route)
+      ? this.#desk.commit(session, route, frame, { reply, fact, withdraws })
+      : Promise.resolve(false);
+  }
+
+  /** The sender may have been removed while its call was asked. */
+  #takesPart(session: Session, frame: WaitingFrame, route: ChannelRoute): boolean {
+    const takesPart = this.#routes.takesPart(session.device, route);
+    if (!takesPart) {
+      this.#desk.refuse(session, frame, 'unknown_channel', 'the device takes part in this channel no more');
+    }
+    return takesPart;
+  }
+
+  #refuse(session: Session, frame: WaitingFrame, callId: string, rejection: CallRejection | CallLimit): void {
+    switch (rejection) {
+      case 'callsPerDevice':
+      case 'callsPerChannel':
+      case 'callParticipants':
+        this.#desk.refuseLimit(session, frame, rejection);
+        return;
+      case 'call_alone':
+        this.#desk.refuse(session, frame, rejection, 'nobody else takes part in this channel yet');
+        return;
+      case 'call_exists':
+        this.#desk.refuse(session, frame, rejection, `call ${callId} is in use on this channel`);
+        return;
+      case 'unknown_call':
+      case 'not_in_call':
+        this.#desk.refuse(session, frame, 'unknown_call', `no call ${callId} of this device on this channel`);
+        return;
+      default:
+        rejection satisfies never;
+    }
+  }
+}
+
+const COMMON = { durable: false, unknownCallIsFine: false, withdraws: false } as const;
+
+function readRequest(session: Session, type: number, value: JsonValue): Request {
+  const { device } = session;
+  switch (type) {
+    case FRAME.CALL_OFFER: {
+      const offer = parseCallOffer(value);
+      const { mode } = offer.media;
+      const video = offer.media.video !== null;
+      return {
+        callId: offer.call_id,
+        command: (route) => ({
+          type: 'offer',
+          call: offer.call_id,
+          channel: route.key,
+          device,
+          participants: route.members.map((mailbox) => mailbox.device),
+          mode,
+          video,
+        }),
+        reply: { call_id: offer.call_id },
+        durable: true,
+        unknownCallIsFine: false,
+        withdraws: false,
+      };
+    }
+    case FRAME.CALL_ANSWER: {
+      const { call_id: callId, accept, reason } = parseCallAnswer(value);
+      const command = { type: 'answer', device, accept, reason } as const;
+      const reply = { accept, call_id: callId, ...(reason === null ? {} : { reason }) };
+      return { ...COMMON, callId, command: () => command, reply };
+    }
+    case FRAME.CALL_END: {
+      const { call_id: callId, reason } = parseCallEnd(value);
+      const command = { type: 'end', device, reason } as const;
+      return {
+        callId,
+        command: () => command,
+        reply: { call_id: callId, reason },
+        durable: true,
+        unknownCallIsFine: true,
+        withdraws: true,
+      };
+    }
+    case FRAME.CALL_STATS: {
+      const { call_id: callId, direction } = parseCallStats(value);
+      return {
+        ...COMMON,
+        callId,
+        command: () => ({ type: 'report', device }),
+        reply: { call_id: callId, direction },
+      };
+    }
+    default: {
+      const { call_id: callId, update } = parseCallTransportUpdate(value);
+      const command = { type: 'update_transport', device, update } as const;
+      return { ...COMMON, callId, command: () => command, reply: { call_id: callId, update } };
+    }
+  }
+}

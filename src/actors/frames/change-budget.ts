@@ -1,0 +1,31 @@
+import type { Clock } from '../../ports/ports.ts';
+import type { Route } from '../routes/route.ts';
+import { Budget, type BudgetRate } from '../runtime/budget.ts';
+import type { Session, WaitingFrame } from '../sessions/session.ts';
+
+/** What a change takes in the log beyond what its frame carries: heads of records, names of streams, and the way back. */
+const CHANGE_COST = 512;
+
+/**
+ * What one account may change of channels, groups and calls, in bytes of the log: what it writes there is kept for ever or
+ * for months, read again at each start, and shown to everybody concerned. What takes something back (LEAVE, CALL_END) is
+ * free: it was paid for with what made it necessary.
+ */
+export class ChangeBudget {
+  readonly #budget: Budget;
+
+  constructor(clock: Clock, rate: BudgetRate) {
+    this.#budget = new Budget(clock, rate);
+  }
+
+  /** Whether the account may still make this change; it is charged for it. */
+  take(session: Session, frame: WaitingFrame): boolean {
+    return this.#budget.take(session.user.id, CHANGE_COST + frame.payload.length);
+  }
+
+  /** The same for an offer of a call, which names everybody on the channel. */
+  takeOffer(session: Session, frame: WaitingFrame, { members }: Route): boolean {
+    const names = members.reduce((sum, { device }) => sum + device.length, 0);
+    return this.#budget.take(session.user.id, CHANGE_COST + frame.payload.length + names);
+  }
+}

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LogError } from '../log/log-error.ts';
+import {
+  decodeInboxAdvanced,
+  decodeMailPosted,
+  encodeInboxAdvanced,
+  encodeMailPosted,
+  type MailPosted,
+} from './mail-encoding.ts';
+
+const letter: MailPosted = {
+  sender: 'device-a',
+  senderSequence: Number.MAX_SAFE_INTEGER,
+  resumable: true,
+  frameType: 0x0105,
+  channel: 0xffff_ffff,
+  expiresAt: 4_999_999_999,
+  recipients: [
+    { device: 'b', inboxNumber: 0 },
+    { device: 'c'.repeat(128), inboxNumber: 0xffff_ffff },
+  ],
+  refused: [],
+  fact: undefined,
+  payload: Buffer.from([0, 1, 255]),
+};
+
+test('given a letter with extreme values, when encoded and decoded, then it is the same and the payload is a view', () => {
+  const data = encodeMailPosted(letter);
+  const decoded = decodeMailPosted(data);
+  assert.deepEqual({ ...decoded, payload: Buffer.from(decoded.payload) }, letter);
+  assert.equal(decoded.payload.buffer, data.buffer);
+});
+
+test('given a letter cut within its fields, when decoded, then it is refused as malformed', () => {
+  const data = encodeMailPosted({ ...letter, payload: new Uint8Array(0) });
+  for (let length = 0; length < data.length; length++) {
+    const cut = data.subarray(0, length);
+    assert.throws(
+      () => decodeMailPosted(cut),
+      (error) => error instanceof LogError && error.code === 'LOG_MALFORMED_EVENT',
+    );
+  }
+});
+
+test('given another version, when decoded, then it is refused as unknown', () => {
+  const data = encodeMailPosted(letter);
+  data[0] = 3;
+  assert.throws(() => decodeMailPosted(data), { code: 'LOG_UNKNOWN_EVENT' });
+});
+
+test('given a device id that is empty, too long or not ASCII, when encoded, then it is refused', () => {
+  for (const sender of ['', 'x'.repeat(129), 'ä', 'a\n']) {
+    assert.throws(() => encodeMailPosted({ ...letter, sender }), { code: 'LOG_INVALID' });
+  }
+});
+
+test('given mailbox counters, when encoded and decoded, then they are the same', () => {
+  const inbox = {
+    confirmed: 0xffff_fffe,
+    next: 0xffff_ffff,
+    received: 2 ** 40 + 1,
+    refused: [],
+    missed: 0,
+    expired: undefined,
+  };
+  assert.deepEqual(decodeInboxAdvanced(encodeInboxAdvanced(inbox)), inbox);
+});
+
+test('given a number beyond 2^53 in a letter or in counters, when decoded, then it is refused: it would lose digits', () => {
+  for (const offset of [8, 16]) {
+    const data = encodeMailPosted(letter);
+    data.set([0xff, 0xff, 0xff, 0xff, 0, 0, 0x20, 0], offset);
+    assert.throws(() => decodeMailPosted(data), { code: 'LOG_MALFORMED_EVENT' });
+  }
+  const inbox = encodeInboxAdvanced({
+    confirmed: 0,
+    next: 1,
+    received: 0,
+    refused: [],
+    missed: 0,
+    expired: undefined,
+  });
+  inbox[16] = 0xff;
+  assert.throws(() => decodeInboxAdvanced(inbox), { code: 'LOG_MALFORMED_EVENT' });
+});
+
+const EXTRAS = {
+  refused: [
+    { sequence: 0xffff_ffff, error: 'mailbox_full' },
+    { sequence: 0, error: 'unknown_channel' },
+  ],
+  fact: {
+    stream: 'group-ä',
+    expected: 7,
+    events: [
+      { type: 'group.ended', data: new Uint8Array([1, 2, 255]) },
+      { type: 'group.member_left', data: new Uint8Array(0) },
+    ],
+  },
+} as const;
+
+test('given a letter that carries refusals and a fact, when encoded and decoded, then it is the same', () => {
+  const rich = { ...letter, ...EXTRAS };
+  const decoded = decodeMailPosted(encodeMailPosted(rich));
+  assert.deepEqual({ ...decoded, payload: Buffer.from(decoded.payload) }, rich);
+});
+
+test('given counters with refusals and missed frames, when encoded and decoded, then they are the same', () => {
+  const inbox = { confirmed: 1, next: 2, received: 3, refused: EXTRAS.refused, missed: 4, expired: 7 };
+  assert.deepEqual(decodeInboxAdvanced(encodeInboxAdvanced(inbox)), inbox);
+});
+
+test('given a letter that carries nothing, when encoded, then it has the bytes that older versions read and wrote', () => {
+  const plain = { ...letter, sender: 'a', recipients: [{ device: 'b', inboxNumber: 1 }], senderSequence: 2 };
+  const older = '01010501ffffffff0200000000000000fff1052a01000000010001610162010000000001ff';
+  assert.equal(Buffer.from(encodeMailPosted(plain)).toString('hex'), older);
+  assert.deepEqual(decodeMailPosted(Buffer.from(older, 'hex')).refused, []);
+});
+
+test('given counters as older versions wrote them, when decoded, then nothing was refused or missed', () => {
+  const older = Buffer.from('0101000000020000000300000000000000', 'hex');
+  assert.deepEqual(decodeInboxAdvanced(older), {
+    confirmed: 1,
+    next: 2,
+    received: 3,
+    refused: [],
+    missed: 0,
+    expired: undefined,
+  });
+});
+
+test('given extras that are cut or of another shape, when decoded, then they are refused as malformed', () => {
+  const data = encodeMailPosted({ ...letter, ...EXTRAS, payload: new Uint8Array(0) });
+  for (let length = 0; length < data.length; length++) {
+    assert.throws(() => decodeMailPosted(data.subarray(0, length)), { code: 'LOG_MALFORMED_EVENT' });
+  }
+  const counters = encodeInboxAdvanced({
+    confirmed: 1,
+    next: 2,
+    received: 3,
+    refused: [],
+    missed: 0,
+    expired: undefined,
+  });
+  for (const text of [
+    '',
+    '[]',
+    '{"refused":[[-1,"x"]]}',
+    '{"refused":[[1,2]]}',
+    '{"missed":1.5}',
+    '{"fact":{}}',
+  ]) {
+    const inbox = Buffer.concat([counters, Buffer.from(text)]);
+    inbox[0] = 2;
+    assert.throws(() => decodeInboxAdvanced(inbox), { code: 'LOG_MALFORMED_EVENT' }, text);
+  }
+});

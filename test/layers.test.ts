@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, test } from 'node:test';
+
+/** Files beside each other in one folder, without tests and folders. */
+const FULL = 16;
+const ROOT = join(import.meta.dirname, '..');
+const TABLE = JSON.parse(readFileSync(join(ROOT, 'layers.json'), 'utf8')) as Record<
+  string,
+  readonly string[]
+>;
+const ROOMS = Object.keys(TABLE);
+
+function filesBelow(folder: string): string[] {
+  const entries = readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))
+    .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length + 1));
+}
+
+/** The innermost room around a file; undefined outside of all. */
+function roomOf(file: string): string | undefined {
+  let folder = dirname(file).replace(/^src\/?/, '');
+  while (folder !== '' && folder !== '.' && !ROOMS.includes(folder)) folder = dirname(folder);
+  return ROOMS.includes(folder) ? folder : undefined;
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  return [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map(([, path = '']) =>
+    normalize(join(dirname(file), path)),
+  );
+}
+
+/** Whether a row's entry, a room or `room/*`, permits the room. */
+function permits(entry: string, room: string): boolean {
+  const whole = entry.endsWith('/*') ? entry.slice(0, -2) : undefined;
+  return whole === undefined ? entry === room : room === whole || room.startsWith(`${whole}/`);
+}
+
+describe('given the table of rooms', () => {
+  const used = new Map<string, Set<string>>();
+  for (const file of filesBelow('src')) {
+    const room = roomOf(file);
+    if (room === undefined) continue;
+    const others = used.get(room) ?? new Set();
+    used.set(room, others);
+    for (const target of importsOf(file)) {
+      const other = roomOf(target);
+      if (other !== undefined && other !== room) others.add(other);
+    }
+  }
+
+  test('when a room may import another, then it does: nobody keeps a key that is not needed', () => {
+    const idle = ROOMS.flatMap((room) =>
+      (TABLE[room] ?? [])
+        .filter((entry) => ![...(used.get(room) ?? [])].some((other) => permits(entry, other)))
+        .map((entry) => `${room} -> ${entry}`),
+    );
+    assert.deepEqual(idle, []);
+  });
+
+  test('when it is read from the top, then each room imports only rooms above it', () => {
+    const upwards = ROOMS.flatMap((room, place) =>
+      (TABLE[room] ?? [])
+        .filter((entry) => !entry.endsWith('/*') && ROOMS.indexOf(entry) >= place)
+        .map((entry) => `${room} -> ${entry}`),
+    );
+    // The list of calls' structures is published with the others.
+    assert.deepEqual(upwards, ['protocol/control -> protocol/control/calls']);
+  });
+
+  test('when folders are counted, then none is so full that nobody finds anything', () => {
+    const counts = new Map<string, number>();
+    for (const file of [...filesBelow('src'), ...filesBelow('cli')]) {
+      counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);
+    }
+    assert.deepEqual(
+      [...counts].filter(([, count]) => count > FULL),
+      [],
+    );
+  });
+});
