@@ -2,7 +2,7 @@ import type { Presence } from '../../presence/index.ts';
 import { frameShape, parseAck, parseJoin, parsePresence } from '../../protocol/control/index.ts';
 import { CommuCatError, decodeErrorPayload } from '../../protocol/frames/errors.ts';
 import { frameLength } from '../../protocol/frames/frame.ts';
-import { FRAME, frameTypeOf } from '../../protocol/frames/frame-types.ts';
+import { FRAME, type FrameName, frameTypeOf } from '../../protocol/frames/frame-types.ts';
 import { type JsonValue, parseJson } from '../../protocol/json/json.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Channels, JoinRefusal, JoinRequest } from '../channels/channels.ts';
@@ -30,6 +30,11 @@ export interface FrameDispatchParts {
   readonly decodeFailed: (session: Session, payload: Uint8Array) => void;
 }
 
+/** What a frame does; `value` is its JSON, null where the payload is opaque. */
+type FrameHandler = (session: Session, frame: WaitingFrame, value: JsonValue) => Promise<void> | undefined;
+
+const passOver: FrameHandler = () => undefined;
+
 /** A payload that had to be JSON is none. */
 const NOT_JSON = Symbol('not json');
 
@@ -39,38 +44,50 @@ const NOT_JSON = Symbol('not json');
  */
 export class FrameDispatch {
   readonly #parts: FrameDispatchParts;
+  readonly #handlers: Readonly<Record<FrameName, FrameHandler>> = {
+    // These three have no meaning in an established session (PROTOCOL.md 5).
+    HELLO: passOver,
+    AUTH: passOver,
+    ERROR: passOver,
+    JOIN: (session, frame, value) => this.#join(session, frame, value),
+    LEAVE: (session, frame) => this.#leave(session, frame),
+    MSG: (session, frame) => this.#relay(session, frame),
+    ACK: (session, frame, value) => this.#confirm(session, frame, value),
+    TYPING: (session, frame) => this.#live(session, frame),
+    PRESENCE: ({ device, session }, _frame, value) =>
+      this.#parts.presence.publish(device, session, parsePresence(value).state),
+    KEY_UPDATE: (session, frame) => this.#relay(session, frame),
+    GROUP_CREATE: (session, frame, value) => this.#group(session, frame, value),
+    GROUP_INVITE: (session, frame, value) => this.#group(session, frame, value),
+    GROUP_EVENT: (session, frame, value) => this.#group(session, frame, value),
+    CALL_OFFER: (session, frame, value) => this.#call(session, frame, value),
+    CALL_ANSWER: (session, frame, value) => this.#call(session, frame, value),
+    CALL_END: (session, frame, value) => this.#call(session, frame, value),
+    VOICE_FRAME: (session, frame) => this.#live(session, frame),
+    VIDEO_FRAME: (session, frame) => this.#live(session, frame),
+    CALL_STATS: (session, frame, value) => this.#call(session, frame, value),
+    TRANSPORT_UPDATE: (session, frame, value) => this.#call(session, frame, value),
+  };
 
   constructor(parts: FrameDispatchParts) {
     this.#parts = parts;
   }
 
   handle(session: Session, frame: WaitingFrame): Promise<void> | undefined {
-    switch (frame.type) {
-      case FRAME.MSG:
-        if (!this.#parts.desk.answersAgain(session, frame)) {
-          this.#relay(session, frame);
-        }
-        return undefined;
-      case FRAME.VOICE_FRAME:
-      case FRAME.VIDEO_FRAME:
-        this.#live(session, frame);
-        return undefined;
-      default:
-        return this.#control(session, frame);
+    const type = frameTypeOf(frame.type);
+    if (type === undefined) {
+      return undefined;
     }
-  }
-
-  #control(session: Session, frame: WaitingFrame): Promise<void> | undefined {
-    const value = parsed(frame);
+    const value = type.payload === 'json' ? parsed(frame) : null;
     if (value === NOT_JSON) {
       this.#parts.decodeFailed(session, decodeErrorPayload());
       return undefined;
     }
-    if (frameTypeOf(frame.type)?.durable === true && this.#parts.desk.answersAgain(session, frame)) {
+    if (type.durable && this.#parts.desk.answersAgain(session, frame)) {
       return undefined;
     }
     try {
-      return this.#handleControl(session, frame, value)?.catch((error: unknown) => {
+      return this.#handlers[type.name](session, frame, value)?.catch((error: unknown) => {
         this.#refuseMalformed(session, frame, error);
       });
     } catch (error) {
@@ -88,47 +105,14 @@ export class FrameDispatch {
     throw error;
   }
 
-  #handleControl(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> | undefined {
-    switch (frame.type) {
-      case FRAME.JOIN:
-        return this.#join(session, frame, value);
-      case FRAME.LEAVE:
-        return this.#leave(session, frame);
-      case FRAME.KEY_UPDATE:
-        this.#relay(session, frame);
-        return undefined;
-      case FRAME.TYPING:
-        this.#live(session, frame);
-        return undefined;
-      case FRAME.ACK:
-        this.#confirm(session, frame, value);
-        return undefined;
-      case FRAME.PRESENCE:
-        return this.#parts.presence.publish(session.device, session.session, parsePresence(value).state);
-      case FRAME.GROUP_CREATE:
-      case FRAME.GROUP_INVITE:
-      case FRAME.GROUP_EVENT:
-        return this.#group(session, frame, value);
-      case FRAME.CALL_OFFER:
-      case FRAME.CALL_ANSWER:
-      case FRAME.CALL_END:
-      case FRAME.CALL_STATS:
-      case FRAME.TRANSPORT_UPDATE:
-        return this.#call(session, frame, value);
-      default:
-        // HELLO, AUTH and ERROR have no meaning here and are passed over (PROTOCOL.md 5).
-        return undefined;
-    }
-  }
-
-  #relay(session: Session, frame: WaitingFrame): void {
+  #relay(session: Session, frame: WaitingFrame): undefined {
     const route = this.#route(session, frame);
     if (route !== undefined) {
       this.#parts.desk.post(session, route, frame);
     }
   }
 
-  #live(session: Session, frame: WaitingFrame): void {
+  #live(session: Session, frame: WaitingFrame): undefined {
     const route = this.#route(session, frame);
     if (route !== undefined) {
       this.#parts.desk.pass(session, route, frame);
@@ -268,7 +252,7 @@ export class FrameDispatch {
     }
   }
 
-  #confirm(session: Session, frame: WaitingFrame, value: JsonValue): void {
+  #confirm(session: Session, frame: WaitingFrame, value: JsonValue): undefined {
     if (session.mode !== 'confirmed' || frame.channel !== 0) {
       return;
     }
