@@ -71,6 +71,16 @@ describe('given the table of rooms', () => {
     assert.deepEqual(upwards, ['protocol/control -> protocol/control/calls']);
   });
 
+  test('when somebody reads ARCHITECTURE.md, then each room is named there', () => {
+    const rows = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8').split('\n');
+    const missing = ROOMS.filter((room) => {
+      const [top = '', ...inner] = room.split('/');
+      const row = rows.find((line) => line.startsWith('| `src/') && line.includes(`\`src/${top}\``)) ?? '';
+      return row === '' || !inner.every((name) => row.includes(`\`${name}\``));
+    });
+    assert.deepEqual(missing, []);
+  });
+
   test('when folders are counted, then none is so full that nobody finds anything', () => {
     const counts = new Map<string, number>();
     for (const file of [...filesBelow('src'), ...filesBelow('cli')]) {
