@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { temporaryFolder } from '../../test/kit/temporary-folder.ts';
 import { addressOf, ConfigError, type LoadConfigOptions, loadConfig, postgresChoice } from './index.ts';
 
 const REQUIRED = '[server]\ntls_cert = "cert.pem"\ntls_key = "key.pem"\ndomain = "example.org"\n';
 
 function folderWith(content: string): { readonly folder: string; readonly file: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'commucat-config-'));
+  const folder = temporaryFolder('config');
   const file = join(folder, 'commucat.toml');
   writeFileSync(file, content);
   return { folder, file };
@@ -82,7 +82,7 @@ test('given relative paths, when they come from the file or from elsewhere, then
   const { file, folder } = folderWith(
     `${REQUIRED}[storage]\ndata_dir = "data"\n[crypto]\nnoise_key_file = "keys/noise"\n`,
   );
-  const elsewhere = mkdtempSync(join(tmpdir(), 'commucat-cwd-'));
+  const elsewhere = temporaryFolder('cwd');
   const env = { COMMUCAT_TLS_KEY: 'env.pem' };
   const config = loadConfig({
     file,
@@ -235,7 +235,7 @@ test('given half a Noise key pair, when it is loaded, then the missing half is n
 });
 
 test('given a file that does not exist, when it is named, then that is an error; when it is only the usual name, then not', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'commucat-none-'));
+  const folder = temporaryFolder('none');
   const options = { env: {}, workingDirectory: folder };
   assert.throws(() => loadConfig({ ...options, file: 'missing.toml' }), ConfigError);
   const defaults = { 'server.tls_cert': 'c', 'server.tls_key': 'k', 'server.domain': 'd' };

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connect, createServer } from 'node:tls';
+import { temporaryFolder } from '../../test/kit/temporary-folder.ts';
 import type { Clock } from '../ports/ports.ts';
 import { systemClock, systemRandom } from '../system/index.ts';
 import { ensureDevIdentity } from './dev-identity.ts';
@@ -14,7 +14,7 @@ import { SecretFileError } from './secret-file.ts';
 const options = { clock: systemClock, random: systemRandom };
 
 function folder(): string {
-  return join(mkdtempSync(join(tmpdir(), 'commucat-identity-')), 'data');
+  return join(temporaryFolder('identity'), 'data');
 }
 
 /** Opens a TLS 1.3 connection that trusts only that CA and checks that name. */

@@ -2,16 +2,15 @@ import assert from 'node:assert/strict';
 import {
   chmodSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { temporaryFolder } from '../../test/kit/temporary-folder.ts';
 import { toHex } from '../protocol/bytes.ts';
 import { nobleBackend } from '../protocol/noble-backend.ts';
 import { systemClock, systemRandom } from '../system/index.ts';
@@ -28,7 +27,7 @@ import { createSecretFile, ensureSecretFile, SecretFileError } from './secret-fi
 const ALICE_PRIVATE = '77076d0a7318a57d3c16c17251b26645df4c6c1e2c3e8b2b0b1b1b1b1b1b1b1b';
 
 function source(crypto: Partial<NoiseKeySource['crypto']> = {}): NoiseKeySource {
-  const noiseKeyFile = join(mkdtempSync(join(tmpdir(), 'commucat-noise-')), 'data', 'noise-keys.jsonl');
+  const noiseKeyFile = join(temporaryFolder('noise'), 'data', 'noise-keys.jsonl');
   return {
     crypto: { noisePrivate: undefined, noisePublic: undefined, noiseKeyFile, ...crypto },
     backend: nobleBackend,
@@ -139,7 +138,7 @@ test('given a secret file that group or others may read, when it is used, then i
 });
 
 test('given a secret file that exists, when somebody else creates it too, then the first content stays', () => {
-  const path = join(mkdtempSync(join(tmpdir(), 'commucat-secret-')), 'secret');
+  const path = join(temporaryFolder('secret'), 'secret');
   assert.equal(createSecretFile(path, 'first', systemRandom), true);
   assert.equal(createSecretFile(path, 'second', systemRandom), false);
   assert.equal(readFileSync(path, 'utf8'), 'first');
@@ -147,14 +146,14 @@ test('given a secret file that exists, when somebody else creates it too, then t
 });
 
 test('given a link to nowhere or a folder instead of a secret file, when it is used, then that is an error and not a new secret', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'commucat-secret-'));
+  const directory = temporaryFolder('secret');
   assert.throws(() => ensureSecretFile(directory, 32, systemRandom), SecretFileError);
   symlinkSync(join(directory, 'nowhere'), join(directory, 'link'));
   assert.throws(() => ensureSecretFile(join(directory, 'link'), 32, systemRandom), SecretFileError);
 });
 
 test('given the federation seed, when it comes from the configuration or from a file, then its bytes are the same each time', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'commucat-seed-'));
+  const directory = temporaryFolder('seed');
   const fromFile = { federationSeed: undefined, federationSeedFile: join(directory, 'seed') };
   const seed = loadFederationSeed(fromFile, systemRandom);
   assert.equal(seed.length, 32);
