@@ -101,7 +101,7 @@ function program(...lines: readonly string[]): ChildProcess {
     'const never = () => new Promise(() => undefined);',
     ...lines,
   ].join('\n');
-  const cwd = fileURLToPath(new URL('..', import.meta.url));
+  const cwd = fileURLToPath(new URL('../..', import.meta.url));
   const args = ['--import', 'tsx', '--input-type=module', '--eval', code];
   return spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
 }

@@ -80,7 +80,7 @@ test(
 );
 
 const WRITER = `
-import { openSegmentLog } from './src/log/open-segment-log.ts';
+import { openSegmentLog } from './src/log/segments/open-segment-log.ts';
 import { systemClock } from './src/system/system-clock.ts';
 const log = await openSegmentLog({ directory: process.argv[1], clock: systemClock, segmentSize: 1048576 });
 let refused = 0;

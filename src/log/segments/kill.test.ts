@@ -10,7 +10,7 @@ import { verifyLog } from './inspect.ts';
 import { openSegmentLog } from './open-segment-log.ts';
 
 const WRITER = `
-import { openSegmentLog } from './src/log/open-segment-log.ts';
+import { openSegmentLog } from './src/log/segments/open-segment-log.ts';
 import { systemClock } from './src/system/system-clock.ts';
 const log = await openSegmentLog({ directory: process.argv[1], clock: systemClock, segmentSize: 65536 });
 const streams = ['mail-a', 'mail-b', 'user-a', 'call-a'];

@@ -27,7 +27,7 @@ const append = (log: SegmentLog, stream: string, data: string) =>
 
 /** Tries to open the log, says how that went, and holds it. */
 const OPENER = `
-import { openSegmentLog } from './src/log/open-segment-log.ts';
+import { openSegmentLog } from './src/log/segments/open-segment-log.ts';
 import { systemClock } from './src/system/system-clock.ts';
 try {
   await openSegmentLog({ directory: process.argv[1], clock: systemClock });
