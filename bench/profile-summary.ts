@@ -81,7 +81,9 @@ function loadingNodes(nodes: CpuProfile['nodes']): ReadonlySet<number> {
   const loading = new Set<number>();
   for (const { id, children = [], callFrame } of nodes) {
     if (LOADERS.some((url) => callFrame.url.startsWith(url))) loading.add(id);
-    if (loading.has(id)) for (const child of children) loading.add(child);
+    if (loading.has(id)) {
+      for (const child of children) loading.add(child);
+    }
   }
   return loading;
 }

@@ -54,8 +54,9 @@ const RAISED: Readonly<Record<string, number>> = {
 
 /** The server as users run it: the built one, `commucat dev`. */
 export async function startRelayServer(options: RelayServerOptions): Promise<RelayServer> {
-  if (!existsSync(join(ROOT, 'dist', 'src', 'server', 'server.js')))
+  if (!existsSync(join(ROOT, 'dist', 'src', 'server', 'server.js'))) {
     throw new Error('no dist/: npm run build');
+  }
   const { profile } = options;
   const profiling =
     profile === undefined

@@ -14,8 +14,9 @@ function keyOf({ section, name, range }: LimitRow): string {
 
 function metricOf({ label, metric }: LimitRow): string {
   if (metric === 'reached') return 'counted';
-  if (metric !== '–' && !Object.hasOwn(METRICS, metric))
+  if (metric !== '–' && !Object.hasOwn(METRICS, metric)) {
     throw new Error(`the limit ${label} names no metric: ${metric}`);
+  }
   return metric === '–' ? '–' : `\`${metric}\``;
 }
 

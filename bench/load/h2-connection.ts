@@ -213,8 +213,9 @@ export class H2Connection implements H2StreamOwner {
   }
 
   #headers(id: number, flags: number, payload: Uint8Array): void {
-    if ((flags & (H2_FLAG.padded | H2_FLAG.priority)) !== 0)
+    if ((flags & (H2_FLAG.padded | H2_FLAG.priority)) !== 0) {
       throw new Error('HEADERS with padding or priority');
+    }
     this.#streams.get(id)?.responded(payload[0] === STATUS_200);
     if ((flags & H2_FLAG.endStream) !== 0) this.#ended(id, 0);
   }
@@ -236,7 +237,9 @@ export class H2Connection implements H2StreamOwner {
     if (id === 0) this.#sendWindow += increment;
     else if (stream !== undefined) stream.sendWindow += increment;
     if (stream !== undefined) this.#sendWaiting(stream);
-    if (id === 0) for (const each of this.#streams.values()) this.#sendWaiting(each);
+    if (id === 0) {
+      for (const each of this.#streams.values()) this.#sendWaiting(each);
+    }
   }
 
   /** The last stream takes the connection with it. */

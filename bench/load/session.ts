@@ -120,9 +120,7 @@ export class LoadSession {
     for (let i = 0; i < count; i += 1) length += frameLength(channel, first + i, payload.length);
     const buffer = Buffer.allocUnsafe(RECORD_ROOM_BEFORE + length + RECORD_ROOM_BEHIND);
     let offset = RECORD_ROOM_BEFORE;
-    for (let i = 0; i < count; i += 1) {
-      offset = writeFrame(buffer, offset, type, channel, first + i, payload);
-    }
+    for (let i = 0; i < count; i += 1) offset = writeFrame(buffer, offset, type, channel, first + i, payload);
     this.#sealer.seal(buffer, RECORD_ROOM_BEFORE, length);
     this.#stream.write(buffer.subarray(this.#sealer.start, this.#sealer.end));
   }

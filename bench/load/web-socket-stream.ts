@@ -35,8 +35,9 @@ export class WebSocketStream implements ByteStream {
       failure = error;
     });
     socket.on('close', () => {
-      if (this.#open && stopping?.aborted !== true)
+      if (this.#open && stopping?.aborted !== true) {
         this.onLost(failure ?? new Error('the WebSocket was closed'));
+      }
       this.#open = false;
     });
     socket.on('data', (chunk: Uint8Array) => this.#read(chunk));

@@ -57,8 +57,9 @@ async function readMessages({ client, show }: ChatOptions): Promise<void> {
 function lineOf(message: Message): ChatLine {
   try {
     const value = parseJson(message.payload);
-    if (isJsonObject(value) && typeof value.text === 'string')
+    if (isJsonObject(value) && typeof value.text === 'string') {
       return { sender: typeof value.sender === 'string' ? value.sender : '?', text: value.text };
+    }
   } catch {
     // Not JSON: text then.
   }

@@ -31,14 +31,16 @@ export interface ServerAddress {
 export async function serverAddress(flags: ChatFlags): Promise<ServerAddress> {
   const running = flags.data === undefined ? undefined : await readDevReady(flags.data);
   const url = flags.url ?? running?.url;
-  if (url === undefined)
+  if (url === undefined) {
     throw new CommandError(EXIT.USAGE, 'which server? Give --url, or --data of a development server');
+  }
   const caFile = flags.ca ?? running?.ca_file;
   const ca = caFile === undefined ? undefined : await readFile(caFile, 'utf8');
   const domain = flags.domain ?? running?.domain;
   const serverStatic = flags['server-static'] ?? running?.noise_public;
-  if (domain !== undefined && serverStatic !== undefined)
+  if (domain !== undefined && serverStatic !== undefined) {
     return { url, ca, domain, serverStatic, trustedOnFirstUse: false };
+  }
   const info = await fetchServerInfo(url, ca === undefined ? {} : { ca });
   return {
     url,

@@ -27,12 +27,14 @@ export default class Actors extends BaseCommand {
     const { actorDiagrams } = await import('../pages/actors-page.ts');
     const diagrams = actorDiagrams().filter(({ name }) => args.actor === undefined || name === args.actor);
     if (flags.json) this.print(diagrams);
-    else if (flags.mermaid)
+    else if (flags.mermaid) {
       // One diagram alone is a file that Mermaid reads; several need names, as comments.
       this.log('%s', diagrams.map(({ name, mermaid }) => `%% ${name}\n${mermaid}`).join('\n\n'));
-    else
-      for (const { name, states, about } of diagrams)
+    } else {
+      for (const { name, states, about } of diagrams) {
         this.log('%s', `${name}: ${states.join(', ')}\n  ${about}`);
+      }
+    }
     await this.end(EXIT.OK);
   }
 }

@@ -24,9 +24,9 @@ export default class Migrate extends BaseCommand {
     const { migrateReadModels } = await import('../server/migrate-read-models.ts');
     const outcome = await migrateReadModels(config, (message) => this.logToStderr(message));
     if (flags.json) this.print(outcome);
-    else if (outcome.database === 'none')
+    else if (outcome.database === 'none') {
       this.log('storage.postgres_dsn is "none": there are no read models');
-    else if (outcome.applied.length === 0) this.log('the schema is up to date');
+    } else if (outcome.applied.length === 0) this.log('the schema is up to date');
     else for (const name of outcome.applied) this.log('%s', `applied ${name}`);
     await this.end(EXIT.OK);
   }

@@ -45,8 +45,9 @@ export default class Register extends BaseCommand {
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(Register);
-    if (flags['device-id'] !== undefined && !flags['device-public'] && !flags['new-device'])
+    if (flags['device-id'] !== undefined && !flags['device-public'] && !flags['new-device']) {
       this.error('--device-id needs --device-public or --new-device', { exit: EXIT.USAGE });
+    }
     const config = await loadServerConfig(flags);
     const { registerUser } = await import('../server/register-user.ts');
     // An empty name or picture is none; anything else that is empty is for the rules to judge.

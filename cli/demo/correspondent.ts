@@ -107,8 +107,9 @@ export class Correspondent {
       broken = false;
     });
     client.on('error', (error) => {
-      if (error instanceof ClientError && !error.retryable)
+      if (error instanceof ClientError && !error.retryable) {
         this.#options.say(`gets an error: ${error.message}`);
+      }
     });
   }
 }

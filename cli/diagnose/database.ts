@@ -17,8 +17,9 @@ const CHECK = 'Postgres';
 export async function checkDatabase(config: Config, root: string): Promise<readonly Finding[]> {
   const choice = postgresChoice(config);
   const { dataDir } = config.storage;
-  if (choice.kind === 'none')
+  if (choice.kind === 'none') {
     return [leftOut(CHECK, 'storage.postgres_dsn is "none": there are no read models')];
+  }
   if (choice.kind === 'dsn') return checkRows(choice.dsn, dataDir, root);
   const found = await checkEmbedded(dataDir);
   if (found.status !== 'ok') return [found];
@@ -73,8 +74,9 @@ async function checkEmbedded(dataDir: string): Promise<Finding> {
     process.kill(pid, 0);
     return ok(CHECK, `embedded, process ${pid}`);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EPERM')
+    if (error instanceof Error && 'code' in error && error.code === 'EPERM') {
       return ok(CHECK, `embedded, process ${pid}`);
+    }
     return warn(CHECK, `embedded, process ${pid} is gone`, 'it is cleared away when the server starts');
   }
 }

@@ -26,18 +26,19 @@ export async function checkDataFolder(config: Config): Promise<readonly Finding[
     () => true,
     () => false,
   );
-  if (!writable)
+  if (!writable) {
     findings.push(fail(check, `${dataDir} is not writable`, 'run this as the user of the server'));
-  else if ((found.mode & 0o077) !== 0) {
+  } else if ((found.mode & 0o077) !== 0) {
     const mode = (found.mode & 0o777).toString(8).padStart(4, '0');
     findings.push(warn(check, `${dataDir} has mode ${mode}`, `chmod 700 ${dataDir}`));
   } else findings.push(ok(check, dataDir));
   for (const file of [crypto.noiseKeyFile, crypto.federationSeedFile]) {
     const secret = await stat(file).catch(() => undefined);
-    if (secret !== undefined && (secret.mode & 0o077) !== 0)
+    if (secret !== undefined && (secret.mode & 0o077) !== 0) {
       findings.push(
         fail('secret files', `${file} can be read by others`, `chmod 600 ${file}; the server refuses it`),
       );
+    }
   }
   const others = exposedFiles(config).filter(({ path }) => path !== dataDir);
   return [...findings, ...others.map(({ detail, advice }) => warn('exposed files', detail, advice))];
@@ -52,16 +53,18 @@ export async function checkCertificate({ server }: Config, now: number): Promise
     const until = Date.parse(certificate.validTo);
     const days = Math.floor((until - now) / DAY_MS);
     const detail = `${server.tlsCert}, until ${new Date(until).toISOString().slice(0, 10)}`;
-    if (Date.parse(certificate.validFrom) > now)
+    if (Date.parse(certificate.validFrom) > now) {
       return fail(check, `${detail}: not valid yet`, 'check the clock');
+    }
     if (days < 0) return fail(check, `${detail}: expired`, 'renew it');
     if (days < SOON_DAYS) return warn(check, `${detail}: ${days} days left`, 'renew it');
-    if (certificate.checkHost(server.domain) === undefined)
+    if (certificate.checkHost(server.domain) === undefined) {
       return warn(
         check,
         `${detail}, not for ${server.domain}`,
         'clients that connect by that name will refuse it',
       );
+    }
     return ok(check, detail);
   } catch (error) {
     return fail(check, errorWords(error), 'server.tls_cert and server.tls_key name PEM files');

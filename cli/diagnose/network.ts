@@ -60,12 +60,13 @@ async function checkTls({ url, ca, domain }: Target): Promise<readonly Finding[]
 
 function describe({ domain }: Target, info: ServerInfo): Finding {
   const check = 'server-info';
-  if (domain !== undefined && domain !== info.domain)
+  if (domain !== undefined && domain !== info.domain) {
     return fail(
       check,
       `the domain is ${info.domain}, not ${domain}`,
       'another server answers at this address',
     );
+  }
   return ok(check, `domain ${info.domain}, Noise key ${toHex(info.noisePublic)}`);
 }
 

@@ -16,11 +16,12 @@ export interface LogCheck {
 export async function logFolder(dataDir: string): Promise<string> {
   const folder = join(dataDir, 'log');
   const found = await stat(folder).catch(() => undefined);
-  if (found?.isDirectory() !== true)
+  if (found?.isDirectory() !== true) {
     throw new CommandError(
       EXIT.CONFIGURATION,
       `${folder}: there is no log; --data names the server's data folder`,
     );
+  }
   return folder;
 }
 

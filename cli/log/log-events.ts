@@ -35,8 +35,9 @@ export async function* tailEvents(
   options: Omit<TailOptions, 'clock'>,
 ): AsyncIterable<ShownEvent> {
   const folder = await logFolder(dataDir);
-  for await (const event of tailLog(folder, count, { clock: nodeClock, ...options }))
+  for await (const event of tailLog(folder, count, { clock: nodeClock, ...options })) {
     yield shown(event, payloads);
+  }
 }
 
 /** The event at a position, given in digits, or all of a stream. */
@@ -48,8 +49,9 @@ export async function* findEvents(
   const folder = await logFolder(dataDir);
   const names = nameTags(dataDir);
   const wanted = /^\d+$/.test(what) ? { position: Number(what) } : { stream: what };
-  for await (const event of showEvent(folder, wanted, { clock: nodeClock }))
+  for await (const event of showEvent(folder, wanted, { clock: nodeClock })) {
     yield named(shown(event, payloads), names);
+  }
 }
 
 /** One line for the terminal. */
@@ -94,8 +96,9 @@ function shown(event: RecordedEvent, payloads: boolean): ShownEvent {
 function contents(event: RecordedEvent, payloads: boolean): Readonly<Record<string, unknown>> {
   try {
     if (event.type === MAIL_POSTED) return letter(event.data, payloads);
-    if (event.type === INBOX_ADVANCED)
+    if (event.type === INBOX_ADVANCED) {
       return withoutPayload({ ...decodeInboxAdvanced(event.data) }, payloads);
+    }
     const { type: _type, ...fields } = decodeFact(event);
     return fields;
   } catch (error) {

@@ -23,6 +23,8 @@ export function writeCorpus(target: string, inputs: readonly Uint8Array[]): void
   const folder = join(FOLDER, target);
   mkdirSync(folder, { recursive: true });
   const kept = new Map(inputs.map((input) => [inputName(input), input]));
-  for (const name of readdirSync(folder)) if (!kept.has(name)) rmSync(join(folder, name));
+  for (const name of readdirSync(folder)) {
+    if (!kept.has(name)) rmSync(join(folder, name));
+  }
   for (const [name, input] of kept) writeFileSync(join(folder, name), input);
 }

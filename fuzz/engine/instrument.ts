@@ -51,7 +51,9 @@ class Instrumentation {
   visit(node: Node): void {
     this.#mark(node);
     for (const value of Object.values(node)) {
-      for (const child of Array.isArray(value) ? value : [value]) if (isNode(child)) this.visit(child);
+      for (const child of Array.isArray(value) ? value : [value]) {
+        if (isNode(child)) this.visit(child);
+      }
     }
   }
 

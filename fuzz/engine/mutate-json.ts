@@ -66,8 +66,9 @@ export function mutateJson(
   const spellings: string[] = [];
   for (let left = 1 + prng.below(3); left > 0; left--) change(tree, other, prng, dictionary, spellings);
   let text = JSON.stringify(tree.root ?? null);
-  for (const [index, spelling] of spellings.entries())
+  for (const [index, spelling] of spellings.entries()) {
     text = text.replace(`"${MARK}${index}"`, () => spelling);
+  }
   if (prng.below(8) === 0) text = withDuplicate(text, prng);
   return Buffer.from(text);
 }

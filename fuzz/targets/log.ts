@@ -53,8 +53,9 @@ function checkHeaders(bytes: Buffer): void {
   const header = decodeBatchHeader(bytes);
   if (header !== undefined) contentIsWhole(bytes, header);
   const segment = decodeSegmentHeader(bytes);
-  if (segment !== undefined)
+  if (segment !== undefined) {
     mustEqual(decodeSegmentHeader(encodeSegmentHeader(segment)), segment, 'segment header');
+  }
 }
 
 function checkMail(bytes: Uint8Array): void {
@@ -79,8 +80,9 @@ function checkInbox(bytes: Uint8Array): void {
     refusedByTheLog(error);
     return;
   }
-  if (Number.isSafeInteger(inbox.received))
+  if (Number.isSafeInteger(inbox.received)) {
     mustEqual(decodeInboxAdvanced(encodeInboxAdvanced(inbox)), inbox, 'inbox');
+  }
 }
 
 function checkFact(bytes: Uint8Array): void {

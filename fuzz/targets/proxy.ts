@@ -53,12 +53,14 @@ export const target: FuzzTarget = {
   ],
   run(data) {
     const whole = read(data);
-    if (whole === undefined)
+    if (whole === undefined) {
       must(data.length < PROXY_HEADER_LONGEST, 'a header that is never complete is refused');
+    }
     // A verdict that came early stays, and no part of a header that is complete has one of its own.
     let first: Reading;
-    for (let length = 0; length <= data.length && first === undefined; length++)
+    for (let length = 0; length <= data.length && first === undefined; length++) {
       first = read(data.slice(0, length));
+    }
     mustEqual(whole, first, 'bytes that come later change no verdict');
     if (typeof whole !== 'object') return;
     must(

@@ -115,9 +115,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
   const mailClock = new MailClock(clock, limits.relayTtl * 1000);
   await mailboxes.restore(log, mailClock);
   const { found, owed } = await facts.restore(mailboxes.takeCarried());
-  for (const { stream } of found.filter(isOfCall)) {
-    journal.callBegins(stream);
-  }
+  for (const { stream } of found.filter(isOfCall)) journal.callBegins(stream);
   await directory.restore(log);
   await groupDirectory.restore(log, owed);
   const accounts = new Accounts({
@@ -131,12 +129,8 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
     profileKept: () => events.limitReached('profileChanges'),
     isSettled: (device) => mailboxes.isSettled(device),
   });
-  for (const mailbox of mailboxes.unsaved()) {
-    cursors.touched(mailbox);
-  }
-  for (const mail of mailboxes.releasable()) {
-    cursors.unread(mail);
-  }
+  for (const mailbox of mailboxes.unsaved()) cursors.touched(mailbox);
+  for (const mail of mailboxes.releasable()) cursors.unread(mail);
   const office = new PostOffice<Session | AbsentPoster>(
     log,
     clock,

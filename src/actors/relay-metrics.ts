@@ -26,9 +26,7 @@ export function meterRelay(metrics: Metrics, logger: Logger): RelayEvents {
   return {
     sessionOpened(_id, plaintext) {
       of(plaintext).add();
-      if (plaintext) {
-        plaintextSessions.add();
-      }
+      if (plaintext) plaintextSessions.add();
     },
     sessionClosed(_id, plaintext, reason) {
       of(plaintext).add(-1);
@@ -51,9 +49,7 @@ export function meterRelay(metrics: Metrics, logger: Logger): RelayEvents {
     },
     storedForNobody: () => forNobody.add(),
     sent: (_type, redelivery) => {
-      if (redelivery) {
-        redelivered.add();
-      }
+      if (redelivery) redelivered.add();
     },
     delivered: (letters) => delivered.add(letters),
     expired: (letters) => expired.add(letters),

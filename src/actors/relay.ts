@@ -100,12 +100,8 @@ export class Relay implements RelayPort {
     this.#actors.set(hello.session, actor);
     try {
       const resolved = await this.#parts.accounts.resolve(hello);
-      if (!actor.is('resolving')) {
-        return CLOSED;
-      }
-      if (!resolved.ok) {
-        return this.#refused(hello.session, actor, resolved);
-      }
+      if (!actor.is('resolving')) return CLOSED;
+      if (!resolved.ok) return this.#refused(hello.session, actor, resolved);
       actor.admission = resolved.admission;
       actor.token = toHex(this.#parts.random.bytes(TOKEN_BYTES));
       actor.send('RESOLVED');
@@ -119,25 +115,17 @@ export class Relay implements RelayPort {
   async establish(number: SessionNumber): Promise<Establishment> {
     const actor = this.#actors.get(number);
     const admission = actor?.admission;
-    if (actor === undefined || admission === undefined || !actor.is('awaitingProof')) {
-      return CLOSED;
-    }
+    if (actor === undefined || admission === undefined || !actor.is('awaitingProof')) return CLOSED;
     actor.send('PROVED');
     try {
       const committed = await this.#parts.accounts.commit(admission);
-      if (!committed.ok) {
-        return this.#refused(number, actor, committed);
-      }
+      if (!committed.ok) return this.#refused(number, actor, committed);
       const session = await this.#open(actor, admission.hello, committed.user);
-      if (session === undefined) {
-        return CLOSED;
-      }
+      if (session === undefined) return CLOSED;
       const { mailbox } = session;
       // What an older session of the device has left in work is stored or refused before this one begins.
       await mailbox.lane.quiet();
-      if (!actor.is('acknowledging')) {
-        return CLOSED;
-      }
+      if (!actor.is('acknowledging')) return CLOSED;
       const { epoch } = this.#parts.log;
       const { confirmed, next, since, lane } = mailbox;
       const { user, certificate, pairingRequired } = committed;
@@ -174,16 +162,12 @@ export class Relay implements RelayPort {
 
   frame(number: SessionNumber, type: number, channel: number, sequence: number, payload: Uint8Array): void {
     const session = this.#actors.get(number)?.session;
-    if (session?.open !== true) {
-      return;
-    }
+    if (session?.open !== true) return;
     this.#parts.events.frameReceived(type);
     const frame: WaitingFrame = { type, channel, sequence, payload };
     if (session.waiting === undefined) {
       this.#handle(session, frame);
-      if (this.#parts.congested(session)) {
-        this.#intake.hold(session);
-      }
+      if (this.#parts.congested(session)) this.#intake.hold(session);
       return;
     }
     session.waiting.push(frame);
@@ -212,9 +196,7 @@ export class Relay implements RelayPort {
     if (actor !== undefined) {
       actor.send('CLOSED');
       this.#actors.delete(number);
-      if (actor.session !== undefined) {
-        this.#close(actor.session, reason);
-      }
+      if (actor.session !== undefined) this.#close(actor.session, reason);
     }
   }
 
@@ -226,9 +208,7 @@ export class Relay implements RelayPort {
 
   /** A post is durable, for this many devices. */
   acknowledge(post: Post<Session | AbsentPoster>, stored: number | undefined): void {
-    if (post.poster.session !== undefined) {
-      this.#parts.desk.acknowledgePost(post.poster, post, stored);
-    }
+    if (post.poster.session !== undefined) this.#parts.desk.acknowledgePost(post.poster, post, stored);
   }
 
   /** A post did not get into the log; `isPermanent`: and never will. */
@@ -275,9 +255,7 @@ export class Relay implements RelayPort {
     session.waitingBytes = 0;
     this.#intake.release(session);
     for (const [index, frame] of waiting.entries()) {
-      if (!session.open) {
-        return;
-      }
+      if (!session.open) return;
       this.#handle(session, frame);
       if (session.waiting !== undefined) {
         const rest = waiting.slice(index + 1);
@@ -362,9 +340,7 @@ export class Relay implements RelayPort {
   }
 
   #close(session: Session, reason: string): void {
-    if (!session.open) {
-      return;
-    }
+    if (!session.open) return;
     session.open = false;
     this.#intake.forget(session);
     session.outbox?.close();

@@ -104,8 +104,9 @@ export function outboundLimits({ maxUnacknowledged: most = {} }: SessionOptions)
 
 function serverKey({ serverStatic, backend }: ClientOptions): Uint8Array {
   const key = typeof serverStatic === 'string' ? hexKey(serverStatic) : serverStatic;
-  if (!(key instanceof Uint8Array) || key.length !== CRYPTO_LENGTHS.KEY)
+  if (!(key instanceof Uint8Array) || key.length !== CRYPTO_LENGTHS.KEY) {
     throw new ClientError('CLIENT_OPTIONS', 'serverStatic has 32 bytes');
+  }
   try {
     // Points of small order give a secret that everybody knows; the handshake would refuse them in the middle.
     backend.x25519(new Uint8Array(CRYPTO_LENGTHS.KEY).fill(1), key);

@@ -32,8 +32,9 @@ export function exposedFiles({ file, hasSecrets, server, storage }: Config): rea
     '700',
   );
   look(server.tlsKey, OTHERS_READ, 'can be read by others: it is the TLS key', '600');
-  if (file !== undefined && hasSecrets)
+  if (file !== undefined && hasSecrets) {
     look(file, OTHERS_READ, 'can be read by others, and there is a secret in it', '600');
+  }
   return found;
 }
 

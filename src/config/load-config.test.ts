@@ -268,6 +268,7 @@ test('given overrides as TOML writes values, when they are loaded, then quotes, 
   assert.equal(load('server.domain=chat.example.org').server.domain, 'chat.example.org');
   assert.deepEqual(addressOf(load('server.bind=[::1]:8443').server.bind), { host: '::1', port: 8443 });
   assert.equal(load('limits.mailbox_frames=20_000').limits.mailboxFrames, 20_000);
-  for (const broken of ['server.domain="chat', 'server.domain=["a"', 'server.domain="a"\nserver.x="b"'])
+  for (const broken of ['server.domain="chat', 'server.domain=["a"', 'server.domain="a"\nserver.x="b"']) {
     assert.throws(() => load(broken), { code: 'CONFIG_INVALID' });
+  }
 });

@@ -62,8 +62,9 @@ export function loadConfig(options: LoadConfigOptions): Config {
     runtime,
   };
   const file = configFile(options, workingDirectory);
-  for (const [fullName, value] of Object.entries(options.defaults ?? {}))
+  for (const [fullName, value] of Object.entries(options.defaults ?? {})) {
     put(gathering, 'defaults', fullName, value);
+  }
   if (file !== undefined) takeFile(gathering, file);
   takeEnvironment(gathering, options.env);
   for (const override of options.overrides ?? []) takeOverride(gathering, override);

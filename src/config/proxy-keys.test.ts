@@ -28,10 +28,28 @@ function problems(...overrides: readonly string[]): readonly string[] {
 }
 
 test('given addresses and networks, when each is judged, then what a BlockList would refuse or misread is no network', () => {
-  for (const good of ['10.0.0.1', '10.0.0.0/8', '0.0.0.0/0', 'fd00::/8', '::1', '::ffff:10.0.0.1', '::/128'])
+  for (const good of [
+    '10.0.0.1',
+    '10.0.0.0/8',
+    '0.0.0.0/0',
+    'fd00::/8',
+    '::1',
+    '::ffff:10.0.0.1',
+    '::/128',
+  ]) {
     assert.ok(isNetwork(good), good);
-  for (const bad of ['', '10.0.0', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', '10.0.0.0/-1', 'fe80::1%eth0'])
+  }
+  for (const bad of [
+    '',
+    '10.0.0',
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    '10.0.0.0/8/8',
+    '10.0.0.0/-1',
+    'fe80::1%eth0',
+  ]) {
     assert.ok(!isNetwork(bad), bad);
+  }
   for (const bad of ['fd00::/129', 'localhost', '10.0.0.0/08x', ' 10.0.0.1']) assert.ok(!isNetwork(bad), bad);
 });
 
@@ -47,8 +65,10 @@ test('given a plain listener that others can reach, when no proxies are named, t
   assert.deepEqual(problems('server.plain_bind=0.0.0.0:8080'), ['server.plain_bind']);
   assert.deepEqual(problems('server.plain_bind=[::]:8080'), ['server.plain_bind']);
   assert.deepEqual(problems('server.plain_bind=127.0.0.1.example:8080'), ['server.plain_bind']);
-  for (const host of ['127.0.0.1', '[::1]', 'localhost'])
+  for (const host of ['127.0.0.1', '[::1]', 'localhost']) {
     assert.deepEqual(problems(`server.plain_bind=${host}:8080`), []);
-  for (const key of ['forwarded_from', 'proxy_protocol_from'])
+  }
+  for (const key of ['forwarded_from', 'proxy_protocol_from']) {
     assert.deepEqual(problems('server.plain_bind=0.0.0.0:8080', `server.${key}=10.0.0.0/8`), []);
+  }
 });

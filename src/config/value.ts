@@ -15,8 +15,9 @@ export function checkValue(row: KeyRow, value: unknown): Checked {
   const converted = typeof value === 'string' ? fromText(row, value) : value;
   if (!Value.Check(schema, converted)) return { ok: false };
   if (Array.isArray(converted)) return { ok: true, value: Object.freeze(converted.map(String)) };
-  if (typeof converted !== 'string' && typeof converted !== 'number' && typeof converted !== 'boolean')
+  if (typeof converted !== 'string' && typeof converted !== 'number' && typeof converted !== 'boolean') {
     return { ok: false };
+  }
   return { ok: true, value: converted };
 }
 

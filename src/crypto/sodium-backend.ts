@@ -187,8 +187,9 @@ function aeadOpen(
 
 /** A view of exactly that part. `subarray` would quietly shorten it. */
 function viewOf(buffer: Uint8Array, offset: number, length: number): Uint8Array {
-  if (offset < 0 || length < 0 || offset + length > buffer.length)
+  if (offset < 0 || length < 0 || offset + length > buffer.length) {
     throw new RangeError('outside of the buffer');
+  }
   return new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length);
 }
 

@@ -66,14 +66,10 @@ export class BatchWalk<P extends Poster> {
   step(): boolean {
     let budget = SLICE;
     for (;;) {
-      if (this.#start === this.#end && !this.#beginRun()) {
-        return true;
-      }
+      if (this.#start === this.#end && !this.#beginRun()) return true;
       const { members } = this.#posts[this.#start] as Post<P>;
       for (; this.#member < members.length; this.#member += 1) {
-        if (budget <= 0) {
-          return false;
-        }
+        if (budget <= 0) return false;
         const mailbox = members[this.#member];
         if (mailbox !== undefined) {
           budget -= this.#letters.length;
@@ -88,14 +84,10 @@ export class BatchWalk<P extends Poster> {
   #beginRun(): boolean {
     const posts = this.#posts;
     const first = posts[this.#start];
-    if (first === undefined) {
-      return false;
-    }
+    if (first === undefined) return false;
     let post: Post<P> | undefined = first;
     while (post !== undefined && post.mail === first.mail && post.members === first.members) {
-      if (post.mail !== undefined) {
-        this.#letters.push(this.#letterOf(post, post.mail));
-      }
+      if (post.mail !== undefined) this.#letters.push(this.#letterOf(post, post.mail));
       this.#end += 1;
       post = posts[this.#end];
     }
@@ -144,9 +136,7 @@ export class BatchWalk<P extends Poster> {
     // A run of repetitions has no letters: nobody knows any more how many got the frames.
     for (let index = 0; this.#start < this.#end; index += 1, this.#start += 1) {
       const post = this.#posts[this.#start];
-      if (post !== undefined) {
-        this.#events.acknowledge(post, this.#recipients[index]);
-      }
+      if (post !== undefined) this.#events.acknowledge(post, this.#recipients[index]);
     }
     this.#letters.length = 0;
     this.#recipients.length = 0;

@@ -46,13 +46,9 @@ export class Collected<P extends Poster> {
   /** What a post takes in the log, at most, and beside it in memory; of a repetition its payload. */
   cost(post: Omit<Post<P>, 'settled' | 'missing' | 'reply'>): number {
     const { mail, members, payload, poster, refused, fact } = post;
-    if (mail === undefined) {
-      return payload.length + POST_OVERHEAD;
-    }
+    if (mail === undefined) return payload.length + POST_OVERHEAD;
     const isPlain = fact === undefined && refused.length === 0;
-    if (isPlain && this.#costed === post) {
-      return this.#cost;
-    }
+    if (isPlain && this.#costed === post) return this.#cost;
     const { length } = poster.mailbox.device;
     const plain = mailPostedBytes(length, members.length, this.#namesOf(members), payload.length);
     const data = isPlain ? plain : plain + mailExtrasBytes(post);
@@ -62,9 +58,7 @@ export class Collected<P extends Poster> {
   }
 
   #namesOf(members: readonly Mailbox[]): number {
-    if (members.length <= FEW_MEMBERS) {
-      return namesBytes(members);
-    }
+    if (members.length <= FEW_MEMBERS) return namesBytes(members);
     let bytes = this.#names.get(members);
     if (bytes === undefined) {
       bytes = namesBytes(members);
@@ -141,9 +135,7 @@ export class Collected<P extends Poster> {
         passedOver.add(mailbox);
         if (mail !== undefined) {
           channels.add(mail);
-          if (fact !== undefined) {
-            undecided.add(mail);
-          }
+          if (fact !== undefined) undecided.add(mail);
         }
         posts.push(post);
         costs.push(cost);
@@ -154,22 +146,16 @@ export class Collected<P extends Poster> {
   }
 
   #keep(posts: Post<P>[], costs: number[]): void {
-    for (const { poster } of this.#posts) {
-      poster.mailbox.collectedBytes = 0;
-    }
+    for (const { poster } of this.#posts) poster.mailbox.collectedBytes = 0;
     this.#posts = posts;
     this.#costs = costs;
     this.#bytes = 0;
     this.#devices = 0;
-    for (const [index, post] of posts.entries()) {
-      this.#count(post, costs[index] ?? 0);
-    }
+    for (const [index, post] of posts.entries()) this.#count(post, costs[index] ?? 0);
   }
 
   #count({ poster: { mailbox } }: Post<P>, cost: number): void {
-    if (mailbox.collectedBytes === 0) {
-      this.#devices += 1;
-    }
+    if (mailbox.collectedBytes === 0) this.#devices += 1;
     this.#bytes += cost;
     mailbox.collectedBytes += cost;
   }
@@ -177,8 +163,6 @@ export class Collected<P extends Poster> {
 
 function namesBytes(members: readonly Mailbox[]): number {
   let bytes = 0;
-  for (const { device } of members) {
-    bytes += device.length;
-  }
+  for (const { device } of members) bytes += device.length;
   return bytes;
 }

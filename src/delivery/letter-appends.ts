@@ -28,9 +28,7 @@ export class LetterAppends {
     let current: MailAppend | undefined;
     for (const post of posts) {
       const { mail } = post;
-      if (mail === undefined) {
-        continue;
-      }
+      if (mail === undefined) continue;
       if (current?.stream !== mail.name) {
         current = { stream: mail.name, expected: 'any', events: [] };
         this.appends.push(current);
@@ -45,9 +43,7 @@ export class LetterAppends {
     const revisions: number[] = [];
     for (const [index, { events }] of this.appends.entries()) {
       const last = appended[index]?.revision ?? 0;
-      for (let behind = events.length - 1; behind >= 0; behind -= 1) {
-        revisions.push(last - behind);
-      }
+      for (let behind = events.length - 1; behind >= 0; behind -= 1) revisions.push(last - behind);
     }
     return { revisions, bytes: this.#bytes };
   }
@@ -57,9 +53,7 @@ function encode<P extends Poster>(post: Post<P>, expiresAt: number): Uint8Array 
   const { mailbox, resumes } = post.poster;
   const recipients: MailRecipient[] = [];
   for (const member of post.members) {
-    if (member !== mailbox) {
-      recipients.push({ device: member.device, inboxNumber: member.reserve() });
-    }
+    if (member !== mailbox) recipients.push({ device: member.device, inboxNumber: member.reserve() });
   }
   return encodeMailPosted({
     sender: mailbox.device,

@@ -76,9 +76,7 @@ export class Outbox implements LiveOutbox {
 
   /** Letters sent in this session that the device does not have for certain. */
   get unconfirmed(): number {
-    if (this.#phase === 'held') {
-      return 0;
-    }
+    if (this.#phase === 'held') return 0;
     return this.#mailbox.lettersThrough(this.#sentThrough);
   }
 
@@ -106,9 +104,7 @@ export class Outbox implements LiveOutbox {
 
   /** A letter of this mailbox became durable in this turn, under `number`; its content is at hand. */
   offer(letter: Letter, number: number, type: number, channel: number, payload: Uint8Array): void {
-    if (this.#phase !== 'live' || !serialAfter(number, this.#sentThrough)) {
-      return;
-    }
+    if (this.#phase !== 'live' || !serialAfter(number, this.#sentThrough)) return;
     if (letter.waiting > 0 && this.#hasRoom()) {
       this.#passOver(number);
       this.#transmit(number, type, channel, payload);
@@ -119,16 +115,12 @@ export class Outbox implements LiveOutbox {
 
   /** A frame that is never stored. False when it was dropped because the link is full. */
   sendLive(type: number, channel: number, payload: Uint8Array): boolean {
-    if (this.#phase === 'held' || this.#phase === 'closed') {
-      return true;
-    }
+    if (this.#phase === 'held' || this.#phase === 'closed') return true;
     if (!this.#recipient.canRead(type, payload)) {
       this.#events.withheld(type);
       return true;
     }
-    if (this.#link.backlog(this.#recipient.session) >= this.#limits.backlogBytes) {
-      return false;
-    }
+    if (this.#link.backlog(this.#recipient.session) >= this.#limits.backlogBytes) return false;
     const sequence = this.#recipient.nextRelaySequence();
     this.#link.send(this.#recipient.session, type, channel, sequence, payload);
     this.#recipient.markDirty();
@@ -137,9 +129,7 @@ export class Outbox implements LiveOutbox {
 
   /** Sends what may go now: called when the window or the link has room again. */
   pump(): void {
-    if (this.#phase !== 'behind' || this.#reading) {
-      return;
-    }
+    if (this.#phase !== 'behind' || this.#reading) return;
     if (!this.#skipHoles()) {
       this.#phase = 'live';
       return;
@@ -154,9 +144,7 @@ export class Outbox implements LiveOutbox {
 
   /** `taken` mode: the mark for the next flush, or 0 when it carries no letter. */
   takeMark(): number {
-    if (this.#recipient.mode !== 'taken' || this.#transmitted === this.#marked) {
-      return 0;
-    }
+    if (this.#recipient.mode !== 'taken' || this.#transmitted === this.#marked) return 0;
     this.#marked = this.#transmitted;
     return this.#marked;
   }
@@ -183,9 +171,7 @@ export class Outbox implements LiveOutbox {
     if (serialAfter(number, this.#sentThrough)) {
       // A device may confirm at once what an earlier session sent it; those letters need not go again.
       const result = this.#mailbox.confirm(number);
-      if (!result.ok) {
-        return false;
-      }
+      if (!result.ok) return false;
       this.#sentThrough = number;
       this.#heardBehind ??= number;
       this.#events.released(result.letters, this.#mailbox);
@@ -203,9 +189,7 @@ export class Outbox implements LiveOutbox {
    * of an earlier session's letters.
    */
   #noteHeard(number: number): void {
-    if (this.#told === 0) {
-      return;
-    }
+    if (this.#told === 0) return;
     this.#heardBehind ??= number;
     if (serialAfter(number, this.#heardBehind) || serialAfter(number, this.#redeliveredThrough)) {
       this.#mailbox.missed -= this.#told;
@@ -216,9 +200,7 @@ export class Outbox implements LiveOutbox {
 
   #confirm(number: number): boolean {
     const result = this.#mailbox.confirm(number);
-    if (result.ok && result.letters.length > 0) {
-      this.#events.released(result.letters, this.#mailbox);
-    }
+    if (result.ok && result.letters.length > 0) this.#events.released(result.letters, this.#mailbox);
     return result.ok;
   }
 
@@ -235,9 +217,7 @@ export class Outbox implements LiveOutbox {
    */
   #skipHoles(): boolean {
     const number = this.#mailbox.firstFrom(serialNext(this.#sentThrough));
-    if (number === this.#mailbox.next) {
-      return false;
-    }
+    if (number === this.#mailbox.next) return false;
     this.#passOver(number);
     return true;
   }
@@ -245,9 +225,7 @@ export class Outbox implements LiveOutbox {
   /** Tells the client which numbers before this one it will never see, if any. */
   #passOver(number: number): void {
     const first = serialNext(this.#sentThrough);
-    if (number === first) {
-      return;
-    }
+    if (number === first) return;
     let from = first;
     for (const skipped of this.#mailbox.skippedBetween(first, number)) {
       this.#announceGap(from, skipped.from);
@@ -263,9 +241,7 @@ export class Outbox implements LiveOutbox {
   /** Tells a device that was away that its mailbox was full, and how many frames never got in. */
   #announceMissed(): void {
     const { missed } = this.#mailbox;
-    if (missed === 0 || this.#recipient.mode !== 'confirmed') {
-      return;
-    }
+    if (missed === 0 || this.#recipient.mode !== 'confirmed') return;
     this.#told = missed;
     const detail = `${missed} frames were not stored for this device: its mailbox was full`;
     const sequence = this.#recipient.nextControlSequence();
@@ -276,9 +252,7 @@ export class Outbox implements LiveOutbox {
 
   /** Says that the letters from `from` to below `end`, if any, are gone. */
   #announceGap(from: number, end: number): void {
-    if (from === end || this.#recipient.mode !== 'confirmed') {
-      return;
-    }
+    if (from === end || this.#recipient.mode !== 'confirmed') return;
     const to = (end - 1) >>> 0;
     const detail = `stored frames ${from} to ${to} expired before they could be delivered`;
     const payload = errorPayload('expired', detail, { from, to });
@@ -315,9 +289,7 @@ export class Outbox implements LiveOutbox {
     for (let index = 0, number = first; index < count; index += 1, number = serialNext(number)) {
       const letter = this.#mailbox.letter(number);
       // A hole ends the page: it is announced before the letter behind it.
-      if (letter === undefined) {
-        break;
-      }
+      if (letter === undefined) break;
       refs.push({ stream: letter.mail.name, revision: letter.revision });
     }
     try {
@@ -326,9 +298,7 @@ export class Outbox implements LiveOutbox {
       this.#sendRead(first, events);
     } catch (error) {
       this.#reading = false;
-      if (this.#phase !== 'closed') {
-        this.#events.failed(error, this.#recipient.session);
-      }
+      if (this.#phase !== 'closed') this.#events.failed(error, this.#recipient.session);
     }
   }
 
@@ -336,15 +306,11 @@ export class Outbox implements LiveOutbox {
     let number = first;
     for (const event of events) {
       // A confirmation that ran ahead, or the end of the session, may have overtaken the reading.
-      if (this.#phase !== 'behind' || number !== serialNext(this.#sentThrough)) {
-        break;
-      }
+      if (this.#phase !== 'behind' || number !== serialNext(this.#sentThrough)) break;
       if (event === undefined) {
         this.#passOver(serialNext(number));
       } else {
-        if (!this.#hasRoom()) {
-          break;
-        }
+        if (!this.#hasRoom()) break;
         const mail = decodeMailPosted(event.data);
         this.#transmit(number, mail.frameType, mail.channel, mail.payload);
       }

@@ -117,9 +117,7 @@ export class PostOffice<P extends Poster> {
 
   /** Resolves when everything posted so far is durable or refused. */
   async drained(): Promise<void> {
-    if (this.#flushing || this.#isWaiting) {
-      await new Promise<void>((resolve) => this.#idle.push(resolve));
-    }
+    if (this.#flushing || this.#isWaiting) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   readonly #flush = (): void => {
@@ -157,9 +155,7 @@ export class PostOffice<P extends Poster> {
 
   #failed(posts: readonly Post<P>[], error: unknown): void {
     for (const post of posts) {
-      for (const member of post.members) {
-        member.releaseReserved();
-      }
+      for (const member of post.members) member.releaseReserved();
     }
     if (!isPermanent(error)) {
       this.#refuse(posts, error);
@@ -193,9 +189,7 @@ export class PostOffice<P extends Poster> {
   #refuse(posts: readonly Post<P>[], error: unknown): void {
     const refused = [...posts, ...this.#takeBehind(posts)];
     for (const { poster } of refused) {
-      if (poster.resumes) {
-        poster.mailbox.lane.takeBack();
-      }
+      if (poster.resumes) poster.mailbox.lane.takeBack();
     }
     for (const post of refused) {
       this.#events.refuse(post, error, false);
@@ -212,12 +206,8 @@ export class PostOffice<P extends Poster> {
     const mailboxes = new Set<Mailbox>();
     const channels = new Set<MailStream>();
     const note = ({ poster, mail, fact }: Post<P>): void => {
-      if (poster.resumes) {
-        mailboxes.add(poster.mailbox);
-      }
-      if (mail !== undefined && fact !== undefined) {
-        channels.add(mail);
-      }
+      if (poster.resumes) mailboxes.add(poster.mailbox);
+      if (mail !== undefined && fact !== undefined) channels.add(mail);
     };
     refused.forEach(note);
     // What is taken out takes with it what lies behind it in its turn.
@@ -225,17 +215,13 @@ export class PostOffice<P extends Poster> {
       const { poster, mail } = post;
       const depends =
         (poster.resumes && mailboxes.has(poster.mailbox)) || (mail !== undefined && channels.has(mail));
-      if (depends) {
-        note(post);
-      }
+      if (depends) note(post);
       return depends;
     };
     const behind: Post<P>[] = [];
     const alone = this.#alone;
     this.#alone = [];
-    for (const post of alone) {
-      (isBehind(post) ? behind : this.#alone).push(post);
-    }
+    for (const post of alone) (isBehind(post) ? behind : this.#alone).push(post);
     behind.push(...this.#collected.take(isBehind));
     return behind;
   }
@@ -250,9 +236,7 @@ export class PostOffice<P extends Poster> {
     }
     const idle = this.#idle;
     this.#idle = [];
-    for (const resolve of idle) {
-      resolve();
-    }
+    for (const resolve of idle) resolve();
   }
 }
 

@@ -25,9 +25,7 @@ const utf8Decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** Undefined when there is nothing to write. */
 export function encodeExtras({ refused, fact, missed, expired }: MailExtras): Uint8Array | undefined {
-  if (refused.length === 0 && fact === undefined && missed === 0 && expired === undefined) {
-    return undefined;
-  }
+  if (refused.length === 0 && fact === undefined && missed === 0 && expired === undefined) return undefined;
   const text = JSON.stringify({
     ...(refused.length === 0 ? {} : { refused: refused.map(({ sequence, error }) => [sequence, error]) }),
     ...(fact === undefined ? {} : { fact: written(fact) }),

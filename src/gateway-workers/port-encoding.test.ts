@@ -142,8 +142,9 @@ test('given a message for a thousand sessions, when the batch is written, then i
 test('given more calls in a turn than a batch holds, when they are made, then full batches leave before the turn ends', () => {
   const { port, batches, endTurn } = portWithTurns();
   const writer = new RelayCallWriter(port);
-  for (let number = 0; number < 100; number += 1)
+  for (let number = 0; number < 100; number += 1) {
     writer.frame(1, FRAME.MSG, 1, number, new Uint8Array(10_000));
+  }
   assert.ok(batches.length > 1);
   endTurn();
   const sequences: number[] = [];
@@ -174,16 +175,18 @@ test('given nothing to say, when the other side has sent a megabyte, then it hea
   const ours = portWithTurns();
   const theirs = portWithTurns();
   const writer = new RelayCallWriter(theirs.port);
-  for (let sent = 0; sent < 1_100_000; sent += 10_000)
+  for (let sent = 0; sent < 1_100_000; sent += 10_000) {
     writer.frame(1, FRAME.MSG, 1, 1, new Uint8Array(10_000));
+  }
   theirs.endTurn();
   assert.ok(theirs.port.pending > 1_100_000);
   const ignore: RelayCalls = recorder([]);
   for (const batch of theirs.batches) ours.port.receive(batch, (bytes) => readRelayCalls(bytes, ignore));
   ours.endTurn();
   assert.equal(ours.batches.length, 1);
-  for (const batch of ours.batches)
+  for (const batch of ours.batches) {
     theirs.port.receive(batch, (bytes) => assert.equal(usedBytes(bytes), BATCH_HEADER_BYTES));
+  }
   assert.equal(theirs.port.pending, 0);
 });
 

@@ -66,8 +66,6 @@ function keyringOf(keys: readonly NoiseKey[]): NoiseKeyring {
     rotatesAt: createdAt + HUNDRED_YEARS,
     expiresAt: createdAt + HUNDRED_YEARS,
   }));
-  if (first === undefined) {
-    throw new TypeError('a server has at least one Noise key');
-  }
+  if (first === undefined) throw new TypeError('a server has at least one Noise key');
   return { active: () => [first, ...rest] };
 }

@@ -57,8 +57,9 @@ test('given an identity, when its files are looked at, then only the owner may r
   const directory = folder();
   await ensureDevIdentity(directory, options);
   assert.deepEqual(readdirSync(directory).sort(), ['ca-key.pem', 'ca.pem', 'cert.pem', 'key.pem']);
-  for (const name of readdirSync(directory))
+  for (const name of readdirSync(directory)) {
     assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600, name);
+  }
 });
 
 test('given a valid identity, when it is asked for again, then it is the same one', async () => {

@@ -47,8 +47,9 @@ export async function ensureDevIdentity(
 
   const certificate = readPair(identity.certFile, identity.keyFile, now);
   let authority = readPair(identity.caFile, caKeyFile, now);
-  if (certificate !== undefined && authority !== undefined && serves(certificate, authority, hosts))
+  if (certificate !== undefined && authority !== undefined && serves(certificate, authority, hosts)) {
     return identity;
+  }
 
   const { issueAuthority, issueServerCertificate } = await import('./issue-certificate.ts');
   const dates = { now, serial: () => options.random.bytes(16) };

@@ -30,8 +30,9 @@ export function readSecretFile(path: string): string | undefined {
   try {
     // Asked of the open file, not of the name, which may point elsewhere by now.
     const { mode } = fstatSync(descriptor);
-    if ((mode & 0o170000) !== 0o100000)
+    if ((mode & 0o170000) !== 0o100000) {
       throw new SecretFileError('SECRET_FILE_UNREADABLE', `${path} is not a plain file`);
+    }
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       const shown = (mode & 0o777).toString(8).padStart(4, '0');
       const message = `${path} holds a secret and has mode ${shown}; allowed: 0600 (chmod 600 ${path})`;

@@ -157,8 +157,9 @@ function forge(
   for (let r = 1n; ; r += 1n) {
     const commitment = Point.BASE.multiply(r).toBytes();
     const c = challenge(statement, commitment);
-    if (c % 8n === 0n)
+    if (c % 8n === 0n) {
       return { ...statement, proof: { commitment, response: Point.Fn.toBytes(Point.Fn.create(r + c * x)) } };
+    }
   }
 }
 

@@ -70,11 +70,12 @@ export async function register(accounts: Accounts, registration: Registration): 
   const { userId, handle, device: named } = registration;
   const registered = await accounts.register(registration);
   if (registered !== undefined) return registered;
-  if (userId !== undefined)
+  if (userId !== undefined) {
     throw new RegistrationError(
       'REGISTRATION_UNKNOWN',
       `no account here has the id ${userId}, the handle ${handle} and this device: its file is of another server`,
     );
+  }
   const what =
     named === undefined
       ? `the handle ${handle} is taken`
@@ -105,8 +106,9 @@ export function accountsOf(log: EventLog, config: Config): Accounts {
 function readDevice(value: JsonObject): Registration['device'] {
   const isGiven = (key: string): boolean => (value[key] ?? null) !== null;
   if (!isGiven('device_id') && !isGiven('device_public')) return undefined;
-  if (!isGiven('device_id') || !isGiven('device_public'))
+  if (!isGiven('device_id') || !isGiven('device_public')) {
     throw invalid('device_id and device_public go together');
+  }
   const [id, publicKey] = [readDeviceId(value), readKey(value, 'device_public')];
   // HELLO finds it by the proof, and nobody can prove that such a key is theirs.
   if (!sodiumBackend.ed25519IsKey(publicKey)) throw invalid(`device_public: ${keyFault(publicKey)}`);

@@ -62,9 +62,7 @@ export class ReadModels implements AsyncDisposable {
 
   /** Starts in the background; returns at once. */
   start(): void {
-    if (postgresChoice(this.#options.config).kind === 'none') {
-      return;
-    }
+    if (postgresChoice(this.#options.config).kind === 'none') return;
     this.#starting = this.#start().catch(async (error: unknown) => {
       await this.#close();
       if (this.#stop.signal.aborted) return;
@@ -97,9 +95,7 @@ export class ReadModels implements AsyncDisposable {
       onIdleError: (error) => logger.warn({ err: error }, 'idle database connection failed'),
     });
     this.#closers.push(() => pool.end());
-    if (!this.#stop.signal.aborted) {
-      this.#run(pool, log, clock, logger, metrics);
-    }
+    if (!this.#stop.signal.aborted) this.#run(pool, log, clock, logger, metrics);
   }
 
   #run(pool: pg.Pool, log: EventLog, clock: Clock, logger: Logger, metrics: Metrics): void {
@@ -126,9 +122,7 @@ export class ReadModels implements AsyncDisposable {
   async #dsn(): Promise<string> {
     const { config, random } = this.#options;
     const choice = postgresChoice(config);
-    if (choice.kind === 'dsn') {
-      return choice.dsn;
-    }
+    if (choice.kind === 'dsn') return choice.dsn;
     const directory = join(config.storage.dataDir, 'postgres');
     const postgres = await startEmbeddedPostgres({ directory, random, signal: this.#stop.signal });
     this.#closers.push(() => postgres[Symbol.asyncDispose]());

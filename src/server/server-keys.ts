@@ -51,8 +51,9 @@ export async function loadServerKeys(options: ServerKeysOptions): Promise<Server
   };
   if (!accept && known.noise.size > 0) {
     if (crypto.noisePrivate === undefined) requireFile('crypto.noise_key_file', crypto.noiseKeyFile);
-    if (crypto.federationSeed === undefined)
+    if (crypto.federationSeed === undefined) {
       requireFile('crypto.federation_seed_file', crypto.federationSeedFile);
+    }
   }
   const noise = loadNoiseKeys({ crypto, backend, clock, random });
   const authority = deriveAuthorityKey(backend, loadFederationSeed(crypto, random));

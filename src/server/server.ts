@@ -288,9 +288,7 @@ function startRelay(
 
 function newest(keys: readonly NoiseKey[]): NoiseKey {
   const [key] = keys;
-  if (key === undefined) {
-    throw new TypeError('a server has at least one Noise key');
-  }
+  if (key === undefined) throw new TypeError('a server has at least one Noise key');
   return key;
 }
 

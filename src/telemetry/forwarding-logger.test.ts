@@ -52,7 +52,8 @@ test('given a forwarded error, when the other thread writes it, then the line is
   assert.equal(forwarded.worker, 1);
   assert.equal(forwarded.err.type, 'RangeError');
   assert.equal(forwarded.err.token, '[secret]');
-  for (const key of ['type', 'message', 'stack', 'code', 'token'])
+  for (const key of ['type', 'message', 'stack', 'code', 'token']) {
     assert.equal(forwarded.err[key], direct.err[key]);
+  }
   assert.equal(forwarded.step, direct.step);
 });

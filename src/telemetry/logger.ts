@@ -62,8 +62,9 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     destination,
   );
-  if (destination instanceof LogOutput)
+  if (destination instanceof LogOutput) {
     destination.onRecovery((lines) => logger.error({ lines }, 'lines of this log were lost here'));
+  }
   return logger;
 }
 

@@ -86,8 +86,9 @@ async function heard(client: RawHttp2, stream: number): Promise<{ frames: Server
     frames.push(...reader.push(frame.payload));
     if ((frame.flags & H2_FLAG.END_STREAM) !== 0) return { frames, end: 'end' };
     const close = frames.find(({ opcode }) => opcode === 0x8);
-    if (close !== undefined)
+    if (close !== undefined) {
       client.send(h2Frame(H2.DATA, H2_FLAG.END_STREAM, stream, clientFrame(0x8, close.payload)));
+    }
   }
 }
 
@@ -95,8 +96,9 @@ test('3: given a connection, when it opens, then SETTINGS_ENABLE_CONNECT_PROTOCO
   const client = new RawHttp2(gateway);
   const { payload } = await client.until(({ type }) => type === H2.SETTINGS);
   const values = new Map<number, number>();
-  for (let at = 0; at < payload.length; at += 6)
+  for (let at = 0; at < payload.length; at += 6) {
     values.set(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
+  }
   assert.equal(values.get(0x8), 1);
   client.close();
 });

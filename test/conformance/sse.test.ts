@@ -29,8 +29,9 @@ function interpret(stream: string): readonly MessageEvent[] {
     .split(/\r\n|\n|\r/)
     .slice(0, -1)) {
     if (line === '') {
-      if (data !== '')
+      if (data !== '') {
         events.push({ type: type === '' ? 'message' : type, data: data.slice(0, -1), lastEventId });
+      }
       [data, type] = ['', ''];
       continue;
     }

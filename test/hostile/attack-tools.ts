@@ -28,8 +28,9 @@ export function pour(client: WireClient, frames: readonly FrameToSend[]): number
 
 /** Sends bytes, whatever they are, in as few records as possible. */
 export function pourBytes(client: WireClient, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; at += RECORD)
+  for (let at = 0; at < bytes.length; at += RECORD) {
     client.write(client.wrap(bytes.subarray(at, at + RECORD)));
+  }
 }
 
 /** The ACK or ERROR of a frame. */

@@ -88,8 +88,9 @@ export class RawHttp2 {
   async sendUntilClosed(next: (round: number) => Uint8Array, rounds: number): Promise<boolean> {
     const { socket, closed } = this.connection;
     for (let round = 0; round < rounds && !socket.destroyed; round += 1) {
-      if (!socket.write(next(round)))
+      if (!socket.write(next(round))) {
         await Promise.race([once(socket, 'drain').catch(() => undefined), closed]);
+      }
     }
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 20_000))]);
     return socket.destroyed;

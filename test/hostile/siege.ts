@@ -75,8 +75,9 @@ export async function besiege(
   assert.ok(median <= slower, `others are ${median} times slower; ${slower} times are allowed`);
   assert.ok(p99 <= SLOWEST, `the p99 of others is ${p99} times slower`);
   assert.ok(aftermath <= SLOWER, `others are ${aftermath} times slower after the attack`);
-  for (const [when, grown] of Object.entries(memory))
+  for (const [when, grown] of Object.entries(memory)) {
     assert.ok(grown <= growth, `memory has grown by ${grown} MiB ${when}; ${growth} are allowed`);
+  }
   assert.ok(disk['at most'] <= spent, `the log grew by ${disk['at most']} MiB; ${spent} are allowed`);
   assert.ok(disk.left <= left, `the attack left ${disk.left} MiB on the disk; ${left} are allowed`);
 }

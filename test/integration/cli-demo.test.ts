@@ -47,8 +47,9 @@ test('given a text file, when the demo runs, then both devices have it, over a k
     devices: Record<string, { received: number; acknowledged: number }>;
   };
   assert.equal(JSON.parse(stdout).kills, 1);
-  for (const name of ['alice', 'bob'])
+  for (const name of ['alice', 'bob']) {
     assert.deepEqual([report.devices[name]?.received, report.devices[name]?.acknowledged], [64, 64]);
+  }
 });
 
 test('given no text, when the demo is asked for it, then it says so', async () => {

@@ -58,8 +58,9 @@ test('given a message in the log, when it is shown, then its payload is only a s
     ['alice', 'bob', ''],
     ['bob', 'alice', ''],
     ['alice', 'bob', 'a secret\n'],
-  ] as const)
+  ] as const) {
     assert.deepEqual(await chat(as, peer, input).then(({ code, stderr }) => (code === 0 ? 0 : stderr)), 0);
+  }
   const letter = (lines: string): Record<string, unknown> => {
     const events = lines
       .trim()
@@ -81,8 +82,9 @@ test('given one flipped bit, when the log is verified, then it says where and en
   await using folder = await temporaryFolder();
   const data = ['--data', folder.path];
   const { server } = await startDev(folder.path);
-  for (const handle of ['alice', 'bob', 'carol'])
+  for (const handle of ['alice', 'bob', 'carol']) {
     assert.equal((await commucat(['register', handle, ...data])).code, 0);
+  }
   assert.equal(await server.end('SIGTERM'), 0);
   const segment = join(folder.path, 'log', 'facts-0000000001.seg');
   const bytes = await readFile(segment);
@@ -112,8 +114,9 @@ test('given a log that has lost a file, when its operator accepts the loss, then
   const directory = join(folder.path, 'log');
   {
     await using log = await openSegmentLog({ directory, clock: systemClock, segmentSize: 65_536 });
-    for (const stream of ['user-a', 'mail-a'])
+    for (const stream of ['user-a', 'mail-a']) {
       await log.append([{ stream, expected: 'any', events: [{ type: 't', data: Buffer.alloc(9) }] }]);
+    }
   }
   await rm(join(directory, 'mail-0000000001.seg'));
   const damaged = await commucat(['log', 'verify', ...data]);

@@ -44,8 +44,9 @@ test('given a folder of dev, when it starts again, then keys, authority and conf
   assert.equal(second.ready.noise_public, first.ready.noise_public);
   assert.equal(await readFile(second.ready.ca_file, 'utf8'), ca);
   assert.equal(second.ready.domain, 'chat.example');
-  for (const file of ['noise-keys.jsonl', 'federation-seed', 'control.sock', join('tls', 'key.pem')])
+  for (const file of ['noise-keys.jsonl', 'federation-seed', 'control.sock', join('tls', 'key.pem')]) {
     assert.equal((await stat(join(folder.path, file))).mode & 0o777, 0o600, file);
+  }
 });
 
 test('given a folder in use, when a second dev starts there, then it says so and ends with 1', async () => {

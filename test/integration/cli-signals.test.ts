@@ -64,8 +64,9 @@ for (const [name, program] of [
     await using folder = await temporaryFolder();
     const args = await prepared(folder.path);
     const { child, output } = await signalAtFirstLine(folder.path, [...program, ...args], 'SIGHUP');
-    while (!output.some((line) => line.includes('TLS certificate is as it was')))
+    while (!output.some((line) => line.includes('TLS certificate is as it was'))) {
       await once(child.stdout, 'data');
+    }
     assert.ok(output.some((line) => line.includes('"listening"')));
     child.kill('SIGTERM');
     assert.deepEqual(await once(child, 'close'), [0, null]);

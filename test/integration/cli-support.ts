@@ -65,8 +65,9 @@ export class RunningCommand implements AsyncDisposable {
   /** Waits until the condition holds. @throws when the process ends before */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
-      if (this.process.exitCode !== null || this.process.signalCode !== null)
+      if (this.process.exitCode !== null || this.process.signalCode !== null) {
         throw new Error(`it has ended with ${this.process.exitCode}: ${this.stderr}`);
+      }
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
   }

@@ -53,8 +53,9 @@ test('given folders with names for a shell, when a server with its database runs
   await using server = new RunningCommand(['dev', '--data', data, '--port', '0', '--json', ...info]);
   await server.until(() => /projections are running here|read models are not available/.test(server.stderr));
   // Where PostgreSQL cannot run at all, the tests of the read models say so.
-  if (!/cannot reach|no embedded PostgreSQL/.test(server.stderr))
+  if (!/cannot reach|no embedded PostgreSQL/.test(server.stderr)) {
     assert.match(server.stderr, /projections are running here/);
+  }
   const registered = await commucat(['register', 'alice', '--data', data]);
   assert.equal(registered.code, 0, registered.stderr);
   assert.equal(await server.end('SIGTERM'), 0, server.stderr);

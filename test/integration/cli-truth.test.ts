@@ -70,11 +70,12 @@ test('given a line that cannot be sent, when a chat ends, then its exit code say
 test('given text that commands terminals, when it is printed, then it is shown and not obeyed', () => {
   const overrides = '\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff';
   const controls = '\u0000\u0007\u001b\u007f\u009b\u2028\u2029';
-  for (const character of `${overrides}${controls}`)
+  for (const character of `${overrides}${controls}`) {
     assert.equal(
       printable(`a${character}b`),
       `a\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}b`,
     );
+  }
   const kept = 'Grüße, 日本語, \u{1f469}\u200d\u{1f4bb}, \u05e9\u05dc\u05d5\u05dd';
   assert.equal(printable(kept), kept);
   assert.equal(printableLines('a\nb\u001b'), 'a\nb\\u001b');
@@ -120,7 +121,7 @@ test('given a follower of the log, when it has looked many times, then it has on
   assert.equal(looks, 30);
 });
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   test(`given a demo, when ${signal} interrupts it, then no server, keys or folders are left behind`, async () => {
     await using folder = await temporaryFolder();
     const child = spawn(process.execPath, [PROGRAM, 'demo', '--seconds', '30'], {
@@ -140,6 +141,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     assert.deepEqual(await readdir(folder.path), []);
     assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
   });
+}
 
 async function configuration(folder: string, key: string): Promise<string> {
   await used(join(folder, 'dev'));
@@ -157,7 +159,7 @@ async function configuration(folder: string, key: string): Promise<string> {
   return file;
 }
 
-for (const key of ['encrypted.pem', 'sec1.pem'])
+for (const key of ['encrypted.pem', 'sec1.pem']) {
   test(`given ${key}, a key with a passphrase, when serve starts, then it is called that and nothing is left behind`, async () => {
     await using folder = await temporaryFolder();
     const file = await configuration(folder.path, key);
@@ -167,6 +169,7 @@ for (const key of ['encrypted.pem', 'sec1.pem'])
     assert.match(stderr, /\.pem is encrypted: .*openssl pkey/);
     assert.deepEqual(await readdir(folder.path), before);
   });
+}
 
 test('given a port that is taken, when servers are refused, then they leave nothing behind in fresh folders', async () => {
   await using folder = await temporaryFolder();
@@ -201,8 +204,9 @@ test('given files that others may read or change, when the server starts and is 
     [data, 0o777],
     [key, 0o644],
     [file, 0o644],
-  ] as const)
+  ] as const) {
     await chmod(path, mode);
+  }
   await using server = new RunningCommand(['serve', '--config', file, '--set', 'telemetry.log_level=info']);
   await server.until(() => server.lines.some((line) => line.includes('"listening"')));
   assert.equal(await server.end('SIGTERM'), 0);

@@ -196,13 +196,16 @@ test('given what no type checker has seen, when it is sent, then the promise is 
       client.callOffer,
       client.callEnd,
       client.callAnswer,
-    ])
+    ]) {
       await assert.rejects(call.call(client, 7, value), { code: 'CLIENT_OPTIONS' });
+    }
   }
-  for (const content of [undefined, null, 5, {}, [1]])
+  for (const content of [undefined, null, 5, {}, [1]]) {
     await assert.rejects(client.send(7, content as string), { code: 'CLIENT_OPTIONS' });
-  for (const channel of [0, -1, 1.5, 2 ** 32, Number.NaN])
+  }
+  for (const channel of [0, -1, 1.5, 2 ** 32, Number.NaN]) {
     await assert.rejects(client.send(channel, 'x'), { code: 'CLIENT_OPTIONS' });
+  }
   assert.equal(client.state, 'connected');
 });
 

@@ -300,8 +300,9 @@ test('given a storage failure of the server, when a known client comes back, the
   server.refusal = undefined;
   await clock.run(() => client.state === 'connected');
   assert.equal(client.state, 'connected');
-  for (const [attempt, delay] of delays.entries())
+  for (const [attempt, delay] of delays.entries()) {
     assert.ok(delay >= 0 && delay <= Math.min(30_000, 250 * 2 ** attempt));
+  }
 });
 
 test('given reconnect false, when the connection breaks, then the client ends', async () => {

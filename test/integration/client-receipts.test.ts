@@ -31,8 +31,9 @@ async function truthful(
   await finish(clock, client.connect());
   const sends = [client.join(7), ...texts.map((text) => client.send(7, text))];
   const outcomes = await finish(clock, Promise.all(sends.slice(1).map(told)));
-  for (const [index, outcome] of outcomes.entries())
+  for (const [index, outcome] of outcomes.entries()) {
     assert.equal(outcome, refused.has(index) ? 'refused' : 'sent', `frame ${index}`);
+  }
   assert.deepEqual(
     server.log.map(({ text }) => text),
     texts.filter((text) => !refused.has(Number(text))),

@@ -108,19 +108,21 @@ test('given a client that is killed and started again from its store, when both 
           client.connect().then(
             () => {
               client.join(7).catch(() => undefined);
-              for (const text of UP)
+              for (const text of UP) {
                 client.send(7, `${life} ${text}`).then(
                   () => promised.push(`${life} ${text}`),
                   () => undefined,
                 );
+              }
             },
             () => undefined,
           );
           if (life < lives.length) await clock.pass(ms);
-          else
+          else {
             await clock.run(
               () => promised.includes(`${life} ${UP.at(-1)}`) && server.confirmed === DOWN.length,
             );
+          }
           abort.abort();
         }
         const logged = server.log.map(({ text }) => text);

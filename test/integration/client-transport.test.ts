@@ -95,8 +95,9 @@ test(
     const receiver = { chunk: () => undefined, closed: () => undefined };
     for (const url of ['https://localhost/', 'https://localhost/connect?mode=ws']) {
       const transport = new WebSocketTransport({ url, createWebSocket }, nodeClock);
-      for (const ticket of [undefined, 'AWqM8_-'])
+      for (const ticket of [undefined, 'AWqM8_-']) {
         await assert.rejects(transport.open(receiver, new AbortController().signal, ticket), /far enough/);
+      }
     }
     assert.deepEqual(addresses, [
       'wss://localhost/connect',
@@ -141,7 +142,7 @@ test(
   },
 );
 
-for (const value of ['Wed, 21 Oct 2026 07:28:00 GMT', '0', '-5', '0.001', '1e3', ''])
+for (const value of ['Wed, 21 Oct 2026 07:28:00 GMT', '0', '-5', '0.001', '1e3', '']) {
   test(
     `given ${JSON.stringify(value)} as Retry-After, when it is read, then the client waits as long as it would without it`,
     limits,
@@ -157,6 +158,7 @@ for (const value of ['Wed, 21 Oct 2026 07:28:00 GMT', '0', '-5', '0.001', '1e3',
       assert.deepEqual([error.retryAfterMs, error.retryable], [undefined, true]);
     },
   );
+}
 
 test(
   'given a status other than 200, when the server answers, then the body is not taken for frames and the error says when to come back',

@@ -100,8 +100,9 @@ for (const door of DOORS) {
       const error = await client.until(({ type }) => type === FRAME.ERROR);
       assert.equal(error.json.error, 'replaced');
       await client.end();
-      if (door.mode === 'websocket')
+      if (door.mode === 'websocket') {
         assert.deepEqual([stream.closeCode, stream.closeReason], [1008, 'replaced']);
+      }
       client.close();
     },
   );
@@ -129,8 +130,9 @@ for (const door of DOORS) {
         if (frame.session === session && mine() === 1) links.hold(session, true);
       };
       const most = 200;
-      for (let sequence = 0; sequence < most; sequence += 1)
+      for (let sequence = 0; sequence < most; sequence += 1) {
         client.post(FRAME.MSG, 7, new Uint8Array(60_000));
+      }
       await relay.until(() => mine() > 0);
       // Twelve megabytes do not fit on the way: whoever read all of them has not stopped.
       await new Promise((resolve) => setTimeout(resolve, 200));

@@ -18,8 +18,9 @@ test(
   async () => {
     const running = await startRunningServer(['server.shutdown_timeout_ms=50000']);
     const clients: WireClient[] = [];
-    for (const [index, door] of DOORS.entries())
+    for (const [index, door] of DOORS.entries()) {
       clients.push(await WireClient.connect(running, `device-${index}`, { door }));
+    }
     const farewells = Promise.all(
       clients.map(async (client) => {
         const { json } = await client.until(({ type }) => type === FRAME.ERROR);

@@ -302,8 +302,9 @@ test(
   limits,
   async () => {
     const peer = new Peer(gateway);
-    for (const byte of encodeFrame(FRAME.HELLO, 0, 1, json(peer.helloJson)))
+    for (const byte of encodeFrame(FRAME.HELLO, 0, 1, json(peer.helloJson))) {
       peer.write(new Uint8Array([byte]));
+    }
     assert.equal((await peer.next())?.type, FRAME.AUTH);
     peer.close();
   },

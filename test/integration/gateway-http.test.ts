@@ -196,8 +196,9 @@ test('given a limit on handshakes, when an address exceeds it, then 429 names th
     'security.rate_limit.http_burst=2',
   ]);
   const statuses: number[] = [];
-  for (let request = 0; request < 2; request += 1)
+  for (let request = 0; request < 2; request += 1) {
     statuses.push((await overHttp2('GET', '/connect', own)).status);
+  }
   assert.deepEqual(statuses, [200, 200]);
   const limited = await overHttp2('POST', '/connect', own);
   assert.deepEqual(
@@ -209,8 +210,9 @@ test('given a limit on handshakes, when an address exceeds it, then 429 names th
       '{"status":429,"title":"Too Many Requests","type":"about:blank"}',
     ],
   );
-  for (const expected of [200, 200, 429])
+  for (const expected of [200, 200, 429]) {
     assert.equal((await overHttp2('GET', '/healthz', own)).status, expected);
+  }
   await own.close();
 });
 

@@ -368,8 +368,9 @@ export class Peer {
   /** Reads AUTH and answers it. `auth`: the JSON to send instead of the correct one. */
   async answerAuth(auth?: JsonInput): Promise<Frame> {
     const frame = await this.next();
-    if (frame?.type !== FRAME.AUTH)
+    if (frame?.type !== FRAME.AUTH) {
       throw new Error(`no AUTH: ${frame === undefined ? 'end' : text(frame.payload)}`);
+    }
     this.readAuth(frame);
     const third = this.noise.finished ? '' : toHex(this.noise.writeMessage());
     this.sendPlain(FRAME.AUTH, 0, 2, json(auth ?? { handshake: third }));
@@ -424,8 +425,9 @@ export class Peer {
     this.#opener?.push(chunk);
     for (let plain = this.#opener?.next(); plain !== undefined; plain = this.#opener?.next()) {
       this.#decoder.push(plain);
-      for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next())
+      for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
         this.#frames.push(frame);
+      }
     }
   }
 

@@ -165,8 +165,9 @@ test(
     await modern.ask(FRAME.GROUP_EVENT, NUMBER, { type: 'group-role-changed', role: 'admin', ...document });
     await modern.ask(FRAME.GROUP_EVENT, NUMBER, { type: 'group-member-removed', ...document });
     const seen: unknown[] = [];
-    while (seen.length < 2)
+    while (seen.length < 2) {
       seen.push((await older.until(({ type }) => type === FRAME.GROUP_EVENT)).json.type);
+    }
     assert.deepEqual(seen, ['group-role-changed', 'group-member-removed']);
     assert.equal(answer(await older.say(NUMBER, 'still here?')), 'unknown_channel');
     modern.close();

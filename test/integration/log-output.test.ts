@@ -154,7 +154,7 @@ test('given a reader that has died, when another one comes, then the lines that 
   assert.equal(await writer.end(), 0);
 });
 
-for (const fate of ['does not read', 'has gone'])
+for (const fate of ['does not read', 'has gone']) {
   test(`given a socket whose other end ${fate}, when lines are written, then the process goes on and ends`, async () => {
     await using writer = await Writer.start('pipe'); // Node.js makes pairs of sockets of these.
     if (fate === 'has gone') writer.process.stdout?.destroy();
@@ -163,6 +163,7 @@ for (const fate of ['does not read', 'has gone'])
     assert.equal((await writer.write(1)).written, FLOOD + 1);
     assert.equal(await writer.end(), 0);
   });
+}
 
 test('given a file as the output, when the process ends, then it holds every line', async () => {
   await using folder = await temporaryFolder();

@@ -34,8 +34,9 @@ function startServer(dsn: string): Promise<RunningServer> {
 }
 
 async function registerUsers({ server }: RunningServer, prefix: string, count: number): Promise<void> {
-  for (let index = 0; index < count; index += 1)
+  for (let index = 0; index < count; index += 1) {
     await register(server.relay.accounts, parseRegistration({ handle: `${prefix}${index}` }));
+  }
 }
 
 const isCaughtUp = async (server: RunningServer): Promise<boolean> =>
@@ -59,8 +60,9 @@ test('given a server whose database goes away, when it goes on, then the lag cou
     const { head, lag } = await scrape(server);
     // A user without a device is two events.
     assert.ok(head >= first.head + 40, `${first.head} to ${head}`);
-    for (const [projection, events] of Object.entries(lag))
+    for (const [projection, events] of Object.entries(lag)) {
       assert.equal(events, (first.lag[projection] ?? Number.NaN) + head - first.head, projection);
+    }
     assert.equal(readModels.status()?.role, 'waiting');
     postgres = await startEmbeddedPostgres({ directory, port: postgres.port, random: systemRandom });
     await until(() => isCaughtUp(server));

@@ -394,8 +394,9 @@ async function traffic(first: number, last: number): Promise<void> {
     await facts(`device-x${round}`, registered(`x${round}`));
     await facts(`session-${round}`, opened(`d${round % 5}`));
     await channelTraffic(round);
-    if (round % 3 === 0)
+    if (round % 3 === 0) {
       await facts(`session-${round - 1}`, { type: 'session.closed', device: 'd', reason: 'bye' });
+    }
     await post(
       devices.map((device) => ({ device, inboxNumber: round })),
       `k${round % 4}`,

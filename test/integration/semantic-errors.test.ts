@@ -114,8 +114,9 @@ test(
   limits,
   async () => {
     const carol = await WireClient.connect(server, 'carol');
-    for (let channel = 1; channel <= 4; channel += 1)
+    for (let channel = 1; channel <= 4; channel += 1) {
       assert.equal((await carol.join(channel, [])).type, FRAME.ACK);
+    }
     assert.equal((await carol.join(5, [])).json.error, 'limit');
     await carol.ask(FRAME.LEAVE, 1, {});
     assert.equal((await carol.join(5, [])).type, FRAME.ACK);

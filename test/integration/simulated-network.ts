@@ -47,8 +47,9 @@ export class SimulatedNetwork implements Transport {
   ): Promise<TransportConnection> {
     this.opened += 1;
     this.tickets.push(ticket);
-    if (this.hang)
+    if (this.hang) {
       await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    }
     if (this.refuse !== undefined) throw this.refuse;
     this.carried = 0;
     const limit = this.cuts.shift();

@@ -172,8 +172,9 @@ class SimulatedSession {
       this.#opener.push(bytes);
       for (let text = this.#opener.next(); text !== undefined; text = this.#opener.next()) {
         this.#frames.push(text);
-        for (let frame = this.#frames.next(); frame !== undefined; frame = this.#frames.next())
+        for (let frame = this.#frames.next(); frame !== undefined; frame = this.#frames.next()) {
           this.#handle(frame);
+        }
       }
       return;
     }

@@ -72,13 +72,9 @@ export class Load implements AsyncDisposable {
 
   static async start(server: Target): Promise<Load> {
     const load = new Load();
-    for (const name of [...SENDERS, ...RECEIVERS]) {
-      await load.#connect(server, name);
-    }
+    for (const name of [...SENDERS, ...RECEIVERS]) await load.#connect(server, name);
     for (const name of SENDERS) {
-      for (const channel of CHANNELS) {
-        load.#work.push(load.#talk(name, channel));
-      }
+      for (const channel of CHANNELS) load.#work.push(load.#talk(name, channel));
     }
     return load;
   }
@@ -111,13 +107,9 @@ export class Load implements AsyncDisposable {
     };
     const client = await connect(options);
     this.#clients.set(name, client);
-    for (const channel of CHANNELS) {
-      await client.join(channel, { members: [...SENDERS, ...RECEIVERS] });
-    }
+    for (const channel of CHANNELS) await client.join(channel, { members: [...SENDERS, ...RECEIVERS] });
     const heard = new Heard();
-    if (RECEIVERS.some((receiver) => receiver === name)) {
-      this.#heard.set(name, heard);
-    }
+    if (RECEIVERS.some((receiver) => receiver === name)) this.#heard.set(name, heard);
     void this.#listen(client, heard);
   }
 
@@ -146,9 +138,7 @@ export class Load implements AsyncDisposable {
         )
         .finally(() => inFlight.delete(sending));
       inFlight.add(sending);
-      if (inFlight.size >= IN_FLIGHT) {
-        await Promise.race(inFlight);
-      }
+      if (inFlight.size >= IN_FLIGHT) await Promise.race(inFlight);
     }
     await Promise.all(inFlight);
   }
@@ -196,9 +186,7 @@ export class Load implements AsyncDisposable {
 }
 
 function hasAll(numbers: readonly number[], wanted: ReadonlySet<number>): boolean {
-  if (numbers.length < wanted.size) {
-    return false;
-  }
+  if (numbers.length < wanted.size) return false;
   const seen = new Set(numbers);
   return [...wanted].every((number) => seen.has(number));
 }

@@ -48,9 +48,7 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   get ready(): DevReady {
-    if (this.#ready === undefined) {
-      throw new Error('the server was never ready');
-    }
+    if (this.#ready === undefined) throw new Error('the server was never ready');
     return this.#ready;
   }
 
@@ -61,9 +59,7 @@ export class ServerProcess implements AsyncDisposable {
   /** Of the process that runs now. */
   get pid(): number {
     const pid = this.#child?.pid;
-    if (pid === undefined) {
-      throw new Error('the server does not run');
-    }
+    if (pid === undefined) throw new Error('the server does not run');
     return pid;
   }
 

@@ -186,9 +186,7 @@ export class WireClient {
 
   /** Frame bytes as they travel in this session: a record, or for an older client the bytes themselves. */
   wrap(plaintext: Uint8Array): Uint8Array {
-    if (this.#sealer === undefined) {
-      return plaintext;
-    }
+    if (this.#sealer === undefined) return plaintext;
     const buffer = new Uint8Array(3 + plaintext.length + 16);
     buffer.set(plaintext, 3);
     this.#sealer.seal(buffer, 3, plaintext.length);
@@ -233,12 +231,8 @@ export class WireClient {
   async until(fits: (frame: SeenFrame) => boolean): Promise<SeenFrame> {
     for (;;) {
       const at = this.#frames.findIndex(fits);
-      if (at >= 0) {
-        return this.#frames.splice(at, 1)[0] as SeenFrame;
-      }
-      if (this.#ended) {
-        throw new Error(`${this.device}: the stream ended`);
-      }
+      if (at >= 0) return this.#frames.splice(at, 1)[0] as SeenFrame;
+      if (this.#ended) throw new Error(`${this.device}: the stream ended`);
       await this.#more();
     }
   }
@@ -250,9 +244,7 @@ export class WireClient {
 
   /** The next frame, or undefined at the end of the stream. */
   async next(): Promise<SeenFrame | undefined> {
-    while (this.#frames.length === 0 && !this.#ended) {
-      await this.#more();
-    }
+    while (this.#frames.length === 0 && !this.#ended) await this.#more();
     return this.#frames.shift();
   }
 
@@ -271,9 +263,7 @@ export class WireClient {
   }
 
   async end(): Promise<void> {
-    while (!this.#ended) {
-      await this.#more();
-    }
+    while (!this.#ended) await this.#more();
   }
 
   /** Everything up to this inbox number is processed. */

@@ -40,8 +40,9 @@ test('given TLS 1.2 by configuration, when old and new clients come, then both g
     'ECDHE-ECDSA-AES256-SHA384',
     'AES128-GCM-SHA256',
     'DHE-RSA-AES128-GCM-SHA256',
-  ])
+  ]) {
     await assert.rejects(() => agree(gateway, { ...OLD, ciphers: `${cipher}:@SECLEVEL=0` }), cipher);
+  }
   await assert.rejects(() =>
     agree(gateway, { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' }),
   );

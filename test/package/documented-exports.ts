@@ -29,8 +29,9 @@ function exportsOf(file: string): Map<string, boolean> {
     const wanted = names === undefined ? [...theirs.keys()] : namesIn(names);
     for (const name of wanted) {
       const hasComment = theirs.get(name);
-      if (hasComment === undefined)
+      if (hasComment === undefined) {
         throw new Error(`${file} forwards ${name}, which ${path} does not declare`);
+      }
       exported.set(name, hasComment);
     }
   }

@@ -30,9 +30,7 @@ export class PackedPackage implements Disposable {
     execFileSync('tar', ['-xzf', this.#tarball, '-C', modules]);
     this.folder = join(modules, 'commucat');
     renameSync(join(modules, 'package'), this.folder);
-    for (const module of INSTALLED) {
-      symlinkSync(join(ROOT, 'node_modules', module), join(modules, module));
-    }
+    for (const module of INSTALLED) symlinkSync(join(ROOT, 'node_modules', module), join(modules, module));
   }
 
   get tarball(): Uint8Array {

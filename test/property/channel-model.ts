@@ -41,16 +41,12 @@ export class ChannelModel {
   /** The rules of a JOIN: the key of the channel that it leads to; `undefined`: a new one. */
   destination(device: string, number: number, members: readonly string[]): string | undefined {
     const own = this.own(device, number);
-    if (own !== undefined) {
-      return own.key;
-    }
+    if (own !== undefined) return own.key;
     const others = members.filter((member) => member !== device);
     const candidates = this.#of(number)
       .filter(({ listed }) => listed.has(device))
       .sort((a, b) => (a.listed.get(device) ?? 0) - (b.listed.get(device) ?? 0));
-    if (others.length === 0) {
-      return candidates[0]?.key;
-    }
+    if (others.length === 0) return candidates[0]?.key;
     const overlap = ({ participants }: ModelChannel): number =>
       others.filter((other) => participants.has(other)).length;
     const most = Math.max(0, ...candidates.map(overlap));
@@ -74,9 +70,7 @@ export class ChannelModel {
         });
         break;
       case 'channel.devices_listed':
-        for (const device of fact.listed) {
-          channel?.listed.set(device, place);
-        }
+        for (const device of fact.listed) channel?.listed.set(device, place);
         break;
       case 'channel.joined':
         channel?.participants.add(fact.device);
@@ -85,9 +79,7 @@ export class ChannelModel {
       case 'channel.left':
         channel?.participants.delete(fact.device);
         channel?.listed.delete(fact.device);
-        if (channel?.participants.size === 0) {
-          this.#channels.delete(key);
-        }
+        if (channel?.participants.size === 0) this.#channels.delete(key);
         break;
     }
   }

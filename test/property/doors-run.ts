@@ -94,8 +94,9 @@ export class DoorsRun implements Watcher {
   }
 
   async #begin(): Promise<void> {
-    for (const [index, device] of this.#devices.entries())
+    for (const [index, device] of this.#devices.entries()) {
       await this.#connect(device, this.#plan.doors[index] ?? 0);
+    }
     const members = this.#devices.map(({ name }) => name);
     for (const device of this.#devices) this.#join(device, 1, members);
     const [owner, ...others] = this.#devices;
@@ -285,7 +286,9 @@ export class DoorsRun implements Watcher {
       }
       await delay(20);
       this.#absorb();
-      for (const device of this.#devices) if (device.confirms) device.confirm(device.processed);
+      for (const device of this.#devices) {
+        if (device.confirms) device.confirm(device.processed);
+      }
       const isDone = this.#devices.every((device) => this.#isComplete(device));
       if (isDone || performance.now() > end) return;
     }

@@ -143,8 +143,9 @@ export class DoorsVerdict {
 
   #judgeInbox(device: AnyDevice): void {
     const due = dueLetters(this.#posted, device.name);
-    for (const [index, { number }] of due.entries())
+    for (const [index, { number }] of due.entries()) {
       assert.equal(number, index + 1, `${device.name}: inbox numbers`);
+    }
     if (device.confirms) {
       for (const { number, ...arrival } of due) {
         assert.deepEqual(device.processedFrames.get(number), arrival, `${device.name}: letter ${number}`);
@@ -163,8 +164,9 @@ export class DoorsVerdict {
       );
       seen.add(place);
     }
-    if (!this.#evidence.cut.has(device.name))
+    if (!this.#evidence.cut.has(device.name)) {
       assert.equal(seen.size, due.length, `${device.name}: nothing is lost`);
+    }
     this.figures.deliveries += seen.size;
   }
 }

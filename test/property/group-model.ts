@@ -143,14 +143,10 @@ export class GroupModel {
     if (mail.fact?.stream.startsWith('group-')) {
       const { stream, expected, events } = mail.fact;
       const first = typeof expected === 'number' ? expected + 1 : 0;
-      for (const [index, event] of events.entries()) {
-        this.#fact(stream, first + index, event);
-      }
+      for (const [index, event] of events.entries()) this.#fact(stream, first + index, event);
     }
     const group = [...this.groups.values()].find((one) => one.key === key);
-    if (group === undefined) {
-      return;
-    }
+    if (group === undefined) return;
     const text = Buffer.from(mail.payload).toString();
     const recipients = mail.recipients.map(({ device }) => device);
     for (const device of recipients) {
@@ -169,12 +165,8 @@ export class GroupModel {
 function mayReceive(group: ModelGroup, device: string, type: number, text: string): boolean {
   const standing = group.members.get(device)?.standing;
   // A letter may have been on its way when its recipient paused; nothing may be on its way to one that was removed.
-  if (standing !== undefined && standing !== 'invited') {
-    return true;
-  }
-  if (standing === 'invited' && (type === FRAME.GROUP_CREATE || type === FRAME.GROUP_INVITE)) {
-    return true;
-  }
+  if (standing !== undefined && standing !== 'invited') return true;
+  if (standing === 'invited' && (type === FRAME.GROUP_CREATE || type === FRAME.GROUP_INVITE)) return true;
   // But the letter that tells it, also when it has been invited again since.
   const document = type === FRAME.GROUP_EVENT ? (JSON.parse(text) as { type?: string; device?: string }) : {};
   return group.gone.has(device) && document.type === 'group-member-removed' && document.device === device;

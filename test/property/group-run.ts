@@ -42,9 +42,7 @@ export class GroupRun {
 
   async run(): Promise<GroupFigures> {
     await this.#boot();
-    for (const client of this.#clients.values()) {
-      await client.join(COMMON, this.#names);
-    }
+    for (const client of this.#clients.values()) await client.join(COMMON, this.#names);
     await this.#begin();
     let quiet = true;
     for (const step of this.#steps) {
@@ -123,9 +121,7 @@ export class GroupRun {
     const expected = quiet && step.wait ? this.#predict(step.action, device, id) : undefined;
     const letters = this.#model.letters.length;
     const sequence = client.post(type, number, body);
-    if (!step.wait) {
-      return;
-    }
+    if (!step.wait) return;
     await this.#settle();
     const answer = client.frames.find(
       (frame) => (frame.type === FRAME.ACK || frame.type === FRAME.ERROR) && frame.json?.ack === sequence,
@@ -136,9 +132,7 @@ export class GroupRun {
       assert.equal(told, expected, `${device} ${step.action.do} ${id}: ${JSON.stringify(body)}`);
       this.figures.predicted += 1;
       this.figures.refused += told === 'ACK' ? 0 : 1;
-      if (told === 'ACK' && step.action.do === 'say') {
-        this.#judgeLetter(letters, device);
-      }
+      if (told === 'ACK' && step.action.do === 'say') this.#judgeLetter(letters, device);
     }
   }
 
@@ -197,9 +191,7 @@ export class GroupRun {
   /** The answer that PROTOCOL.md demands; `undefined` where it depends on more than the model knows. */
   #predict(action: GroupAction, device: string, id: string): string | undefined {
     const group = this.#model.groups.get(id);
-    if (action.do === 'leave') {
-      return 'ACK';
-    }
+    if (action.do === 'leave') return 'ACK';
     if (action.do === 'create') {
       // The same request again may be acknowledged.
       return group === undefined
@@ -212,12 +204,8 @@ export class GroupRun {
     if (group === undefined || own === undefined) {
       return action.do === 'say' ? 'unknown_channel' : 'unknown_group';
     }
-    if (action.do === 'say') {
-      return own.standing === 'joined' ? 'ACK' : 'unknown_channel';
-    }
-    if (action.do === 'join') {
-      return 'ACK';
-    }
+    if (action.do === 'say') return own.standing === 'joined' ? 'ACK' : 'unknown_channel';
+    if (action.do === 'join') return 'ACK';
     if (action.do === 'quit') {
       const others = [...group.members].filter(
         ([name, { standing }]) => name !== device && standing !== 'invited',
@@ -228,9 +216,7 @@ export class GroupRun {
   }
 
   #predictRule(action: GroupAction, device: string, group: ModelGroup): string | undefined {
-    if (!('target' in action)) {
-      return undefined;
-    }
+    if (!('target' in action)) return undefined;
     const own = group.members.get(device)?.role ?? 'member';
     const name = this.#names[action.target] ?? '';
     const member = group.members.get(name);

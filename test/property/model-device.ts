@@ -97,9 +97,7 @@ export class ModelDevice<Client extends ModelClient = TestClient> {
         'the server knows of no confirmation that was never sent',
       );
       this.#expected = serialNext(inbox.confirmed);
-      if (confirmAtOnce) {
-        this.confirm(this.processed);
-      }
+      if (confirmAtOnce) this.confirm(this.processed);
     }
     if (this.resumes) {
       const received = resume?.received ?? assert.fail('resume is granted');
@@ -128,12 +126,8 @@ export class ModelDevice<Client extends ModelClient = TestClient> {
   /** Sends, or only notes that it sent: bytes that the network lost. */
   send(type: number, channel: number, id: string, body: string, lost = false): void {
     const upstream = { id, type, channel, body, sequence: this.nextSequence() };
-    if (type !== FRAME.TYPING) {
-      this.unanswered.push(upstream);
-    }
-    if (!lost) {
-      this.client?.post(type, channel, body, upstream.sequence);
-    }
+    if (type !== FRAME.TYPING) this.unanswered.push(upstream);
+    if (!lost) this.client?.post(type, channel, body, upstream.sequence);
   }
 
   sendAgain(): void {
@@ -143,21 +137,15 @@ export class ModelDevice<Client extends ModelClient = TestClient> {
   }
 
   confirm(number: number): void {
-    if (serialAfter(number, this.confirmed)) {
-      this.confirmed = number;
-    }
+    if (serialAfter(number, this.confirmed)) this.confirmed = number;
     this.client?.post(FRAME.ACK, 0, { ack: number }, this.nextSequence());
   }
 
   /** Handles what has come since the last time. */
   absorb(watcher: Watcher): void {
     const { client } = this;
-    if (client === undefined) {
-      return;
-    }
-    for (const frame of client.frames.splice(0)) {
-      this.#handle(frame, watcher);
-    }
+    if (client === undefined) return;
+    for (const frame of client.frames.splice(0)) this.#handle(frame, watcher);
     if (client.endedBecause !== undefined) {
       assert.ok(HARMLESS_ENDS.has(client.endedBecause), `${this.name} was ended: ${client.endedBecause}`);
       this.client = undefined;

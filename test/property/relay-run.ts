@@ -188,13 +188,9 @@ export class RelayRun implements Watcher {
   }
 
   #absorb(): void {
-    if (this.#broken !== undefined) {
-      throw this.#broken;
-    }
+    if (this.#broken !== undefined) throw this.#broken;
     this.#follow();
-    for (const device of this.#devices) {
-      device.absorb(this);
-    }
+    for (const device of this.#devices) device.absorb(this);
     for (const failure of this.#world?.failures.splice(0) ?? []) {
       assert.ok(failure instanceof LogError, `unexpected failure: ${(failure as Error)?.stack}`);
       this.figures.refused += 1;
@@ -218,9 +214,7 @@ export class RelayRun implements Watcher {
 
   #connect(device: ModelDevice, confirmAtOnce: boolean): void {
     const world = this.#world;
-    if (device.connecting || world === undefined) {
-      return;
-    }
+    if (device.connecting || world === undefined) return;
     const lifetime = this.#lifetime;
     device.connecting = true;
     const begun = (client: TestClient): void => {
@@ -237,9 +231,7 @@ export class RelayRun implements Watcher {
     world.connect(device.name, { capabilities: device.capabilities, begun }).catch((error: unknown) => {
       if (lifetime === this.#lifetime) {
         device.connecting = false;
-        if (!String(error).startsWith('Error: storage failure')) {
-          this.#broken ??= error;
-        }
+        if (!String(error).startsWith('Error: storage failure')) this.#broken ??= error;
       }
     });
   }
@@ -309,9 +301,7 @@ export class RelayRun implements Watcher {
 
   async #act(command: Extract<Command, { device: number }>, device: ModelDevice): Promise<void> {
     const { client } = device;
-    if (client === undefined) {
-      return;
-    }
+    if (client === undefined) return;
     switch (command.do) {
       case 'drop':
         await this.#drop(device, command.clean);
@@ -340,14 +330,10 @@ export class RelayRun implements Watcher {
         await this.#drop(device, false);
         break;
       case 'sendAgain':
-        if (device.resumes) {
-          device.sendAgain();
-        }
+        if (device.resumes) device.sendAgain();
         break;
       case 'confirm':
-        if (device.confirms) {
-          device.confirm((device.processed - command.back) >>> 0);
-        }
+        if (device.confirms) device.confirm((device.processed - command.back) >>> 0);
         break;
       case 'deaf':
         client.deaf = true;
@@ -366,14 +352,10 @@ export class RelayRun implements Watcher {
 
   async #drop(device: ModelDevice, clean: boolean): Promise<void> {
     const { client } = device;
-    if (clean) {
-      await client?.listen();
-    }
+    if (clean) await client?.listen();
     device.absorb(this);
     // The older session of a device may have been replaced meanwhile.
-    if (device.client === client) {
-      device.client = undefined;
-    }
+    if (device.client === client) device.client = undefined;
     await client?.leave('connection_lost');
   }
 
@@ -392,9 +374,7 @@ export class RelayRun implements Watcher {
     this.#disk.heal();
     this.#disk.release();
     await this.#settle();
-    for (const device of this.#devices) {
-      await this.#drop(device, false);
-    }
+    for (const device of this.#devices) await this.#drop(device, false);
     await this.#world?.[Symbol.asyncDispose]();
     this.#absorb();
     this.#world?.cut();
@@ -411,17 +391,13 @@ export class RelayRun implements Watcher {
 
   /** What must be true after this command when nothing disturbs it. */
   #claim(command: Command): (() => void) | undefined {
-    if (!this.#quiet || !command.wait || !('device' in command)) {
-      return undefined;
-    }
+    if (!this.#quiet || !command.wait || !('device' in command)) return undefined;
     const device = this.#device(command.device);
     const { client } = device;
     if (client === undefined || client.deaf || device.connecting || device.unanswered.length > 0) {
       return undefined;
     }
-    if (command.do === 'join') {
-      return this.#claimOfJoin(device, command.channel, this.#named(command.named));
-    }
+    if (command.do === 'join') return this.#claimOfJoin(device, command.channel, this.#named(command.named));
     if (command.do === 'send' && command.size === 0 && command.type !== 'typing') {
       const member = this.#channels.own(device.name, command.channel) !== undefined;
       const refusals = device.refusals.length;
@@ -457,30 +433,22 @@ export class RelayRun implements Watcher {
       // Handshakes rest for a second after a write that was refused; then the first one tries for all.
       await this.#clock.advance(1_000);
       for (const device of this.#devices) {
-        if (device.client === undefined) {
-          this.#connect(device, true);
-        }
+        if (device.client === undefined) this.#connect(device, true);
       }
       await this.#settle();
-      for (const device of this.#devices) {
-        await device.client?.listen();
-      }
+      for (const device of this.#devices) await device.client?.listen();
       await this.#settle();
     }
     for (let last = -1; last !== this.#received(); ) {
       last = this.#received();
       for (const device of this.#devices) {
-        if (device.confirms) {
-          device.confirm(device.processed);
-        }
+        if (device.confirms) device.confirm(device.processed);
       }
       await this.#settle();
     }
     await this.#clock.advance(1_000);
     await this.#settle();
-    for (const device of this.#devices) {
-      assert.ok(device.client !== undefined, `${device.name} is connected`);
-    }
+    for (const device of this.#devices) assert.ok(device.client !== undefined, `${device.name} is connected`);
   }
 
   #received(): number {
@@ -493,9 +461,7 @@ export class RelayRun implements Watcher {
     this.figures.letters = this.#posted.length;
     this.#judgeSenders();
     this.#judgeRecipients();
-    for (const device of this.#devices) {
-      this.#judgeInbox(device);
-    }
+    for (const device of this.#devices) this.#judgeInbox(device);
     this.#judgeLive();
     assert.equal(this.#world?.running.figures().storedLetters, 0, 'nothing is stored that everybody has');
   }
@@ -623,15 +589,11 @@ export class RelayRun implements Watcher {
     let always = new Set(of(model));
     const ever = new Set(always);
     for (let place = from + 1; place <= to; place += 1) {
-      if (!this.#disk.history[place - 1]?.stream.startsWith('channel-')) {
-        continue;
-      }
+      if (!this.#disk.history[place - 1]?.stream.startsWith('channel-')) continue;
       model.follow(this.#disk.history, place);
       const now = of(model) ?? new Set<string>();
       always = new Set([...always].filter((device) => now.has(device)));
-      for (const device of now) {
-        ever.add(device);
-      }
+      for (const device of now) ever.add(device);
     }
     return { always, ever };
   }

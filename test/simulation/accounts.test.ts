@@ -32,8 +32,9 @@ test('given a user whose profile changes at each handshake, when it has changed 
   assert.equal(await nameOf(server, 'one too many'), `name ${CHANGES}`);
   assert.equal(await nameOf(server), `name ${CHANGES}`);
   const facts = [];
-  for await (const event of log.readAll({ after: headPosition, categories: ['user', 'profile'] }))
+  for await (const event of log.readAll({ after: headPosition, categories: ['user', 'profile'] })) {
     facts.push(event);
+  }
   assert.deepEqual(facts, []);
   await clock.advance(HOUR_MS);
   assert.equal(await nameOf(server, 'an hour later'), 'an hour later');

@@ -33,8 +33,9 @@ function lives(disk: SimulatedDisk): string[] {
     const life = found.get(stream) ?? [];
     found.set(stream, life);
     if (event.type === 'call.left') life.push(`left ${event.reason}`);
-    else
+    else {
       life.push(event.type.slice('call.'.length) + (event.type === 'call.ended' ? ` ${event.reason}` : ''));
+    }
   }
   return [...found].map(([stream, life]) => `${stream.split('-').slice(2).join('-')}: ${life.join(', ')}`);
 }

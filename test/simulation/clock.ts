@@ -44,9 +44,7 @@ export class SimulatedClock implements Clock {
     const until = this.#now + milliseconds;
     for (;;) {
       const next = [...this.#timers].filter(({ due }) => due <= until).sort((a, b) => a.due - b.due)[0];
-      if (next === undefined) {
-        break;
-      }
+      if (next === undefined) break;
       this.#timers.delete(next);
       this.#now = Math.max(this.#now, next.due);
       next.callback();
@@ -59,7 +57,5 @@ export class SimulatedClock implements Clock {
 
 /** Lets everything that is ready run: promises, and the turns of the event loop that they ask for. */
 export async function settle(turns = 12): Promise<void> {
-  for (let turn = 0; turn < turns; turn += 1) {
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
+  for (let turn = 0; turn < turns; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }

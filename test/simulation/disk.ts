@@ -107,9 +107,7 @@ export class SimulatedDisk {
   /** @throws Error when letters are read over and over without the test doing anything. */
   countRead(): void {
     this.#reads += 1;
-    if (this.#reads > MOST_READS) {
-      throw new Error('an outbox reads in circles');
-    }
+    if (this.#reads > MOST_READS) throw new Error('an outbox reads in circles');
   }
 
   resetReads(): void {
@@ -118,13 +116,9 @@ export class SimulatedDisk {
 
   append(appends: readonly StreamAppend[], lifetime: number): Promise<readonly Appended[]> {
     const retention = retentionOf(appends[0]?.stream ?? '');
-    if (this.#refuses === retention) {
-      return Promise.reject(refusal());
-    }
+    if (this.#refuses === retention) return Promise.reject(refusal());
     const waits = this.#waits === 'all' || this.#waits === retention;
-    if (!waits) {
-      return this.#write(appends, lifetime);
-    }
+    if (!waits) return this.#write(appends, lifetime);
     // The log copies when `append` returns, and so must what stands in for it.
     const copies = appends.map((append) => ({
       ...append,

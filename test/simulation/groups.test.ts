@@ -213,9 +213,7 @@ test('given messages that race with a removal, then none addressed to the device
       if (removed) behind.push(Buffer.from(mail.payload).toString());
       else before += 1;
     }
-    if (mail.fact?.events[0]?.type === 'group.member_removed') {
-      removed = true;
-    }
+    if (mail.fact?.events[0]?.type === 'group.member_removed') removed = true;
   }
   assert.ok(removed);
   assert.deepEqual(behind, []);

@@ -124,9 +124,7 @@ test('given a channel that is too large, then it carries no presence', async () 
     TestClient,
   ];
   const names = clients.map(({ device }) => device);
-  for (const client of clients.slice(0, 256)) {
-    assert.equal((await client.join(7, names)).type, FRAME.ACK);
-  }
+  for (const client of clients.slice(0, 256)) assert.equal((await client.join(7, names)).type, FRAME.ACK);
   publish(first);
   publish(second);
   assert.deepEqual(await told(server, first), [['d-1 online']]);

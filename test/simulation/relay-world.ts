@@ -131,13 +131,9 @@ export class RelayWorld implements AsyncDisposable {
       generation: options.generation ?? 'records',
       noiseKeyVersion: 1,
     });
-    if (!resolution.ok) {
-      throw new Error(`${resolution.refusal}: ${resolution.reason}`);
-    }
+    if (!resolution.ok) throw new Error(`${resolution.refusal}: ${resolution.reason}`);
     const established = await relay.establish(number);
-    if (!established.ok) {
-      throw new Error(`${established.refusal}: ${established.reason}`);
-    }
+    if (!established.ok) throw new Error(`${established.refusal}: ${established.reason}`);
     const client = new TestClient(this.running, this.#links, number, device, established.facts);
     this.#links.clients.set(number, client);
     relay.begin(number);
@@ -200,16 +196,12 @@ export class TestClient {
     this.device = device;
     this.facts = facts;
     const received = facts.resume?.received ?? 0;
-    if (serialAfter(received, this.sequence)) {
-      this.sequence = received;
-    }
+    if (serialAfter(received, this.sequence)) this.sequence = received;
   }
 
   /** Sends without waiting; returns the sequence. */
   post(type: number, channel: number, body: unknown, sequence?: number): number {
-    if (sequence === undefined) {
-      this.sequence = (this.sequence + 1) >>> 0;
-    }
+    if (sequence === undefined) this.sequence = (this.sequence + 1) >>> 0;
     const number = sequence ?? this.sequence;
     const payload = text.encode(typeof body === 'string' ? body : JSON.stringify(body));
     this.#running.relay.frame(this.number, type, channel, number, payload);
@@ -224,9 +216,7 @@ export class TestClient {
       const at = this.frames.findIndex(
         (frame) => (frame.type === FRAME.ACK || frame.type === FRAME.ERROR) && frame.json?.ack === number,
       );
-      if (at >= 0) {
-        return this.frames.splice(at, 1)[0] as SeenFrame;
-      }
+      if (at >= 0) return this.frames.splice(at, 1)[0] as SeenFrame;
     }
     throw new Error(`${this.device}: no answer to ${frameTypeOf(type)?.name} ${number}`);
   }
@@ -302,24 +292,18 @@ class TestLinks implements LinkPort {
 
   send(session: SessionNumber, type: number, channel: number, sequence: number, payload: Uint8Array): void {
     const client = this.clients.get(session);
-    if (client === undefined) {
-      return;
-    }
+    if (client === undefined) return;
     const words = decoder.decode(payload);
     const queued = this.#queued.get(session) ?? [];
     queued.push({ type, channel, sequence, text: words, json: json(words) });
     this.#queued.set(session, queued);
     client.untaken += frameBytes(words);
-    if (client.untaken >= BACKLOG) {
-      this.#full.add(session);
-    }
+    if (client.untaken >= BACKLOG) this.#full.add(session);
   }
 
   flush(session: SessionNumber, mark: number): void {
     const client = this.clients.get(session);
-    if (client === undefined) {
-      return;
-    }
+    if (client === undefined) return;
     const frames = this.#queued.get(session) ?? [];
     this.#queued.delete(session);
     const bytes = frames.reduce((sum, { text: words }) => sum + frameBytes(words), 0);
@@ -329,33 +313,25 @@ class TestLinks implements LinkPort {
     const world = this.running;
     if (!client.deaf && world !== undefined) {
       queueMicrotask(() => {
-        if (!client.deaf) {
-          this.take(client, world);
-        }
+        if (!client.deaf) this.take(client, world);
       });
     }
   }
 
   /** The server's transport takes all writes; none of them has reached the client. */
   carry(client: TestClient, running: RunningRelay): void {
-    for (const write of this.#writes.get(client.number) ?? []) {
-      this.#carry(client, running, write);
-    }
+    for (const write of this.#writes.get(client.number) ?? []) this.#carry(client, running, write);
     this.#tellWritable(client, running);
   }
 
   /** The client receives the oldest writes. */
   take(client: TestClient, running: RunningRelay, most = Number.POSITIVE_INFINITY): void {
-    if (this.clients.get(client.number) !== client) {
-      return;
-    }
+    if (this.clients.get(client.number) !== client) return;
     const writes = this.#writes.get(client.number)?.splice(0, most) ?? [];
     for (const write of writes) {
       this.#carry(client, running, write);
       client.frames.push(...write.frames);
-      if (write.mark > 0) {
-        running.relay.received(client.number, write.mark);
-      }
+      if (write.mark > 0) running.relay.received(client.number, write.mark);
     }
     this.#tellWritable(client, running);
   }
@@ -364,9 +340,7 @@ class TestLinks implements LinkPort {
     if (!write.taken) {
       write.taken = true;
       client.untaken -= write.bytes;
-      if (write.mark > 0) {
-        running.relay.taken(client.number, write.mark);
-      }
+      if (write.mark > 0) running.relay.taken(client.number, write.mark);
     }
   }
 
@@ -382,9 +356,7 @@ class TestLinks implements LinkPort {
 
   hold(session: SessionNumber, held: boolean): void {
     const client = this.clients.get(session);
-    if (client !== undefined) {
-      client.held = held;
-    }
+    if (client !== undefined) client.held = held;
   }
 
   end(session: SessionNumber, reason: string): void {

@@ -35,9 +35,7 @@ test('given an offline member, when it returns, then its mail arrives in order, 
   await using server = await world();
   const [alice, bob] = await pair(server);
   await bob.leave();
-  for (let number = 0; number < 300; number += 1) {
-    alice.post(FRAME.MSG, 7, `${number}`);
-  }
+  for (let number = 0; number < 300; number += 1) alice.post(FRAME.MSG, 7, `${number}`);
   await settle(20);
   const back = await server.connect('bob');
   await settle(40);
@@ -392,8 +390,9 @@ test('given a disk that refuses, when connections break, then one append in a se
   log.failing = undefined;
   await clock.advance(2000);
   let ends = 0;
-  for await (const { type } of log.readAll({ categories: ['session'] }))
+  for await (const { type } of log.readAll({ categories: ['session'] })) {
     if (type === 'session.closed') ends += 1;
+  }
   assert.equal(ends, 100);
 });
 

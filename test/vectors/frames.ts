@@ -87,8 +87,9 @@ function checkRoundtrip(vector: VectorCase): void {
     assert.equal(frameTypeOf(number(vector, 'type'))?.name, vector.type_name);
   }
   // The reference emits canonical JSON, so ours must be the same text.
-  if (vector.payload_kind === 'json')
+  if (vector.payload_kind === 'json') {
     assert.equal(canonicalJson(parseJson(payload)), text(vector, 'payload_text'));
+  }
 }
 
 function checkEncoding(vector: VectorCase, encoded: Uint8Array): void {
@@ -124,9 +125,9 @@ function checkDecode(vector: VectorCase, input: Uint8Array): void {
       continue;
     }
     assert.equal(decoded.length, 0, 'a frame was decoded');
-    if (text(vector, 'error') !== 'UnexpectedEof')
+    if (text(vector, 'error') !== 'UnexpectedEof') {
       assert.ok(isRefusal(text(vector, 'error'))(error), `got ${error}`);
-    else if (isComplete(input)) assert.match(kindOf(error), /^(?:empty|truncated)_body$/);
+    } else if (isComplete(input)) assert.match(kindOf(error), /^(?:empty|truncated)_body$/);
     else assert.equal(error, undefined);
   }
 }

@@ -19,10 +19,13 @@ async function main(): Promise<number> {
   for (const file of vectorFiles()) {
     const suites = SUITES.filter((suite) => suite.file === file);
     for (const suite of suites) failed += show(suite, await runSuite(suite));
-    if (suites.length === 0)
+    if (suites.length === 0) {
       console.log(`${file}: ${WAITING.has(file) ? 'waits for later work' : 'unknown file, not read'}`);
+    }
   }
-  for (const suite of SUITES) if (!vectorFiles().includes(suite.file)) console.log(`${suite.file}: missing`);
+  for (const suite of SUITES) {
+    if (!vectorFiles().includes(suite.file)) console.log(`${suite.file}: missing`);
+  }
   console.log(failed === 0 ? 'all cases passed' : `${failed} cases failed`);
   return failed === 0 ? 0 : 1;
 }

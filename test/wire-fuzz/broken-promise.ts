@@ -37,8 +37,6 @@ export class Judge {
 
   /** @throws BrokenPromise unless the condition holds */
   demand(condition: boolean, rule: Rule, message: () => string): void {
-    if (!condition && (this.#rules?.has(rule) ?? true)) {
-      throw new BrokenPromise(rule, message());
-    }
+    if (!condition && (this.#rules?.has(rule) ?? true)) throw new BrokenPromise(rule, message());
   }
 }

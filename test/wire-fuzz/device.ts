@@ -102,12 +102,8 @@ export class FuzzDevice {
     this.#heard = new Map();
     this.#beginInbox(connection.welcome);
     this.#beginResume(connection.welcome);
-    if (this.confirms && confirmAtOnce) {
-      this.confirm(this.processed);
-    }
-    for (const room of this.wanted) {
-      this.join(room);
-    }
+    if (this.confirms && confirmAtOnce) this.confirm(this.processed);
+    for (const room of this.wanted) this.join(room);
     this.sendAgain();
   }
 

@@ -46,8 +46,6 @@ export function bodyOf(type: number, id: string, fields: object, size: number): 
 
 /** The id in the body of a frame; `undefined` when the server wrote the frame itself. */
 export function idOf(type: number, text: string): string | undefined {
-  if (type === FRAME.MSG) {
-    return text.split('|')[0];
-  }
+  if (type === FRAME.MSG) return text.split('|')[0];
   return (JSON.parse(text) as { readonly id?: string }).id;
 }

@@ -75,9 +75,7 @@ export class Ledger {
     };
     this.#dispatches.set(id, dispatch);
     room.follow(dispatch);
-    if (removes !== undefined) {
-      room.leaveSent(removes, dispatch);
-    }
+    if (removes !== undefined) room.leaveSent(removes, dispatch);
     return dispatch;
   }
 

@@ -35,8 +35,9 @@ export class ProcessConnection implements Connection {
   get frames(): Arrived[] {
     const frames = this.#wire.takeAll();
     for (const { type, json } of frames) {
-      if (type === FRAME.ERROR && json?.ack === undefined && !NOTICES.has(json?.error))
+      if (type === FRAME.ERROR && json?.ack === undefined && !NOTICES.has(json?.error)) {
         this.#reason = json?.error;
+      }
     }
     return frames;
   }

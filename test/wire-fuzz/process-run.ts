@@ -56,9 +56,7 @@ export class ProcessRun {
 
   async #run(): Promise<void> {
     await this.#begin();
-    for (const step of this.#plan.steps) {
-      await this.#step(step);
-    }
+    for (const step of this.#plan.steps) await this.#step(step);
     await this.#finish();
     const { devices } = this.#stage;
     new Verdict(devices, this.#ledger, {

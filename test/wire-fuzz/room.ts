@@ -81,17 +81,13 @@ export class Room {
     const standing = this.#standing(device);
     standing.joining.add(request);
     standing.isOut = false;
-    for (const { outsiders } of this.#open) {
-      outsiders.delete(device);
-    }
+    for (const { outsiders } of this.#open) outsiders.delete(device);
   }
 
   joinAnswered(device: string, request: Request, accepted: boolean): void {
     const standing = this.#standing(device);
     standing.joining.delete(request);
-    if (accepted && standing.leaving.size === 0) {
-      standing.takesPart = true;
-    }
+    if (accepted && standing.leaving.size === 0) standing.takesPart = true;
   }
 
   /** Something was sent that may take the device out: by itself or by somebody else. */
@@ -99,17 +95,13 @@ export class Room {
     const standing = this.#standing(device);
     standing.leaving.add(request);
     standing.takesPart = false;
-    for (const { sure } of this.#open) {
-      sure.delete(device);
-    }
+    for (const { sure } of this.#open) sure.delete(device);
   }
 
   leaveAnswered(device: string, request: Request, accepted: boolean): void {
     const standing = this.#standing(device);
     standing.leaving.delete(request);
-    if (accepted && standing.joining.size === 0) {
-      standing.isOut = true;
-    }
+    if (accepted && standing.joining.size === 0) standing.isOut = true;
   }
 
   /** Nothing is on its way any more: what was lost without an answer has had its effect, or never will. */

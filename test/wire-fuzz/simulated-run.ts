@@ -60,9 +60,7 @@ export class SimulatedRun {
   /** @throws BrokenPromise */
   async run(): Promise<RunFigures> {
     await this.#begin();
-    for (const step of this.#plan.steps) {
-      await this.#step(step);
-    }
+    for (const step of this.#plan.steps) await this.#step(step);
     await this.#finish();
     new Verdict(this.#stage.devices, this.#ledger, {
       ttl: TTL * 1_000,
@@ -249,9 +247,7 @@ export class SimulatedRun {
   async #restart(): Promise<void> {
     this.#disk.heal();
     await this.#rest();
-    for (const [device, connection] of this.#connections) {
-      this.#abandon(device, connection);
-    }
+    for (const [device, connection] of this.#connections) this.#abandon(device, connection);
     for (const connection of this.#abandoned) connection.close();
     await this.#rest();
     const stopped = this.#world?.[Symbol.asyncDispose]();

@@ -34,9 +34,7 @@ export class Verdict {
 
   /** @throws BrokenPromise for what is lost, doubled, out of order, or not stored without a word */
   judge(): void {
-    for (const dispatch of this.#ledger.dispatches) {
-      this.#judgeFate(dispatch);
-    }
+    for (const dispatch of this.#ledger.dispatches) this.#judgeFate(dispatch);
     for (const device of this.#devices) {
       this.#judgeInbox(device);
       if (this.#hasOneOrder(device)) this.#judgeSenders(device);

@@ -31,10 +31,12 @@ export default class LogStats extends BaseCommand {
           '%s',
           `${family.family}: ${events} events in ${batches} batches, ${bytes} bytes in ${segments} files`,
         );
-        if (oldest !== undefined && newest !== undefined)
+        if (oldest !== undefined && newest !== undefined) {
           this.log('%s', `  from ${new Date(oldest).toISOString()} to ${new Date(newest).toISOString()}`);
-        for (const [category, count] of Object.entries(family.categories))
+        }
+        for (const [category, count] of Object.entries(family.categories)) {
           this.log('%s', `  ${category.padEnd(10)} ${count}`);
+        }
       }
       for (const { family, message } of report.damage) this.log('%s', `DAMAGE ${family}: ${message}`);
     }

@@ -30,11 +30,12 @@ export default class LogVerify extends BaseCommand {
         const counts = `${family.events} events, ${family.batches} batches, ${segments} files`;
         this.log('%s', `${family.family.padEnd(8)} ${counts}${chain === '' ? '' : `, chain ${chain}`}`);
       }
-      for (const { file, offset, bytes } of report.tornTails)
+      for (const { file, offset, bytes } of report.tornTails) {
         this.log(
           '%s',
           `torn     ${file}, offset ${offset}: ${bytes} bytes of an interrupted write, never acknowledged`,
         );
+      }
       for (const { family, message } of report.damage) this.log('%s', `DAMAGE   ${family}: ${message}`);
       this.log('%s', clean ? `clean${report.live ? ' (a server is writing)' : ''}` : 'the log is damaged');
     }

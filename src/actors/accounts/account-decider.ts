@@ -113,12 +113,8 @@ function decideKnownDevice(
   now: number,
 ): AccountDecision {
   // The attack of whoever knows a device id: the first key stays until the device itself signs for another.
-  if (device.publicKey !== claim.devicePublic) {
-    return refuse('invalid request', 'device_key_mismatch');
-  }
-  if (owner === undefined) {
-    return refuse('storage failure', 'owner_missing');
-  }
+  if (device.publicKey !== claim.devicePublic) return refuse('invalid request', 'device_key_mismatch');
+  if (owner === undefined) return refuse('storage failure', 'owner_missing');
   if (claim.userId !== undefined && claim.userId !== owner.id) {
     return refuse('invalid request', 'user_mismatch');
   }
@@ -128,9 +124,7 @@ function decideKnownDevice(
   }
   const presented = claim.certificate;
   const fault = presented === undefined ? undefined : certificateFault(presented, claim, owner.id);
-  if (fault !== undefined) {
-    return refuse('invalid request', fault);
-  }
+  if (fault !== undefined) return refuse('invalid request', fault);
   const profile = profileChange(claim, owner);
   const active = owner.devices.size;
   return {
@@ -155,9 +149,7 @@ function decideUnknownDevice(
     certificate === undefined
       ? undefined
       : certificateFault(certificate, claim, view.named?.id ?? certificate.userId);
-  if (fault !== undefined) {
-    return refuse('invalid request', fault);
-  }
+  if (fault !== undefined) return refuse('invalid request', fault);
   if (view.named !== undefined) {
     // Only pairing adds a device to an account that exists: knowing its name is not consent.
     return refuse('pairing required', 'existing_user');
@@ -166,12 +158,8 @@ function decideUnknownDevice(
     return refuse('invalid request', 'unknown_user');
   }
   const handle = readHandle(claim.handle);
-  if (handle === undefined) {
-    return refuse('invalid request', 'bad_handle');
-  }
-  if (!policy.autoApprove) {
-    return refuse('pairing required', 'auto_approval_off');
-  }
+  if (handle === undefined) return refuse('invalid request', 'bad_handle');
+  if (!policy.autoApprove) return refuse('pairing required', 'auto_approval_off');
   if (view.settled) {
     // Its account is lost: whoever names the device first must not get its mail.
     return refuse('pairing required', 'device_has_mail');
@@ -200,13 +188,9 @@ function pairingRequired(policy: AccountPolicy, activeDevices: number): boolean 
  * by itself. One that is not valid now is replaced.
  */
 function certificateFault(certificate: CertificateFields, claim: Claim, userId: string): string | undefined {
-  if (certificate.deviceId !== claim.deviceId || certificate.userId !== userId) {
-    return 'certificate_mismatch';
-  }
+  if (certificate.deviceId !== claim.deviceId || certificate.userId !== userId) return 'certificate_mismatch';
   const publicKey = toHex(certificate.publicKey);
-  if (publicKey !== claim.devicePublic && publicKey !== claim.clientStatic) {
-    return 'certificate_key_mismatch';
-  }
+  if (publicKey !== claim.devicePublic && publicKey !== claim.clientStatic) return 'certificate_key_mismatch';
   return undefined;
 }
 
@@ -221,9 +205,7 @@ function certificatePlan(
     toHex(certificate.publicKey) === claim.devicePublic &&
     certificateValidity(certificate, now) === 'valid' &&
     !isRenewalDue(certificate, now);
-  if (fresh(presented)) {
-    return 'echo';
-  }
+  if (fresh(presented)) return 'echo';
   // Whoever keeps presenting an old one is given the one that was issued since: a handshake writes no fact again and again.
   return fresh(device.certificate) ? 'again' : 'issue';
 }
@@ -231,9 +213,7 @@ function certificatePlan(
 function profileChange(claim: Claim, owner: UserState): UserProfileChanged | undefined {
   const displayName = claim.displayName ?? owner.displayName;
   const avatarUrl = claim.avatarUrl ?? owner.avatarUrl;
-  if (displayName === owner.displayName && avatarUrl === owner.avatarUrl) {
-    return undefined;
-  }
+  if (displayName === owner.displayName && avatarUrl === owner.avatarUrl) return undefined;
   return { type: 'user.profile_changed', displayName, avatarUrl, device: claim.deviceId };
 }
 

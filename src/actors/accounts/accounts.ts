@@ -117,9 +117,7 @@ export class Accounts {
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const loaded = attempt === 0 ? admission.loaded : await this.#load(claim);
       const { decision, isProfileKept } = this.#decide(claim, loaded.view, admission.user.id);
-      if (!decision.ok) {
-        return decision;
-      }
+      if (!decision.ok) return decision;
       // Message 2 has already told the client who it is.
       if (decision.user.id !== admission.user.id) {
         return { ok: false, refusal: 'storage failure', reason: 'user_changed' };
@@ -127,13 +125,9 @@ export class Accounts {
       const certificate = this.#certificate(admission, decision, loaded.view.device);
       const appends = this.#appends(admission, decision, loaded, certificate);
       try {
-        if (appends.length > 0) {
-          await this.#options.log.append(appends);
-        }
+        if (appends.length > 0) await this.#options.log.append(appends);
       } catch (error) {
-        if (error instanceof LogError && error.code === 'LOG_WRONG_REVISION') {
-          continue;
-        }
+        if (error instanceof LogError && error.code === 'LOG_WRONG_REVISION') continue;
         breaker?.failed();
         throw error;
       }
@@ -198,18 +192,14 @@ export class Accounts {
 
   async #named(claim: Claim): Promise<UserState | undefined> {
     const id = claim.certificate?.userId ?? claim.userId;
-    if (id !== undefined) {
-      return this.#reader.user(id);
-    }
+    if (id !== undefined) return this.#reader.user(id);
     const owner = claim.handle === undefined ? undefined : await this.#reader.ownerOf(claim.handle);
     return owner === undefined ? undefined : this.#reader.user(owner);
   }
 
   #certificate(admission: Admission, decision: Accepted, device: DeviceState | undefined): DeviceCertificate {
     const { hello } = admission;
-    if (decision.certificate === 'echo' && hello.certificate !== undefined) {
-      return hello.certificate;
-    }
+    if (decision.certificate === 'echo' && hello.certificate !== undefined) return hello.certificate;
     const now = this.#seconds();
     // Ed25519 is deterministic: the facts of the log give the very certificate that was issued then.
     const known = decision.certificate === 'again' ? device?.certificate : undefined;

@@ -62,8 +62,9 @@ export class RegistrationDesk {
       const owner = await this.#reader.ownerOf(handle);
       if (owner !== undefined) return this.#registeredBefore(owner, request);
       if (userId !== undefined) return undefined;
-      if (device !== undefined && (await this.#reader.device(device.id)).state !== undefined)
+      if (device !== undefined && (await this.#reader.device(device.id)).state !== undefined) {
         return undefined;
+      }
       const user = toHex(this.#options.random.bytes(ID_BYTES));
       try {
         await this.#options.log.append(this.#registration(user, request));

@@ -51,16 +51,10 @@ const accept = (events: readonly CallEvent[]): CallDecision => ({ ok: true, even
 const reject = (rejection: CallRejection): CallDecision => ({ ok: false, rejection });
 
 export function decideCall(state: CallState, command: CallCommand): CallDecision {
-  if (command.type === 'offer') {
-    return decideOffer(state, command);
-  }
-  if (state.phase === 'none' || state.phase === 'ended') {
-    return reject('unknown_call');
-  }
+  if (command.type === 'offer') return decideOffer(state, command);
+  if (state.phase === 'none' || state.phase === 'ended') return reject('unknown_call');
   const standing = state.participants.get(command.device);
-  if (standing === undefined) {
-    return reject('not_in_call');
-  }
+  if (standing === undefined) return reject('not_in_call');
   switch (command.type) {
     case 'answer':
       return decideAnswer(state, command.device, command.accept, command.reason);
@@ -81,9 +75,7 @@ export function decideCall(state: CallState, command: CallCommand): CallDecision
 function decideOffer(state: CallState, command: Extract<CallCommand, { type: 'offer' }>): CallDecision {
   if (state.phase === 'none') {
     const { call, channel, device: initiator, participants, mode, video } = command;
-    if (participants.length < 2) {
-      return reject('call_alone');
-    }
+    if (participants.length < 2) return reject('call_alone');
     return accept([{ type: 'call.offered', call, channel, initiator, participants, mode, video }]);
   }
   // The offer is in the log but its sender may not know: the same offer again changes nothing and rings again.
@@ -96,13 +88,9 @@ function decideAnswer(
   accepted: boolean,
   reason: string | null,
 ): CallDecision {
-  if (state.participants.get(device) === 'gone' && !accepted) {
-    return accept([]);
-  }
+  if (state.participants.get(device) === 'gone' && !accepted) return accept([]);
   const answered: CallEvent = { type: 'call.answered', device, accept: accepted, reason };
-  if (accepted) {
-    return accept([answered]);
-  }
+  if (accepted) return accept([answered]);
   return accept([answered, ...endIfAlone(evolveCall(state, answered), 'hangup')]);
 }
 
@@ -112,9 +100,7 @@ function leave(
   reason: string,
   cause: 'request' | 'disconnect',
 ): readonly CallEvent[] {
-  if (state.participants.get(device) === 'gone') {
-    return [];
-  }
+  if (state.participants.get(device) === 'gone') return [];
   const left: CallEvent = { type: 'call.left', device, reason, cause };
   return [left, ...endIfAlone(evolveCall(state, left), reason)];
 }

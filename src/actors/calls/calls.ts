@@ -99,9 +99,7 @@ export class Calls {
   async execute(route: Route, callId: string, command: CallCommand): Promise<CallResult> {
     const stream = streamOf(route.key, callId);
     const limit = this.#limitOf(stream, route, command);
-    if (limit !== undefined) {
-      return { ok: false, rejection: limit };
-    }
+    if (limit !== undefined) return { ok: false, rejection: limit };
     return this.#done(
       stream,
       { callId, route },
@@ -118,24 +116,18 @@ export class Calls {
   ): Promise<CallResult | undefined> {
     const stream = streamOf(route.key, callId);
     const limit = this.#limitOf(stream, route, command);
-    if (limit !== undefined) {
-      return { ok: false, rejection: limit };
-    }
+    if (limit !== undefined) return { ok: false, rejection: limit };
     let begins = false;
     const outcome = await this.#actors.commit(
       stream,
       (state) => decideCall(state, command),
       (fact, { state, events }) => {
         begins = events.some(isOffer);
-        if (begins) {
-          this.#journal.callBegins(stream);
-        }
+        if (begins) this.#journal.callBegins(stream);
         return letter(fact, state.phase === 'ended') ?? this.#write(fact);
       },
     );
-    if (outcome === undefined && begins) {
-      this.#journal.callIsOver(stream);
-    }
+    if (outcome === undefined && begins) this.#journal.callIsOver(stream);
     return outcome && this.#done(stream, { callId, route }, outcome);
   }
 
@@ -179,9 +171,7 @@ export class Calls {
   }
 
   async #write(fact: StreamAppend | undefined): Promise<boolean> {
-    if (fact !== undefined) {
-      await this.#log.append([fact]);
-    }
+    if (fact !== undefined) await this.#log.append([fact]);
     return true;
   }
 
@@ -190,23 +180,15 @@ export class Calls {
     call: RunningCall,
     outcome: Outcome<CallState, CallEvent, CallRejection>,
   ): CallResult {
-    if (!outcome.ok) {
-      return outcome;
-    }
-    if (outcome.events.some(isOffer)) {
-      this.#offered();
-    }
+    if (!outcome.ok) return outcome;
+    if (outcome.events.some(isOffer)) this.#offered();
     this.#note(stream, call, outcome.state);
     return { ok: true };
   }
 
   #note(stream: string, call: RunningCall, state: CallState): void {
-    if (state.phase === 'none' || state.phase === 'ended') {
-      this.#journal.callIsOver(stream);
-    }
-    if (state.phase !== 'none') {
-      this.#running.note(stream, call, state);
-    }
+    if (state.phase === 'none' || state.phase === 'ended') this.#journal.callIsOver(stream);
+    if (state.phase !== 'none') this.#running.note(stream, call, state);
   }
 
   #limitOf(stream: string, route: Route, command: CallCommand): CallLimit | undefined {

@@ -62,12 +62,8 @@ export class RunningCalls {
 
   /** Why this call may not begin. One that runs already is none more. */
   limitOfOffer(device: string, stream: string, { key, members }: Route): CallLimit | undefined {
-    if (this.#calls.has(stream)) {
-      return undefined;
-    }
-    if ((this.#ofChannel.get(key) ?? 0) >= this.#limits.perChannel) {
-      return 'callsPerChannel';
-    }
+    if (this.#calls.has(stream)) return undefined;
+    if ((this.#ofChannel.get(key) ?? 0) >= this.#limits.perChannel) return 'callsPerChannel';
     return this.#participants + members.length > this.#limits.participants
       ? 'callParticipants'
       : this.limitOf(device, stream);
@@ -79,9 +75,7 @@ export class RunningCalls {
       this.#end(stream, state);
       return;
     }
-    if (!this.#calls.has(stream)) {
-      this.#begin(stream, { ...call, participants: state.participants.size });
-    }
+    if (!this.#calls.has(stream)) this.#begin(stream, { ...call, participants: state.participants.size });
     for (const [device, standing] of state.participants) {
       if (standing === 'accepted') {
         this.#enter(device, stream);
@@ -100,9 +94,7 @@ export class RunningCalls {
 
   #end(stream: string, state: CallState): void {
     const call = this.#calls.get(stream);
-    if (call === undefined) {
-      return;
-    }
+    if (call === undefined) return;
     this.#calls.delete(stream);
     this.#participants -= call.participants;
     const { key } = call.route;
@@ -112,9 +104,7 @@ export class RunningCalls {
     } else {
       this.#ofChannel.delete(key);
     }
-    for (const device of state.participants.keys()) {
-      this.#leave(device, stream);
-    }
+    for (const device of state.participants.keys()) this.#leave(device, stream);
   }
 
   #enter(device: string, stream: string): void {
@@ -129,8 +119,6 @@ export class RunningCalls {
   #leave(device: string, stream: string): void {
     const calls = this.#ofDevice.get(device);
     calls?.delete(stream);
-    if (calls?.size === 0) {
-      this.#ofDevice.delete(device);
-    }
+    if (calls?.size === 0) this.#ofDevice.delete(device);
   }
 }

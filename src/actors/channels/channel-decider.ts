@@ -80,15 +80,11 @@ function decideOpen(
   command: Extract<ChannelCommand, { type: 'open' }>,
   limits: ChannelLimits,
 ): ChannelDecision {
-  if (state.phase !== 'vacant') {
-    return reject('channel_closed');
-  }
+  if (state.phase !== 'vacant') return reject('channel_closed');
   const isCreator = (device: string): boolean => device === command.device;
   const listed = unique(command.named.listed, isCreator);
   const admitted = unique(command.named.admitted, isCreator);
-  if (1 + listed.length + admitted.length > limits.members) {
-    return reject('too_many_members');
-  }
+  if (1 + listed.length + admitted.length > limits.members) return reject('too_many_members');
   const { number, device: creator, relay, openRoom } = command;
   return accept([{ type: 'channel.opened', number, creator, listed, admitted, relay, open: openRoom }]);
 }
@@ -99,26 +95,18 @@ function decideJoin(
   named: Named,
   limits: ChannelLimits,
 ): ChannelDecision {
-  if (state.phase !== 'open') {
-    return reject('channel_closed');
-  }
+  if (state.phase !== 'open') return reject('channel_closed');
   // The rule that keeps strangers out: only a device that a member named, or an open room's guest, gets in.
-  if (!state.openRoom && !isKnown(state, device)) {
-    return reject('not_listed');
-  }
+  if (!state.openRoom && !isKnown(state, device)) return reject('not_listed');
   const events: ChannelEvent[] = [];
-  if (state.participants.get(device) !== true) {
-    events.push({ type: 'channel.joined', device });
-  }
+  if (state.participants.get(device) !== true) events.push({ type: 'channel.joined', device });
   const listed = unique(named.listed, (other) => other === device || isKnown(state, other));
   const admitted = unique(named.admitted, (other) => other === device || state.participants.has(other));
   // Of the admitted, those that are listed already are counted there.
   const fresh = admitted.filter((other) => !state.listed.has(other));
   const newcomer = isKnown(state, device) ? 0 : 1;
   const size = state.participants.size + state.listed.size + newcomer + listed.length + fresh.length;
-  if (size > limits.members) {
-    return reject('too_many_members');
-  }
+  if (size > limits.members) return reject('too_many_members');
   if (listed.length + admitted.length > 0) {
     events.push({ type: 'channel.devices_listed', by: device, listed, admitted });
   }

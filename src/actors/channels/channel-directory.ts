@@ -84,13 +84,9 @@ export class ChannelDirectory {
 
   /** A channel has changed: everybody concerned finds it under its number, or does not any more. */
   apply(key: string, event: ChannelEvent): void {
-    if (event.type === 'channel.opened') {
-      this.#open(key, event.number, event.open);
-    }
+    if (event.type === 'channel.opened') this.#open(key, event.number, event.open);
     const channel = this.#channels.get(key);
-    if (channel === undefined) {
-      return;
-    }
+    if (channel === undefined) return;
     switch (event.type) {
       case 'channel.opened':
         this.#enter(channel, event.creator);
@@ -121,9 +117,7 @@ export class ChannelDirectory {
     const mail = this.#mailboxes.mail(key);
     const route = new ChannelRoute({ key, number, openRoom, group: undefined, mail });
     this.#channels.set(key, { route, listed: new Map() });
-    if (openRoom) {
-      this.#openRooms.set(number, key);
-    }
+    if (openRoom) this.#openRooms.set(number, key);
   }
 
   #name(
@@ -131,12 +125,8 @@ export class ChannelDirectory {
     named: { readonly listed: readonly string[]; readonly admitted: readonly string[] },
     by: string,
   ): void {
-    for (const device of named.listed) {
-      this.#list(channel, device, by);
-    }
-    for (const device of named.admitted) {
-      this.#enter(channel, device);
-    }
+    for (const device of named.listed) this.#list(channel, device, by);
+    for (const device of named.admitted) this.#enter(channel, device);
   }
 
   #enter(channel: OpenChannel, device: string): void {
@@ -148,23 +138,15 @@ export class ChannelDirectory {
     const { route, listed } = channel;
     this.#unlist(channel, device);
     this.#routes.leave(route, device);
-    if (route.size > 0) {
-      return;
-    }
-    for (const other of listed.keys()) {
-      this.#unlist(channel, other);
-    }
+    if (route.size > 0) return;
+    for (const other of listed.keys()) this.#unlist(channel, other);
     this.#channels.delete(route.key);
-    if (this.#openRooms.get(route.number) === route.key) {
-      this.#openRooms.delete(route.number);
-    }
+    if (this.#openRooms.get(route.number) === route.key) this.#openRooms.delete(route.number);
     this.#mailboxes.forgetMail(route.key);
   }
 
   #list({ route, listed }: OpenChannel, device: string, by: string): void {
-    if (listed.has(device)) {
-      return;
-    }
+    if (listed.has(device)) return;
     listed.set(device, by);
     this.#count(by, device, 1);
     const { key, number } = route;
@@ -185,22 +167,14 @@ export class ChannelDirectory {
 
   #unlist({ route, listed }: OpenChannel, device: string): void {
     const by = listed.get(device);
-    if (by === undefined) {
-      return;
-    }
+    if (by === undefined) return;
     listed.delete(device);
     this.#count(by, device, -1);
     const devices = this.#listings.get(route.number);
     const keys = devices?.get(device);
-    if (keys instanceof Set) {
-      keys.delete(route.key);
-    }
-    if (typeof keys === 'string' || keys?.size === 0) {
-      devices?.delete(device);
-    }
-    if (devices?.size === 0) {
-      this.#listings.delete(route.number);
-    }
+    if (keys instanceof Set) keys.delete(route.key);
+    if (typeof keys === 'string' || keys?.size === 0) devices?.delete(device);
+    if (devices?.size === 0) this.#listings.delete(route.number);
   }
 
   #count(by: string, device: string, one: 1 | -1): void {

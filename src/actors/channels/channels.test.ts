@@ -59,9 +59,7 @@ test('given 10 000 devices that are named by several JOINs, when each joins, the
   const first = await server();
   const names = Array.from({ length: 10_000 }, (_, index) => `device-${index}`);
   const [founder = ''] = names;
-  for (let at = 0; at < names.length; at += 1000) {
-    await first.join(founder, names.slice(at, at + 1000));
-  }
+  for (let at = 0; at < names.length; at += 1000) await first.join(founder, names.slice(at, at + 1000));
   await Promise.all(names.slice(1).map((name) => first.join(name, [founder, name])));
   first.channels.stop();
   const second = await server(first.log, first.random);

@@ -114,9 +114,7 @@ export class Channels {
     const { device, number } = request;
     const route = routes.get(device, number);
     // Elsewhere a route does not tell whether the device has consented itself.
-    if (route === undefined || policy.reach !== 'joined') {
-      return false;
-    }
+    if (route === undefined || policy.reach !== 'joined') return false;
     return request.members.every(
       (member) => routes.takesPart(member, route) || directory.isListed(member, number, route.key),
     );
@@ -131,13 +129,9 @@ export class Channels {
     return this.#options.numbers.run(device, number, async () => {
       const { directory, routes, pauseGroup } = this.#options;
       const route = routes.get(device, number);
-      if (route?.group !== undefined) {
-        return pauseGroup(device, route.group);
-      }
+      if (route?.group !== undefined) return pauseGroup(device, route.group);
       const keys = route === undefined ? [...directory.listings(device, number)] : [route.key];
-      for (const key of keys) {
-        await this.#execute(key, { type: 'leave', device });
-      }
+      for (const key of keys) await this.#execute(key, { type: 'leave', device });
     });
   }
 
@@ -153,9 +147,7 @@ export class Channels {
       const result = typeof choice === 'string' ? await this.#enter(choice, request, others) : choice;
       const hasChanged =
         !result.ok && (result.refusal === 'channel_closed' || result.refusal === 'not_listed');
-      if (!hasChanged || attempt >= MOST_ATTEMPTS) {
-        return result;
-      }
+      if (!hasChanged || attempt >= MOST_ATTEMPTS) return result;
     }
   }
 
@@ -175,9 +167,7 @@ export class Channels {
       return { ok: false, refusal: 'too_many_channels' };
     }
     const listing = this.#chooseListing(device, number, others);
-    if (listing !== undefined) {
-      return this.#keyOrEntered(listing, request, others);
-    }
+    if (listing !== undefined) return this.#keyOrEntered(listing, request, others);
     return others.length === 0 ? this.#joinAlone(request) : this.#open(request, others, false);
   }
 
@@ -209,9 +199,7 @@ export class Channels {
   /** The channel in which most of the named devices already take part; for a device that names nobody, the oldest. */
   #chooseListing(device: string, number: number, others: readonly string[]): string | undefined {
     const { directory, routes } = this.#options;
-    if (others.length === 0) {
-      return directory.oldestListing(device, number);
-    }
+    if (others.length === 0) return directory.oldestListing(device, number);
     const overlap = new Map<string, number>();
     for (const other of others) {
       const key = routes.get(other, number)?.key;
@@ -221,9 +209,7 @@ export class Channels {
     }
     let best: string | undefined;
     for (const key of directory.listings(device, number)) {
-      if ((overlap.get(key) ?? 0) > (best === undefined ? 0 : (overlap.get(best) ?? 0))) {
-        best = key;
-      }
+      if ((overlap.get(key) ?? 0) > (best === undefined ? 0 : (overlap.get(best) ?? 0))) best = key;
     }
     return best;
   }
@@ -236,9 +222,7 @@ export class Channels {
     const { openRooms } = this.#options.policy;
     const wanted = request.members.length > 0;
     const allowed = openRooms === 'always' || (openRooms === 'compat' && request.plaintext);
-    if (!wanted || !allowed) {
-      return this.#open(request, [], false);
-    }
+    if (!wanted || !allowed) return this.#open(request, [], false);
     return this.#options.directory.openRoom(request.number) ?? this.#open(request, [], true);
   }
 
@@ -246,18 +230,14 @@ export class Channels {
     const { device, number, relay } = request;
     const key = toHex(this.#options.random.bytes(KEY_BYTES));
     const refusal = this.#listingRefusal(request, others, key);
-    if (refusal !== undefined) {
-      return { ok: false, refusal };
-    }
+    if (refusal !== undefined) return { ok: false, refusal };
     const named = await this.#classify(request, others, key);
     return result(await this.#execute(key, { type: 'open', device, number, relay, openRoom, named }));
   }
 
   async #enter(key: string, request: JoinRequest, others: readonly string[]): Promise<JoinResult> {
     const refusal = this.#listingRefusal(request, others, key);
-    if (refusal !== undefined) {
-      return { ok: false, refusal };
-    }
+    if (refusal !== undefined) return { ok: false, refusal };
     const named = await this.#classify(request, others, key);
     return result(await this.#execute(key, { type: 'join', device: request.device, named }));
   }
@@ -270,13 +250,9 @@ export class Channels {
   ): ListingRefusal | undefined {
     const { directory, policy } = this.#options;
     const fresh = others.filter((other) => !this.#isKnown(other, number, key));
-    if (fresh.length === 0) {
-      return undefined;
-    }
+    if (fresh.length === 0) return undefined;
     const named = directory.namedBy(device);
-    if (named.count + fresh.length > policy.listingsPerDevice) {
-      return 'too_many_listings';
-    }
+    if (named.count + fresh.length > policy.listingsPerDevice) return 'too_many_listings';
     const cost = fresh.reduce((sum, other) => sum + ChannelDirectory.listingCost(other), 0);
     const left = policy.listingBytes - directory.listingBytes;
     return named.bytes + cost > left * LARGEST_PART ? 'too_many_listings_in_all' : undefined;
@@ -285,9 +261,7 @@ export class Channels {
   /** Splits the named devices: who takes part at once, and who only from its own JOIN on. */
   async #classify(request: JoinRequest, others: readonly string[], key: string): Promise<Named> {
     const { reach } = this.#options.policy;
-    if (reach === 'joined') {
-      return { listed: others, admitted: [] };
-    }
+    if (reach === 'joined') return { listed: others, admitted: [] };
     const listed: string[] = [];
     const admitted: string[] = [];
     for (const other of others) {
@@ -306,9 +280,7 @@ export class Channels {
     const stream = `channel-${key}`;
     const outcome = await this.#actors.execute(stream, (state) => decideChannel(state, command, limits));
     if (outcome.ok) {
-      for (const event of outcome.events) {
-        directory.apply(key, event);
-      }
+      for (const event of outcome.events) directory.apply(key, event);
     }
     return outcome;
   }

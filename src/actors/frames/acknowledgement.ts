@@ -34,9 +34,7 @@ export class AckWriter {
   /** Returns where the number ends. */
   #digits(start: number, number: number): number {
     let end = start + 1;
-    for (let rest = number; rest >= 10; rest = Math.floor(rest / 10)) {
-      end += 1;
-    }
+    for (let rest = number; rest >= 10; rest = Math.floor(rest / 10)) end += 1;
     let rest = number;
     for (let at = end - 1; at >= start; at -= 1) {
       const next = Math.floor(rest / 10);

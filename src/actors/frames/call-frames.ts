@@ -113,9 +113,7 @@ export class CallFrames implements Disposable {
     for (let from = 0; from < calls.length; from += SLICE) {
       await Promise.all(
         calls.slice(from, from + SLICE).map(async (call) => {
-          if (!(await this.#lose(mailbox, call))) {
-            left.push(call);
-          }
+          if (!(await this.#lose(mailbox, call))) left.push(call);
         }),
       );
     }
@@ -130,9 +128,7 @@ export class CallFrames implements Disposable {
     const left = [...this.#left];
     this.#left.clear();
     for (const [mailbox, calls] of left) {
-      if (mailbox.outbox === undefined) {
-        void this.#loseAll(mailbox, calls);
-      }
+      if (mailbox.outbox === undefined) void this.#loseAll(mailbox, calls);
     }
   }
 
@@ -140,9 +136,7 @@ export class CallFrames implements Disposable {
   #routeOf(key: string, devices: Iterable<string>): Route {
     for (const device of devices) {
       for (const route of this.#routes.of(device)) {
-        if (route.key === key) {
-          return route;
-        }
+        if (route.key === key) return route;
       }
     }
     return { key, number: 0, openRoom: false, group: undefined, mail: new MailStream(key), members: [] };
@@ -154,9 +148,7 @@ export class CallFrames implements Disposable {
     try {
       const command = { type: 'disconnect', device } as const;
       const result = await this.#calls.commit(route, callId, command, (fact, ended) => {
-        if (!ended || fact === undefined || route.members.length === 0) {
-          return undefined;
-        }
+        if (!ended || fact === undefined || route.members.length === 0) return undefined;
         const metadata = { cause: 'disconnect', device, system: true };
         const payload = encodeJson({ call_id: callId, metadata, reason: 'failure' });
         return this.#desk.commitFor(mailbox, route, FRAME.CALL_END, payload, fact);
@@ -176,9 +168,7 @@ export class CallFrames implements Disposable {
           this.#post(session, frame, request, route, fact),
         )
       : await this.#calls.execute(route, callId, command);
-    if (result === undefined) {
-      return;
-    }
+    if (result === undefined) return;
     if (!result.ok) {
       if (request.unknownCallIsFine && result.rejection === 'unknown_call') {
         await this.#post(session, frame, request, route, undefined);

@@ -104,9 +104,7 @@ export class Desk {
   /** A durable frame is in the log, for this many devices; for a repetition that is not known. PROTOCOL.md 5.7. */
   acknowledgePost(session: Session, post: Post<Poster>, stored: number | undefined): void {
     const { channel, sequence, missing, reply } = post;
-    if (stored === 0) {
-      this.#events.storedForNobody();
-    }
+    if (stored === 0) this.#events.storedForNobody();
     const told = session.isTold ? stored : undefined;
     if (reply === undefined && missing === 0) {
       this.acknowledge(session, channel, this.#ack.write(sequence, told));
@@ -161,9 +159,7 @@ export class Desk {
    */
   answersAgain(session: Session, frame: WaitingFrame): boolean {
     const { lane } = session.mailbox;
-    if (!session.resumes || !lane.hasTaken(frame.sequence)) {
-      return false;
-    }
+    if (!session.resumes || !lane.hasTaken(frame.sequence)) return false;
     const refusal = lane.refusalOf(frame.sequence);
     if (refusal === undefined) {
       this.#office.post({ ...frame, ...REPETITION, poster: session });
@@ -216,9 +212,7 @@ export class Desk {
     posting = NOTHING_MORE,
     settled?: (error: unknown) => void,
   ): boolean {
-    if (!session.open) {
-      return false;
-    }
+    if (!session.open) return false;
     const { mailbox, resumes } = session;
     const members = this.#withRoom(route.members, mailbox);
     const missing = route.members.length - members.length;
@@ -244,9 +238,7 @@ export class Desk {
       this.refuseTooLarge(session, frame);
       return false;
     }
-    if (resumes) {
-      post.refused = mailbox.lane.accept(frame.sequence);
-    }
+    if (resumes) post.refused = mailbox.lane.accept(frame.sequence);
     this.#office.post(post);
     return true;
   }
@@ -256,14 +248,10 @@ export class Desk {
     const { undo } = posting;
     return new Promise((resolve) => {
       const done = (isStored: boolean): void => {
-        if (!isStored) {
-          undo?.();
-        }
+        if (!isStored) undo?.();
         resolve(isStored);
       };
-      if (!this.post(session, route, frame, posting, (error) => done(error === undefined))) {
-        done(false);
-      }
+      if (!this.post(session, route, frame, posting, (error) => done(error === undefined))) done(false);
     });
   }
 

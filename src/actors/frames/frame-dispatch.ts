@@ -75,17 +75,13 @@ export class FrameDispatch {
 
   handle(session: Session, frame: WaitingFrame): Promise<void> | undefined {
     const type = frameTypeOf(frame.type);
-    if (type === undefined) {
-      return undefined;
-    }
+    if (type === undefined) return undefined;
     const value = type.payload === 'json' ? parsed(frame) : null;
     if (value === NOT_JSON) {
       this.#parts.decodeFailed(session, decodeErrorPayload());
       return undefined;
     }
-    if (type.durable && this.#parts.desk.answersAgain(session, frame)) {
-      return undefined;
-    }
+    if (type.durable && this.#parts.desk.answersAgain(session, frame)) return undefined;
     try {
       return this.#handlers[type.name](session, frame, value)?.catch((error: unknown) => {
         this.#refuseMalformed(session, frame, error);
@@ -107,9 +103,7 @@ export class FrameDispatch {
 
   #relay(session: Session, frame: WaitingFrame): undefined {
     const route = this.#route(session, frame);
-    if (route !== undefined) {
-      this.#parts.desk.post(session, route, frame);
-    }
+    if (route !== undefined) this.#parts.desk.post(session, route, frame);
   }
 
   #live(session: Session, frame: WaitingFrame): undefined {
@@ -123,9 +117,7 @@ export class FrameDispatch {
   /** The channel of a frame that is to be relayed; `undefined` when the frame has been refused. */
   #route(session: Session, frame: WaitingFrame): ChannelRoute | undefined {
     const { desk, routes } = this.#parts;
-    if (!this.#fits(session, frame)) {
-      return undefined;
-    }
+    if (!this.#fits(session, frame)) return undefined;
     const route = routes.get(session.device, frame.channel);
     if (route === undefined) {
       const name = frameTypeOf(frame.type)?.name ?? 'frame';
@@ -148,13 +140,9 @@ export class FrameDispatch {
 
   #group(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> | undefined {
     const { groups } = this.#parts;
-    if (!this.#fits(session, frame)) {
-      return undefined;
-    }
+    if (!this.#fits(session, frame)) return undefined;
     const changes = frame.type !== FRAME.GROUP_EVENT || groups.isChange(session, value);
-    if (changes && !this.#mayChange(session, frame)) {
-      return undefined;
-    }
+    if (changes && !this.#mayChange(session, frame)) return undefined;
     switch (frame.type) {
       case FRAME.GROUP_CREATE:
         return groups.create(session, frame, value);
@@ -162,9 +150,7 @@ export class FrameDispatch {
         return groups.invite(session, frame, value);
       default: {
         const pending = groups.document(session, frame, value);
-        if (pending === undefined) {
-          this.#relay(session, frame);
-        }
+        if (pending === undefined) this.#relay(session, frame);
         return pending;
       }
     }
@@ -191,9 +177,7 @@ export class FrameDispatch {
     const { changes, desk } = this.#parts;
     const isAllowed =
       offeredTo === undefined ? changes.take(session, frame) : changes.takeOffer(session, frame, offeredTo);
-    if (!isAllowed) {
-      desk.refuseRate(session, frame, 'changeBytesPerSecond');
-    }
+    if (!isAllowed) desk.refuseRate(session, frame, 'changeBytesPerSecond');
     return isAllowed;
   }
 
@@ -210,9 +194,7 @@ export class FrameDispatch {
 
   #noticeJoin({ device, mailbox }: Session, { channel }: WaitingFrame, changed: boolean): void {
     const route = this.#parts.routes.get(device, channel);
-    if (route?.openRoom === true) {
-      this.#parts.notices.joined(mailbox, route, changed);
-    }
+    if (route?.openRoom === true) this.#parts.notices.joined(mailbox, route, changed);
   }
 
   #refuseJoin(session: Session, frame: WaitingFrame, refusal: JoinRefusal): void {
@@ -247,15 +229,11 @@ export class FrameDispatch {
     const route = routes.get(session.device, frame.channel);
     await channels.leave(session.device, frame.channel);
     desk.acknowledgeFrame(session, frame.channel, frame.sequence);
-    if (route?.openRoom === true) {
-      notices.left(session.device, route);
-    }
+    if (route?.openRoom === true) notices.left(session.device, route);
   }
 
   #confirm(session: Session, frame: WaitingFrame, value: JsonValue): undefined {
-    if (session.mode !== 'confirmed' || frame.channel !== 0) {
-      return;
-    }
+    if (session.mode !== 'confirmed' || frame.channel !== 0) return;
     const { ack } = parseAck(value);
     if (session.outbox?.confirm(ack) === false) {
       const detail = `inbox number ${ack} was not sent; the next one is ${session.mailbox.next}`;
@@ -266,9 +244,7 @@ export class FrameDispatch {
   async #call(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> {
     const step = this.#parts.calls.read(session, frame, value);
     const route = this.#route(session, frame);
-    if (route !== undefined && this.#mayCall(session, frame, route)) {
-      await step(route);
-    }
+    if (route !== undefined && this.#mayCall(session, frame, route)) await step(route);
   }
 
   /** Hanging up and telling how it sounds are free: neither leaves more behind than there was. */
@@ -289,9 +265,7 @@ function parsed({ payload, type }: WaitingFrame): JsonValue | typeof NOT_JSON {
   try {
     return parseJson(payload, frameShape(type));
   } catch (error) {
-    if (error instanceof CommuCatError) {
-      return NOT_JSON;
-    }
+    if (error instanceof CommuCatError) return NOT_JSON;
     throw error;
   }
 }

@@ -56,9 +56,7 @@ export class GroupFrames {
    */
   document(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> | undefined {
     const document = parseGroupDocument(value, session.device);
-    if (document === undefined) {
-      return undefined;
-    }
+    if (document === undefined) return undefined;
     const command = commandOf(document, session.device, frame.channel);
     const withdraws = document.type !== 'group-role-changed';
     const letter = this.#letter(session, frame, () => undefined, withdraws);
@@ -74,9 +72,7 @@ export class GroupFrames {
       session,
       frame,
       this.#groups.join(session.device, group, frame.channel).then((result) => {
-        if (result.ok) {
-          this.#desk.acknowledgeWith(session, frame, { group_id: group });
-        }
+        if (result.ok) this.#desk.acknowledgeWith(session, frame, { group_id: group });
         return result;
       }),
     );
@@ -95,9 +91,7 @@ export class GroupFrames {
 
   async #answer(session: Session, frame: WaitingFrame, pending: Promise<GroupResult>): Promise<void> {
     const result = await pending;
-    if (!result.ok) {
-      this.#refuse(session, frame, result);
-    }
+    if (!result.ok) this.#refuse(session, frame, result);
   }
 
   #refuse(session: Session, frame: WaitingFrame, { refusal, number }: Refused): void {

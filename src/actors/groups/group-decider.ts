@@ -107,31 +107,23 @@ const accept = (...events: readonly GroupEvent[]): GroupDecision => ({ ok: true,
 const reject = (rejection: GroupRejection): GroupDecision => ({ ok: false, rejection });
 
 export function decideGroup(state: GroupState, command: GroupCommand, limits: GroupLimits): GroupDecision {
-  if (command.type === 'create') {
-    return decideCreate(state, command, limits);
-  }
+  if (command.type === 'create') return decideCreate(state, command, limits);
   const member = state.members.get(command.device);
   // A stranger learns nothing, not even that there is such a group.
-  if (state.phase !== 'open' || member === undefined) {
-    return reject('unknown_group');
-  }
+  if (state.phase !== 'open' || member === undefined) return reject('unknown_group');
   if (command.type === 'pause') {
     return member.standing === 'joined'
       ? accept({ type: 'group.member_paused', device: command.device })
       : accept();
   }
-  if (command.number !== state.number) {
-    return reject('wrong_channel');
-  }
+  if (command.number !== state.number) return reject('wrong_channel');
   if (command.type === 'join') {
     return member.standing === 'joined'
       ? accept()
       : accept({ type: 'group.member_joined', device: command.device });
   }
   // Who declines an invitation leaves without having joined.
-  if (member.standing !== 'joined' && command.type !== 'leave') {
-    return reject('not_joined');
-  }
+  if (member.standing !== 'joined' && command.type !== 'leave') return reject('not_joined');
   switch (command.type) {
     case 'invite':
       return decideInvite(state, command, member.role, limits);
@@ -162,9 +154,7 @@ function decideCreate(
       invited.every(({ device, role }) => state.members.get(device)?.role === role);
     return again ? accept() : reject('group_exists');
   }
-  if (1 + invited.length > limits.members) {
-    return reject('too_many_members');
-  }
+  if (1 + invited.length > limits.members) return reject('too_many_members');
   return accept({ type: 'group.created', channel, number, owner, relay, invited });
 }
 
@@ -175,33 +165,23 @@ function decideInvite(
   limits: GroupLimits,
 ): GroupDecision {
   const { device: by, invitee, role } = command;
-  if (own === 'member') {
-    return reject('role_too_low');
-  }
+  if (own === 'member') return reject('role_too_low');
   const known = state.members.get(invitee);
   if (known !== undefined) {
     // An invitation never changes a role; the same one again only reminds.
     return known.role === role ? accept() : reject('role_differs');
   }
   // Otherwise one admin could make all its friends admins, whom only the owner can remove.
-  if (role !== 'member' && own !== 'owner') {
-    return reject('role_too_low');
-  }
-  if (state.members.size >= limits.members) {
-    return reject('too_many_members');
-  }
+  if (role !== 'member' && own !== 'owner') return reject('role_too_low');
+  if (state.members.size >= limits.members) return reject('too_many_members');
   return accept({ type: 'group.member_invited', device: invitee, role, by });
 }
 
 function decideLeave(state: GroupState, device: string): GroupDecision {
   const left: GroupEvent = { type: 'group.member_left', device };
-  if (state.owner !== device) {
-    return accept(left);
-  }
+  if (state.owner !== device) return accept(left);
   for (const [other, { standing }] of state.members) {
-    if (other !== device && standing !== 'invited') {
-      return reject('owner_stays');
-    }
+    if (other !== device && standing !== 'invited') return reject('owner_stays');
   }
   return accept(left, { type: 'group.ended' });
 }
@@ -210,12 +190,8 @@ const RANK: Readonly<Record<GroupRole, number>> = { member: 0, admin: 1, owner: 
 
 function decideRemove(state: GroupState, by: string, own: GroupRole, target: string): GroupDecision {
   const member = state.members.get(target);
-  if (own === 'member' || target === by) {
-    return reject('role_too_low');
-  }
-  if (member === undefined) {
-    return accept();
-  }
+  if (own === 'member' || target === by) return reject('role_too_low');
+  if (member === undefined) return accept();
   return RANK[own] > RANK[member.role]
     ? accept({ type: 'group.member_removed', device: target, by })
     : reject('role_too_low');
@@ -228,21 +204,11 @@ function decideRole(
 ): GroupDecision {
   const { device: by, target, role } = command;
   const member = state.members.get(target);
-  if (own !== 'owner') {
-    return reject('role_too_low');
-  }
-  if (member === undefined) {
-    return reject('no_such_member');
-  }
-  if (member.role === role) {
-    return accept();
-  }
-  if (target === by) {
-    return reject('owner_stays');
-  }
-  if (role !== 'owner') {
-    return accept({ type: 'group.role_changed', device: target, role, by });
-  }
+  if (own !== 'owner') return reject('role_too_low');
+  if (member === undefined) return reject('no_such_member');
+  if (member.role === role) return accept();
+  if (target === by) return reject('owner_stays');
+  if (role !== 'owner') return accept({ type: 'group.role_changed', device: target, role, by });
   // A group must not end up in the hands of somebody who never agreed to be in it.
   return member.standing === 'invited'
     ? reject('no_such_member')

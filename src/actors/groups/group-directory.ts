@@ -57,9 +57,7 @@ export class GroupDirectory {
       return;
     }
     const route = this.#groups.get(group);
-    if (route === undefined) {
-      return;
-    }
+    if (route === undefined) return;
     switch (event.type) {
       case 'group.member_joined':
         this.#routes.enter(route, event.device);
@@ -70,9 +68,7 @@ export class GroupDirectory {
         this.#routes.leave(route, event.device);
         break;
       case 'group.role_changed':
-        if (event.role === 'owner') {
-          this.#own(group, event.device);
-        }
+        if (event.role === 'owner') this.#own(group, event.device);
         break;
       case 'group.ended':
         this.#own(group, undefined);

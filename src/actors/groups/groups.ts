@@ -114,9 +114,7 @@ export class Groups {
   async create(request: CreateRequest, letter: GroupLetter): Promise<GroupResult> {
     // Whoever registers an id later must not find itself invited.
     for (const { device } of request.invited) {
-      if (!(await this.#isRegistered(device))) {
-        return refuse('unknown_device');
-      }
+      if (!(await this.#isRegistered(device))) return refuse('unknown_device');
     }
     return this.#options.numbers.run(request.device, request.number, () => this.#create(request, letter));
   }
@@ -136,9 +134,7 @@ export class Groups {
   change(user: string, group: string, command: GroupChange, letter: GroupLetter): Promise<GroupResult> {
     return this.#turns.run(group, async () => {
       const route = this.#options.directory.route(group);
-      if (route === undefined) {
-        return refuse('unknown_group');
-      }
+      if (route === undefined) return refuse('unknown_group');
       switch (command.type) {
         case 'invite':
           return this.#invite(user, group, route, command, letter);
@@ -166,13 +162,9 @@ export class Groups {
     const own = routes.get(device, number);
     // The same request again, after an ACK that was lost: the group that it made is on this number.
     const group = request.group ?? own?.group ?? toHex(random.bytes(ID_BYTES));
-    if (own !== undefined && own.group !== group) {
-      return refuse('channel_exists');
-    }
+    if (own !== undefined && own.group !== group) return refuse('channel_exists');
     const held = Math.max(routes.count(device), directory.ownedBy(device));
-    if (own === undefined && held >= policy.channelsPerDevice) {
-      return refuse('too_many_channels');
-    }
+    if (own === undefined && held >= policy.channelsPerDevice) return refuse('too_many_channels');
     return this.#turns.run(group, async () => {
       const channel = toHex(random.bytes(KEY_BYTES));
       const others = invited.map((invitation) => invitation.device);
@@ -183,9 +175,7 @@ export class Groups {
       try {
         return await this.#commit(group, command, (fact) => letter({ group, route: informed, fact }));
       } finally {
-        if (directory.route(group)?.key !== channel) {
-          directory.forget(channel);
-        }
+        if (directory.route(group)?.key !== channel) directory.forget(channel);
       }
     });
   }
@@ -193,24 +183,16 @@ export class Groups {
   async #join(device: string, group: string, number: number): Promise<GroupResult> {
     const { directory, routes, policy } = this.#options;
     const route = directory.route(group);
-    if (route === undefined) {
-      return refuse('unknown_group');
-    }
+    if (route === undefined) return refuse('unknown_group');
     const command = { type: 'join', device, number } as const;
     const decision = decideGroup(await this.#state(group), command, this.#limits);
     const own = routes.get(device, number);
     if (decision.ok && own !== route) {
-      if (own !== undefined) {
-        return refuse('channel_exists');
-      }
-      if (routes.count(device) >= policy.channelsPerDevice) {
-        return refuse('too_many_channels');
-      }
+      if (own !== undefined) return refuse('channel_exists');
+      if (routes.count(device) >= policy.channelsPerDevice) return refuse('too_many_channels');
     }
     const result = await this.#execute(group, command);
-    if (result.ok) {
-      routes.enter(route, device);
-    }
+    if (result.ok) routes.enter(route, device);
     return result;
   }
 
@@ -223,9 +205,7 @@ export class Groups {
   ): Promise<GroupResult> {
     const decision = decideGroup(await this.#state(group), command, this.#limits);
     // Whether a device exists is only told to somebody who may invite it.
-    if (decision.ok && !(await this.#isRegistered(command.invitee))) {
-      return refuse('unknown_device');
-    }
+    if (decision.ok && !(await this.#isRegistered(command.invitee))) return refuse('unknown_device');
     const sender = { device: command.device, user, number: command.number };
     const informed = decision.ok ? await this.#withInvited(route, sender, [command.invitee]) : route;
     return this.#commit(group, command, (fact) => letter({ group, route: informed, fact }));
@@ -244,16 +224,12 @@ export class Groups {
   ): Promise<GroupResult> {
     const { routes } = this.#options;
     return this.#commit(group, command, (fact) => {
-      if (!routes.takesPart(target, route)) {
-        return letter({ group, route, fact });
-      }
+      if (!routes.takesPart(target, route)) return letter({ group, route, fact });
       const informed = including(route, []);
       routes.leave(route, target);
       const undo = (): void => {
         // The log does not take it: the device is still a member.
-        if (routes.get(target, route.number) === undefined) {
-          routes.enter(route, target);
-        }
+        if (routes.get(target, route.number) === undefined) routes.enter(route, target);
       };
       return letter({ group, route: informed, fact, undo });
     });
@@ -264,9 +240,7 @@ export class Groups {
     const { routes, policy, userOf } = this.#options;
     const reached: Mailbox[] = [];
     for (const device of invited) {
-      if (device === sender.device || routes.takesPart(device, route)) {
-        continue;
-      }
+      if (device === sender.device || routes.takesPart(device, route)) continue;
       const known = routes.haveCommon(sender.device, device);
       const user = known || policy.reach === 'joined' ? undefined : await userOf(device);
       if (known || (user !== undefined && (policy.reach === 'anyone' || user === sender.user))) {
@@ -319,9 +293,7 @@ export class Groups {
         ...(outcome.rejection === 'wrong_channel' && number !== undefined ? { number } : {}),
       };
     }
-    for (const event of outcome.events) {
-      directory.apply(group, event);
-    }
+    for (const event of outcome.events) directory.apply(group, event);
     return DONE;
   }
 }

@@ -52,17 +52,13 @@ export class OpenRoomNotices implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { cancel } of this.#untold.values()) {
-      cancel();
-    }
+    for (const { cancel } of this.#untold.values()) cancel();
     this.#untold.clear();
   }
 
   /** Tells a change, now or with the next notice of the room. True when it was now. */
   #announce(route: Route, left: string | undefined): boolean {
-    if (!this.#isSmall(route)) {
-      return false;
-    }
+    if (!this.#isSmall(route)) return false;
     const untold = this.#untold.get(route);
     if (untold === undefined) {
       this.#tell(route, left === undefined, left === undefined ? [] : [left]);
@@ -81,12 +77,8 @@ export class OpenRoomNotices implements Disposable {
     this.#untold.set(route, { cancel, joined: false, left: new Set() });
     const devices = new Set(route.members.map(({ device }) => device));
     const gone = left.filter((device) => !devices.has(device));
-    for (const device of gone) {
-      send(route, FRAME.LEAVE, encodeJson({ device }));
-    }
-    if (joined) {
-      send(route, FRAME.JOIN, encodeJson({ members: [...devices] }));
-    }
+    for (const device of gone) send(route, FRAME.LEAVE, encodeJson({ device }));
+    if (joined) send(route, FRAME.JOIN, encodeJson({ members: [...devices] }));
   }
 
   #rested(route: Route): void {
@@ -105,8 +97,6 @@ export class OpenRoomNotices implements Disposable {
 /** Sends to the plaintext sessions in the room, and to nobody with records. */
 function send(route: Route, type: number, payload: Uint8Array): void {
   for (const { outbox } of route.members) {
-    if (outbox?.plaintext === true) {
-      outbox.sendLive(type, route.number, payload);
-    }
+    if (outbox?.plaintext === true) outbox.sendLive(type, route.number, payload);
   }
 }

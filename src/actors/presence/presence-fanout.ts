@@ -57,9 +57,7 @@ export class PresenceFanout implements Presence, Disposable {
   publish(device: string, session: number, state: string): Promise<void> {
     const before = this.#shown.get(device);
     this.#shown.set(device, { session, state });
-    if (before?.session !== session) {
-      this.#curious.set(device, 'all');
-    }
+    if (before?.session !== session) this.#curious.set(device, 'all');
     this.#note(device);
     return this.#store.publish(device, session, state);
   }
@@ -94,13 +92,9 @@ export class PresenceFanout implements Presence, Disposable {
 
   /** Two that meet on a new channel see each other from now on. */
   #entered(device: string, route: ChannelRoute): void {
-    if (route.size < 2 || !this.#shown.has(device)) {
-      return;
-    }
+    if (route.size < 2 || !this.#shown.has(device)) return;
     const curious = this.#curious.get(device);
-    if (curious !== 'all') {
-      this.#curious.set(device, (curious ?? new Set()).add(route));
-    }
+    if (curious !== 'all') this.#curious.set(device, (curious ?? new Set()).add(route));
     this.#note(device);
   }
 
@@ -176,9 +170,7 @@ export class PresenceFanout implements Presence, Disposable {
     for (const route of routes) {
       if (route.size <= this.#limits.members) {
         for (const mailbox of route.members) {
-          if (mailbox.device !== device && this.#shown.has(mailbox.device)) {
-            neighbours.add(mailbox);
-          }
+          if (mailbox.device !== device && this.#shown.has(mailbox.device)) neighbours.add(mailbox);
         }
       }
     }

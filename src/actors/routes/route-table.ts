@@ -35,9 +35,7 @@ export class RouteTable {
   haveCommon(one: string, other: string): boolean {
     const [few, many] = this.count(one) <= this.count(other) ? [one, other] : [other, one];
     for (const route of this.of(few)) {
-      if (this.takesPart(many, route)) {
-        return true;
-      }
+      if (this.takesPart(many, route)) return true;
     }
     return false;
   }
@@ -64,9 +62,7 @@ export class RouteTable {
     const numbers = this.#routes.get(device);
     if (numbers?.get(route.number) === route) {
       numbers.delete(route.number);
-      if (numbers.size === 0) {
-        this.#routes.delete(device);
-      }
+      if (numbers.size === 0) this.#routes.delete(device);
     }
   }
 }

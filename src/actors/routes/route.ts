@@ -49,8 +49,6 @@ export class ChannelRoute implements Route {
   }
 
   remove(mailbox: Mailbox): void {
-    if (this.#participants.delete(mailbox)) {
-      this.#members = undefined;
-    }
+    if (this.#participants.delete(mailbox)) this.#members = undefined;
   }
 }

@@ -88,16 +88,12 @@ export class Aggregate<State, Event> {
       const actor = await this.#loaded();
       const outcomes = this.#decide(actor.getSnapshot().context.state, decisions);
       const events = outcomes.flatMap((outcome) => (outcome.ok ? outcome.events : []));
-      if (events.length === 0) {
-        return outcomes;
-      }
+      if (events.length === 0) return outcomes;
       try {
         await this.#append(events);
       } catch (error) {
         const conflict = error instanceof LogError && error.code === 'LOG_WRONG_REVISION';
-        if (!conflict || attempt >= MOST_CONFLICTS) {
-          throw error;
-        }
+        if (!conflict || attempt >= MOST_CONFLICTS) throw error;
         this.#unload();
         continue;
       }
@@ -115,13 +111,9 @@ export class Aggregate<State, Event> {
   ): Promise<Outcome<State, Event, Rejection> | undefined> {
     const actor = await this.#loaded();
     const [outcome] = this.#decide(actor.getSnapshot().context.state, [decide]);
-    if (outcome?.ok !== true) {
-      return outcome;
-    }
+    if (outcome?.ok !== true) return outcome;
     const { events } = outcome;
-    if (!(await commit(events.length === 0 ? undefined : this.#fact(events), outcome))) {
-      return undefined;
-    }
+    if (!(await commit(events.length === 0 ? undefined : this.#fact(events), outcome))) return undefined;
     if (events.length > 0) {
       this.#revision += events.length;
       actor.send({ type: 'EVOLVED', events });
@@ -140,9 +132,7 @@ export class Aggregate<State, Event> {
     let state = before;
     return decisions.map((decide) => {
       const decision = decide(state);
-      if (!decision.ok) {
-        return decision;
-      }
+      if (!decision.ok) return decision;
       state = decision.events.reduce(this.#kind.evolve, state);
       return { ok: true, state, events: decision.events };
     });
@@ -160,9 +150,7 @@ export class Aggregate<State, Event> {
 
   async #loaded(): Promise<FoldingActor<State, Event>> {
     await this.#settled(this.stream);
-    if (this.#actor !== undefined) {
-      return this.#actor;
-    }
+    if (this.#actor !== undefined) return this.#actor;
     const events: Event[] = [];
     let revision = -1;
     for await (const recorded of this.#log.readStream(this.stream)) {
@@ -170,9 +158,7 @@ export class Aggregate<State, Event> {
       revision = recorded.revision;
     }
     const actor = this.#kind.start();
-    if (events.length > 0) {
-      actor.send({ type: 'EVOLVED', events });
-    }
+    if (events.length > 0) actor.send({ type: 'EVOLVED', events });
     this.#actor = actor;
     this.#revision = revision;
     return actor;

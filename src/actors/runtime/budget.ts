@@ -41,13 +41,9 @@ export class Budget {
   /** Spends `cost` if there is enough of it, or else nothing. */
   take(name: string, cost: number): boolean {
     const left = this.#left(name) - Math.min(cost, this.#rate.burst);
-    if (left < 0) {
-      return false;
-    }
+    if (left < 0) return false;
     this.#accounts.set(name, { left, at: this.#clock.monotonic() });
-    if (this.#accounts.size > this.#sweepAt) {
-      this.#sweep();
-    }
+    if (this.#accounts.size > this.#sweepAt) this.#sweep();
     return true;
   }
 
@@ -63,9 +59,7 @@ export class Budget {
 
   #sweep(): void {
     for (const [name, account] of this.#accounts) {
-      if (this.#leftOf(account) >= this.#rate.burst) {
-        this.#accounts.delete(name);
-      }
+      if (this.#leftOf(account) >= this.#rate.burst) this.#accounts.delete(name);
     }
     this.#sweepAt = Math.max(FEW, 2 * this.#accounts.size);
   }

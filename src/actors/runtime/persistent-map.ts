@@ -33,9 +33,7 @@ export class PersistentMap<Key, Value> implements Iterable<readonly [Key, Value]
 
   get(key: Key): Value | undefined {
     const above = this.#layer.get(key);
-    if (above === undefined) {
-      return this.#base.get(key);
-    }
+    if (above === undefined) return this.#base.get(key);
     return above === REMOVED ? undefined : above;
   }
 
@@ -68,22 +66,16 @@ export class PersistentMap<Key, Value> implements Iterable<readonly [Key, Value]
   }
 
   *keys(): Generator<Key> {
-    for (const [key] of this) {
-      yield key;
-    }
+    for (const [key] of this) yield key;
   }
 
   /** Keys in the order in which they came, except that a changed entry may move back. */
   *[Symbol.iterator](): Generator<readonly [Key, Value]> {
     for (const entry of this.#base) {
-      if (!this.#layer.has(entry[0])) {
-        yield entry;
-      }
+      if (!this.#layer.has(entry[0])) yield entry;
     }
     for (const [key, value] of this.#layer) {
-      if (value !== REMOVED) {
-        yield [key, value];
-      }
+      if (value !== REMOVED) yield [key, value];
     }
   }
 

@@ -94,9 +94,7 @@ export class Registry<State, Event> {
 
   stop(): void {
     this.#sweep?.();
-    for (const aggregate of this.#aggregates.values()) {
-      aggregate.stop();
-    }
+    for (const aggregate of this.#aggregates.values()) aggregate.stop();
     this.#aggregates.clear();
     this.#bytes = 0;
   }
@@ -116,9 +114,7 @@ export class Registry<State, Event> {
 
   #weigh(stream: string, aggregate: Aggregate<State, Event>): void {
     const { kind, maxBytes = LIMIT_TABLE.actorBytes.value } = this.#options;
-    if (this.#aggregates.get(stream) !== aggregate) {
-      return;
-    }
+    if (this.#aggregates.get(stream) !== aggregate) return;
     const state = aggregate.known;
     if (state === undefined || kind.isOver(state)) {
       this.#drop(stream, aggregate);
@@ -127,19 +123,13 @@ export class Registry<State, Event> {
     const bytes = ACTOR_BYTES + kind.devices(state) * DEVICE_BYTES;
     this.#bytes += bytes - aggregate.bytes;
     aggregate.bytes = bytes;
-    if (this.#bytes > maxBytes) {
-      this.#dropOldest(maxBytes);
-    }
+    if (this.#bytes > maxBytes) this.#dropOldest(maxBytes);
   }
 
   #dropOldest(maxBytes: number): void {
     for (const [stream, aggregate] of this.#aggregates) {
-      if (this.#bytes <= maxBytes) {
-        return;
-      }
-      if (!this.#queue.isBusy(stream)) {
-        this.#drop(stream, aggregate);
-      }
+      if (this.#bytes <= maxBytes) return;
+      if (!this.#queue.isBusy(stream)) this.#drop(stream, aggregate);
     }
   }
 
@@ -150,19 +140,13 @@ export class Registry<State, Event> {
   }
 
   async #executeAll(stream: string, commands: readonly Command<State, Event>[]): Promise<void> {
-    if (this.#waiting.get(stream) === commands) {
-      this.#waiting.delete(stream);
-    }
+    if (this.#waiting.get(stream) === commands) this.#waiting.delete(stream);
     try {
       const decisions = commands.map(({ decide }) => decide);
       const outcomes = await this.#with(stream, (aggregate) => aggregate.execute(decisions));
-      for (const [index, { done }] of commands.entries()) {
-        done(outcomes[index]);
-      }
+      for (const [index, { done }] of commands.entries()) done(outcomes[index]);
     } catch (error) {
-      for (const { failed } of commands) {
-        failed(error);
-      }
+      for (const { failed } of commands) failed(error);
     }
   }
 
@@ -184,9 +168,7 @@ export class Registry<State, Event> {
     const before = this.#options.clock.monotonic() - this.#options.idleAfter;
     for (const [stream, aggregate] of this.#aggregates) {
       // One that waits for a slow disk is in use, however long ago that began.
-      if (aggregate.usedAt < before && !this.#queue.isBusy(stream)) {
-        this.#drop(stream, aggregate);
-      }
+      if (aggregate.usedAt < before && !this.#queue.isBusy(stream)) this.#drop(stream, aggregate);
     }
     if (this.#aggregates.size > 0) {
       this.#sweep = this.#options.clock.after(this.#options.idleAfter, () => this.#dropIdle());

@@ -13,9 +13,7 @@ export class SerialQueue<Key> {
     const result = before.then(task, task);
     this.#tails.set(key, result);
     const forget = (): void => {
-      if (this.#tails.get(key) === result) {
-        this.#tails.delete(key);
-      }
+      if (this.#tails.get(key) === result) this.#tails.delete(key);
     };
     result.then(forget, forget);
     return result;

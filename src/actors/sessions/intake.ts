@@ -16,9 +16,7 @@ export class Intake {
 
   /** Stops reading from the session: its frames wait for an earlier one, or for the disk. */
   hold(session: Session): void {
-    if (this.#isCongested(session)) {
-      this.#congested.add(session);
-    }
+    if (this.#isCongested(session)) this.#congested.add(session);
     if (!session.held) {
       session.held = true;
       this.#links.hold(session.session, true);

@@ -152,8 +152,9 @@ function parseState(text: string): JsonObject & { readonly device: JsonObject } 
   } catch (cause) {
     throw new ClientError('CLIENT_STORE', 'the stored device is damaged', { cause });
   }
-  if (!isJsonObject(value) || !isJsonObject(value.device))
+  if (!isJsonObject(value) || !isJsonObject(value.device)) {
     throw new ClientError('CLIENT_STORE', 'the stored device is damaged');
+  }
   return { ...value, device: value.device };
 }
 

@@ -42,7 +42,8 @@ export async function openSeal({ wrappingKey, nonce, ciphertext }: SealedKey): P
 function webCrypto(): SubtleCrypto {
   // Undefined on pages from http, whatever the type says.
   const { subtle } = crypto as { subtle?: SubtleCrypto };
-  if (subtle === undefined)
+  if (subtle === undefined) {
     throw new ClientError('CLIENT_OPTIONS', 'keys are stored by pages from https only');
+  }
   return subtle;
 }

@@ -56,8 +56,9 @@ export async function loadDevice(store: DeviceStore, backend: CryptoBackend): Pr
   if (
     privateKey.length !== CRYPTO_LENGTHS.KEY ||
     !equalBytes(backend.ed25519Signer(privateKey).publicKey, publicKey)
-  )
+  ) {
     throw new ClientError('CLIENT_OPTIONS', "the device's keys do not belong together");
+  }
   return state;
 }
 

@@ -65,9 +65,9 @@ export function emitLive(emitter: Emitter<ClientEvents>, frame: Frame): void {
   if (type === FRAME.VOICE_FRAME) emitter.emit('voice', { channel, payload });
   else if (type === FRAME.VIDEO_FRAME) emitter.emit('video', { channel, payload });
   else if (type === FRAME.TYPING && emitter.has('typing')) emitter.emit('typing', typingOf(channel, value()));
-  else if (type === FRAME.PRESENCE && emitter.has('presence'))
+  else if (type === FRAME.PRESENCE && emitter.has('presence')) {
     emitter.emit('presence', presenceOf(channel, value()));
-  else if (name !== undefined && emitter.has(name)) emitter.emit(name, { channel, number, value: value() });
+  } else if (name !== undefined && emitter.has(name)) emitter.emit(name, { channel, number, value: value() });
 }
 
 /** Emits a frame of the inbox. */

@@ -101,8 +101,9 @@ export class Outbound {
   request(type: number, channel: number, payload: Uint8Array): Promise<Receipt> {
     const refused = this.#failure ?? checkSize(channel, payload);
     if (refused !== undefined) return Promise.reject(refused);
-    if (this.#link === undefined)
+    if (this.#link === undefined) {
       return Promise.reject(new ClientError('CLIENT_DISCONNECTED', 'not connected'));
+    }
     return new Promise((resolve, reject) => {
       const sequence = this.#sequence.next();
       const entry = newEntry({ kind: 'live', type, channel, payload }, { resolve, reject });
@@ -148,8 +149,9 @@ export class Outbound {
     if (resumption !== undefined) this.#sequence.passed(resumption.received);
     const former = this.#entries;
     this.#entries = new Map();
-    for (const [channel, payload] of this.#joined)
+    for (const [channel, payload] of this.#joined) {
       this.#transmit(rejoin(channel, payload), this.#sequence.next());
+    }
     for (const entry of former.values()) {
       if (entry.kind === 'membership') this.#transmit(entry, this.#sequence.next());
       else if (resumption === undefined) this.#lose(entry);
@@ -213,8 +215,9 @@ export class Outbound {
     const entries = this.#entries;
     this.#entries = new Map();
     for (const entry of entries.values()) entry.reject(error);
-    for (let entry = this.#waiting.shift(); entry !== undefined; entry = this.#waiting.shift())
+    for (let entry = this.#waiting.shift(); entry !== undefined; entry = this.#waiting.shift()) {
       entry.reject(error);
+    }
     this.#frames = 0;
     this.#bytes = 0;
     this.#wake();

@@ -71,8 +71,9 @@ export function plainAckOf(payload: Uint8Array): Acknowledgement | undefined {
 
 function endOfDigits(payload: Uint8Array, start: number): number {
   let end = start;
-  for (let byte = payload[end]; byte !== undefined && byte >= ZERO && byte <= ZERO + 9; byte = payload[end])
+  for (let byte = payload[end]; byte !== undefined && byte >= ZERO && byte <= ZERO + 9; byte = payload[end]) {
     end += 1;
+  }
   return end;
 }
 

@@ -223,7 +223,8 @@ function transportError(error: unknown): ClientError {
 
 function faultOf(cause: unknown): ClientError {
   if (cause instanceof ClientError) return cause;
-  if (cause instanceof CommuCatError)
+  if (cause instanceof CommuCatError) {
     return new ClientError('CLIENT_PROTOCOL', `the server broke the protocol: ${textOf(cause)}`, { cause });
+  }
   return new ClientError('CLIENT_TRANSPORT', `the connection failed: ${textOf(cause)}`, { cause });
 }

@@ -137,8 +137,9 @@ export class Dialer {
     this.#connection = undefined;
     const reason = this.#farewell ?? error;
     const { clock, reconnect } = this.#parts;
-    if (this.#establishedAt !== undefined && clock.monotonic() - this.#establishedAt >= STABLE_MS)
+    if (this.#establishedAt !== undefined && clock.monotonic() - this.#establishedAt >= STABLE_MS) {
       this.#attempt = 0;
+    }
     if (this.#stopped || reconnect === false || !this.#mayRetry(reason, reconnect)) {
       this.#stopped = true;
       this.#events.gaveUp(reason);

@@ -67,8 +67,9 @@ export class RecordWriter {
     let at = start;
     for (let i = first; i < end; i += 1) {
       const frame = frames[i];
-      if (frame !== undefined)
+      if (frame !== undefined) {
         at = writeFrame(block, at, frame.type, frame.channel, frame.sequence, frame.payload);
+      }
     }
     this.#sealer.seal(block, start, at - start);
     this.#arena.take(room);

@@ -214,8 +214,9 @@ function socketUrl(from: string | URL): string {
     throw new ClientError('CLIENT_OPTIONS', 'url is not a URL', { cause });
   }
   if (url.protocol === 'https:') url.protocol = 'wss:';
-  if (url.protocol !== 'wss:')
+  if (url.protocol !== 'wss:') {
     throw new ClientError('CLIENT_OPTIONS', 'url must start with https:// or wss://');
+  }
   if (url.pathname === '/') url.pathname = CONNECT_PATH;
   url.hash = '';
   return url.href;
@@ -231,7 +232,8 @@ function withTicket(address: string, ticket: string | undefined): string {
 
 function globalSocket(url: string): WebSocketLike {
   const { WebSocket: Socket } = globalThis as { WebSocket?: new (url: string) => WebSocketLike };
-  if (Socket === undefined)
+  if (Socket === undefined) {
     throw new ClientError('CLIENT_OPTIONS', 'there is no WebSocket here: give createWebSocket');
+  }
   return new Socket(url);
 }

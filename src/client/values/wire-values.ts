@@ -7,8 +7,9 @@ import { type Json, plainDocument } from './plain-json.ts';
 /** The JSON object in a frame. @throws ClientError code `CLIENT_PROTOCOL` */
 export function objectOf(frame: Pick<Frame, 'payload'>): JsonObject {
   const value = jsonOf(frame);
-  if (!isJsonObject(value))
+  if (!isJsonObject(value)) {
     throw new ClientError('CLIENT_PROTOCOL', 'there is no JSON object where one belongs');
+  }
   return value;
 }
 

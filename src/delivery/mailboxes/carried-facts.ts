@@ -97,25 +97,19 @@ export class CarriedFacts implements AsyncDisposable {
     try {
       await this.#options.log.append([fact]);
     } catch (error) {
-      if (!(error instanceof LogError && error.code === 'LOG_WRONG_REVISION')) {
-        throw error;
-      }
+      if (!(error instanceof LogError && error.code === 'LOG_WRONG_REVISION')) throw error;
       // The stream is not what it was when this was decided: files were exchanged. There is no place for the fact.
       this.#options.failed(error);
     }
     this.#owed.delete(fact.stream);
     letter.waiting -= 1;
-    if (letter.waiting === 0) {
-      this.#options.released(letter.mail);
-    }
+    if (letter.waiting === 0) this.#options.released(letter.mail);
   }
 
   #schedule(): void {
     this.#timer ??= this.#options.clock.after(this.#options.interval, () => {
       this.#timer = undefined;
-      for (const owed of this.#owed.values()) {
-        this.#bring(owed).catch(() => this.#schedule());
-      }
+      for (const owed of this.#owed.values()) this.#bring(owed).catch(() => this.#schedule());
     });
   }
 }

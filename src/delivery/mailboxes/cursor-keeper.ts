@@ -42,9 +42,7 @@ export class CursorKeeper {
   released(letters: readonly Letter[], mailbox: Mailbox): void {
     for (const letter of letters) {
       letter.waiting -= 1;
-      if (letter.waiting === 0) {
-        this.#released.add(letter.mail);
-      }
+      if (letter.waiting === 0) this.#released.add(letter.mail);
     }
     this.touched(mailbox);
   }
@@ -87,9 +85,7 @@ export class CursorKeeper {
     // Taken before the counters are read: what is released later waits for the next write.
     for (const mail of this.#released) {
       const before = mail.trim();
-      if (before !== undefined) {
-        this.#truncations.set(mail.name, before);
-      }
+      if (before !== undefined) this.#truncations.set(mail.name, before);
     }
     this.#released = new Set();
     try {
@@ -99,9 +95,7 @@ export class CursorKeeper {
         await this.#options.log.append(together.map(cursorAppend));
       }
     } catch (error) {
-      for (const mailbox of dirty) {
-        this.#dirty.add(mailbox);
-      }
+      for (const mailbox of dirty) this.#dirty.add(mailbox);
       throw error;
     }
     for (const [stream, before] of this.#truncations) {

@@ -16,9 +16,7 @@ test('given many pushes and shifts in turn, then the queue behaves like an array
     assert.equal(queue.at(0), model[0]);
     assert.equal(queue.at(model.length - 1), model.at(-1));
   }
-  while (model.length > 0) {
-    assert.equal(queue.shift(), model.shift());
-  }
+  while (model.length > 0) assert.equal(queue.shift(), model.shift());
   assert.equal(queue.shift(), undefined);
   assert.equal(queue.at(0), undefined);
   assert.equal(queue.at(-1), undefined);

@@ -17,9 +17,7 @@ export class Deque<T> {
   }
 
   shift(): T | undefined {
-    if (this.#head >= this.#items.length) {
-      return undefined;
-    }
+    if (this.#head >= this.#items.length) return undefined;
     const item = this.#items[this.#head];
     // A consumed slot must not keep its element alive; `slice` below gives the room back.
     this.#items[this.#head] = undefined as T;

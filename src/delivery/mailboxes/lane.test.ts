@@ -62,9 +62,7 @@ test('given a refused frame, when it comes again and is stored, then it is refus
 
 test('given more refusals than are remembered, when asked, then the newest are known, in their order', () => {
   const lane = new Lane();
-  for (let sequence = 1; sequence <= REFUSALS_MAX + 2; sequence += 1) {
-    lane.refuse(sequence, 'limit');
-  }
+  for (let sequence = 1; sequence <= REFUSALS_MAX + 2; sequence += 1) lane.refuse(sequence, 'limit');
   assert.equal(lane.refusals.length, REFUSALS_MAX);
   assert.equal(lane.refusals[0]?.sequence, 3);
   assert.equal(lane.refusals.at(-1)?.sequence, REFUSALS_MAX + 2);

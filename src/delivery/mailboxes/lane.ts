@@ -69,13 +69,9 @@ export class Lane {
   accept(sequence: number): readonly Refusal[] {
     const before = this.#accepted;
     this.#accepted = sequence;
-    if (this.#refused === undefined) {
-      return NONE;
-    }
+    if (this.#refused === undefined) return NONE;
     this.#refused.delete(sequence);
-    if (before !== undefined && !serialAfter(this.#highestRefused, before)) {
-      return NONE;
-    }
+    if (before !== undefined && !serialAfter(this.#highestRefused, before)) return NONE;
     return this.refusals.filter(
       (refusal) =>
         serialAfter(sequence, refusal.sequence) &&
@@ -103,9 +99,7 @@ export class Lane {
     if (this.#busy === 0 && this.#whenQuiet !== undefined) {
       const waiting = this.#whenQuiet;
       this.#whenQuiet = undefined;
-      for (const resolve of waiting) {
-        resolve();
-      }
+      for (const resolve of waiting) resolve();
     }
   }
 
@@ -126,9 +120,7 @@ export class Lane {
 
   /** While the log is read at start: a letter of this device, and what travelled with it. */
   restore(sequence: number, refusals: readonly Refusal[]): void {
-    for (const { sequence: refused, error } of refusals) {
-      this.refuse(refused, error);
-    }
+    for (const { sequence: refused, error } of refusals) this.refuse(refused, error);
     this.#refused?.delete(sequence);
     if (this.#received === undefined || serialAfter(sequence, this.#received)) {
       this.#received = sequence;
@@ -138,12 +130,8 @@ export class Lane {
 
   /** While the log is read at start: the counters as they were last written. */
   restoreCounters(receivedToStore: number, refusals: readonly Refusal[]): void {
-    if (receivedToStore !== 0) {
-      this.restore(receivedToStore >>> 0, NONE);
-    }
+    if (receivedToStore !== 0) this.restore(receivedToStore >>> 0, NONE);
     this.#refused = undefined;
-    for (const { sequence, error } of refusals) {
-      this.refuse(sequence, error);
-    }
+    for (const { sequence, error } of refusals) this.refuse(sequence, error);
   }
 }

@@ -182,19 +182,13 @@ export class Mailbox {
   }
 
   noteSent(number: number): void {
-    if (serialAfter(number, this.#highestSent)) {
-      this.#highestSent = number;
-    }
+    if (serialAfter(number, this.#highestSent)) this.#highestSent = number;
   }
 
   /** The device has everything up to `number`. A lower or equal number changes nothing. */
   confirm(number: number): Confirmation {
-    if (!serialAfter(number, this.#confirmed)) {
-      return { ok: true, letters: [] };
-    }
-    if (serialAfter(number, this.#highestSent)) {
-      return { ok: false };
-    }
+    if (!serialAfter(number, this.#confirmed)) return { ok: true, letters: [] };
+    if (serialAfter(number, this.#highestSent)) return { ok: false };
     return { ok: true, letters: this.#advance(number) };
   }
 
@@ -211,18 +205,14 @@ export class Mailbox {
     const dropped: Letter[] = [];
     while (this.#letters.length > 0 && !serialAfter(this.#base, number)) {
       const letter = this.#shift();
-      if (letter !== undefined) {
-        dropped.push(letter);
-      }
+      if (letter !== undefined) dropped.push(letter);
     }
     return dropped;
   }
 
   #shift(): Letter | undefined {
     const letter = this.#letters.shift();
-    if (letter !== undefined) {
-      this.#bytes -= letter.bytes;
-    }
+    if (letter !== undefined) this.#bytes -= letter.bytes;
     this.#base = this.#letters.length === 0 ? this.#next : this.firstFrom(serialNext(this.#base));
     return letter;
   }
@@ -230,13 +220,9 @@ export class Mailbox {
   /** Drops letters at the front that expired and that no session has in flight; they leave a gap in the numbers. */
   expire(now: number): Letter[] {
     const expired: Letter[] = [];
-    if (this.outbox !== undefined && this.outbox.unconfirmed > 0) {
-      return expired;
-    }
+    if (this.outbox !== undefined && this.outbox.unconfirmed > 0) return expired;
     for (let letter = this.#letters.at(0); letter !== undefined; letter = this.#letters.at(0)) {
-      if (letter.expiresAt > now) {
-        break;
-      }
+      if (letter.expiresAt > now) break;
       this.#shift();
       expired.push(letter);
     }
@@ -245,13 +231,9 @@ export class Mailbox {
 
   /** While the log is read at start: a letter with the number it was given. */
   restoreLetter(number: number, letter: Letter): boolean {
-    if (this.#counted && !serialAfter(number, this.#confirmed)) {
-      return false;
-    }
+    if (this.#counted && !serialAfter(number, this.#confirmed)) return false;
     if (this.#letters.length === 0) {
-      if (this.#counted && serialAfter(this.#base, number)) {
-        return false;
-      }
+      if (this.#counted && serialAfter(this.#base, number)) return false;
       this.#startAt(number);
     } else if (serialAfter(this.#next, number)) {
       return false;
@@ -278,12 +260,8 @@ export class Mailbox {
     const never = !this.#confirmedOnce && confirmed === this.#confirmed;
     const done = this.#advance(confirmed);
     this.#confirmedOnce = !never;
-    if (expired !== undefined) {
-      done.push(...this.#dropThrough(expired));
-    }
-    if (this.#letters.length === 0 && (!this.#counted || serialAfter(next, this.#base))) {
-      this.#startAt(next);
-    }
+    if (expired !== undefined) done.push(...this.#dropThrough(expired));
+    if (this.#letters.length === 0 && (!this.#counted || serialAfter(next, this.#base))) this.#startAt(next);
     this.#counted = true;
     this.#highestSent = (this.#next - 1) >>> 0;
     return done;

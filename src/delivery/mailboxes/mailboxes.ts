@@ -39,9 +39,7 @@ export class Mailboxes {
    */
   isSettled(device: string): boolean {
     const mailbox = this.#mailboxes.get(device);
-    if (mailbox === undefined) {
-      return false;
-    }
+    if (mailbox === undefined) return false;
     const { lane, stored } = mailbox;
     return mailbox.hasConfirmed || lane.received !== undefined || (this.#first !== 1 && stored > 0);
   }
@@ -73,9 +71,7 @@ export class Mailboxes {
   /** Letters that somebody still waits for, over all mailboxes. */
   get stored(): number {
     let stored = 0;
-    for (const mailbox of this.#mailboxes.values()) {
-      stored += mailbox.stored;
-    }
+    for (const mailbox of this.#mailboxes.values()) stored += mailbox.stored;
     return stored;
   }
 
@@ -97,9 +93,7 @@ export class Mailboxes {
   /** Streams with letters that are done at the front: their space can be given back. */
   *releasable(): Iterable<MailStream> {
     for (const stream of this.#streams.values()) {
-      if (stream.letters.at(0)?.waiting === 0) {
-        yield stream;
-      }
+      if (stream.letters.at(0)?.waiting === 0) yield stream;
     }
   }
 
@@ -120,24 +114,16 @@ export class Mailboxes {
     for (const mailbox of this.#mailboxes.values()) {
       if (mailbox.stored > 0) {
         const letters = mailbox.expire(now);
-        if (letters.length > 0) {
-          yield [mailbox, letters];
-        }
+        if (letters.length > 0) yield [mailbox, letters];
       }
     }
-    for (const channelKey of this.#leaving) {
-      this.forgetMail(channelKey);
-    }
+    for (const channelKey of this.#leaving) this.forgetMail(channelKey);
   }
 
   /** Also devices that this log does not know may have had numbers in a history that it has forgotten. */
   #beginHistory(fact: FactEvent): void {
-    if (fact.type !== 'history.begun' || fact.gap === 0) {
-      return;
-    }
-    for (const mailbox of this.#mailboxes.values()) {
-      mailbox.skip(fact.gap);
-    }
+    if (fact.type !== 'history.begun' || fact.gap === 0) return;
+    for (const mailbox of this.#mailboxes.values()) mailbox.skip(fact.gap);
     this.#first = (this.#first + fact.gap) >>> 0;
   }
 
@@ -151,14 +137,10 @@ export class Mailboxes {
       waiting: 0,
     };
     for (const { device, inboxNumber } of mail.recipients) {
-      if (this.mailbox(device).restoreLetter(inboxNumber, letter)) {
-        letter.waiting += 1;
-      }
+      if (this.mailbox(device).restoreLetter(inboxNumber, letter)) letter.waiting += 1;
     }
     letter.mail.letters.push(letter);
-    if (mail.fact !== undefined) {
-      this.#carried.push({ letter, fact: mail.fact });
-    }
+    if (mail.fact !== undefined) this.#carried.push({ letter, fact: mail.fact });
     if (mail.resumable) {
       const sender = this.mailbox(mail.sender);
       sender.lane.restore(mail.senderSequence, mail.refused.map(asRefusal));
@@ -169,14 +151,10 @@ export class Mailboxes {
   #restoreCounters(device: string, data: Uint8Array): void {
     const { confirmed, next, received, refused, missed, expired } = decodeInboxAdvanced(data);
     const mailbox = this.mailbox(device);
-    for (const letter of mailbox.restoreCounters(confirmed, next, expired)) {
-      letter.waiting -= 1;
-    }
+    for (const letter of mailbox.restoreCounters(confirmed, next, expired)) letter.waiting -= 1;
     mailbox.missed = missed;
     mailbox.lane.restoreCounters(received, refused.map(asRefusal));
-    if (mailbox.lane.receivedToStore === received) {
-      this.#unsaved.delete(mailbox);
-    }
+    if (mailbox.lane.receivedToStore === received) this.#unsaved.delete(mailbox);
   }
 }
 

@@ -187,6 +187,7 @@ test('given addresses of every kind, when they become keys, then only what ident
 
 test('given addresses, when asked which are loopback, then only the machine itself is', () => {
   for (const own of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1']) assert.ok(isLoopback(own), own);
-  for (const other of ['128.0.0.1', '::2', '::', '::ffff:10.0.0.1', '', 'localhost'])
+  for (const other of ['128.0.0.1', '::2', '::', '::ffff:10.0.0.1', '', 'localhost']) {
     assert.ok(!isLoopback(other), other);
+  }
 });

@@ -15,8 +15,9 @@ export function switchingProtocols(key: string): string {
 /** The head of a request as it came, for a parser that shall read it again. */
 export function requestText({ httpVersion, method, rawHeaders, url }: IncomingMessage): Buffer {
   const fields: (readonly [string, string])[] = [];
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2)
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     fields.push([rawHeaders[i] ?? '', rawHeaders[i + 1] ?? '']);
+  }
   return Buffer.from(headText(`${method} ${url} HTTP/${httpVersion}`, fields), 'latin1');
 }
 

@@ -117,8 +117,9 @@ export class Http2Guard {
     if (this.#session.destroyed) return;
     const bytes = this.#session.socket.bytesRead;
     const overhead = bytes - this.#seenBytes - this.#data;
-    if (overhead > LIMIT_TABLE.http2Overhead.value + OVERHEAD_PER_DATA * this.#data)
+    if (overhead > LIMIT_TABLE.http2Overhead.value + OVERHEAD_PER_DATA * this.#data) {
       this.#end('http2Overhead');
+    }
     this.#seenBytes = bytes;
     this.#data = 0;
   }

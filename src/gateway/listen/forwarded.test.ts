@@ -15,10 +15,12 @@ function byForwarded(value: string): string {
 }
 
 test('given networks, when addresses are looked up, then mapped ones count as IPv4 and zones mean nothing', () => {
-  for (const member of ['10.1.2.3', '::ffff:10.1.2.3', '::ffff:0a01:0203', 'fd00::1', 'fd00::1%eth0'])
+  for (const member of ['10.1.2.3', '::ffff:10.1.2.3', '::ffff:0a01:0203', 'fd00::1', 'fd00::1%eth0']) {
     assert.ok(PROXIES.has(member), member);
-  for (const stranger of ['11.0.0.1', 'fe00::1', '', 'unknown', '::10.0.0.1'])
+  }
+  for (const stranger of ['11.0.0.1', 'fe00::1', '', 'unknown', '::10.0.0.1']) {
     assert.ok(!PROXIES.has(stranger), stranger);
+  }
   assert.ok(!new AddressSet([]).has('127.0.0.1'));
 });
 
@@ -57,8 +59,9 @@ test('given an entry that is no address, when the chain is read, then the last p
     'fe80::1%eth0',
     '1.2.3.4:5:6',
     '"1.2.3.4"',
-  ])
+  ]) {
     assert.equal(byList(`127.0.0.1, ${entry}, 10.3.3.3`), '10.3.3.3', entry);
+  }
 });
 
 test('given the standard header, when it is read, then `for` of each element counts, quoted or not', () => {

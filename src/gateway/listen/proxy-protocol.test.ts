@@ -67,8 +67,9 @@ const GOOD: readonly (readonly [name: string, header: Buffer, address: string | 
 for (const [name, header, address] of GOOD) {
   test(`given a header (${name}), when it comes byte by byte with the client behind it, then it is read at its last byte`, () => {
     const bytes = Buffer.concat([header, Buffer.from('behind it')]);
-    for (let length = 0; length < header.length; length += 1)
+    for (let length = 0; length < header.length; length += 1) {
       assert.equal(parseProxyHeader(bytes.subarray(0, length)), undefined, `${length} bytes`);
+    }
     for (const parsed of [parseProxyHeader(header), parseProxyHeader(bytes)]) {
       assert.equal(parsed?.length, header.length);
       assert.equal(parsed?.kind === 'client' ? parsed.address : undefined, address);

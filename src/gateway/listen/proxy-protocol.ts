@@ -76,7 +76,9 @@ export function parseProxyHeader(bytes: Uint8Array): ProxyHeader | undefined {
 /** Whether `bytes` start with `start`; undefined: they are a proper prefix of it. */
 export function begins(bytes: Uint8Array, start: Uint8Array): boolean | undefined {
   const shared = Math.min(bytes.length, start.length);
-  for (let i = 0; i < shared; i += 1) if (bytes[i] !== start[i]) return false;
+  for (let i = 0; i < shared; i += 1) {
+    if (bytes[i] !== start[i]) return false;
+  }
   return shared === start.length ? true : undefined;
 }
 
@@ -93,8 +95,9 @@ function parseV1(bytes: Uint8Array): ProxyHeader | undefined {
   if (match === null) throw new ProxyProtocolError('malformed');
   const [, version, source = '', destination = '', ...ports] = match;
   const isAddress = version === '4' ? isIPv4 : isIPv6;
-  if (!isAddress(source) || !isAddress(destination) || !ports.every(isPort))
+  if (!isAddress(source) || !isAddress(destination) || !ports.every(isPort)) {
     throw new ProxyProtocolError('malformed');
+  }
   return { kind: 'client', address: source, length };
 }
 
@@ -116,8 +119,9 @@ function parseV2(bytes: Uint8Array): ProxyHeader | undefined {
   if (command === V2_LOCAL) return { kind: 'own', length };
   const family = familyAndTransport >> 4;
   const addressBytes = V2_ADDRESS_BYTES[family];
-  if (addressBytes === undefined || (familyAndTransport & 0x0f) > V2_DATAGRAM || rest < addressBytes)
+  if (addressBytes === undefined || (familyAndTransport & 0x0f) > V2_DATAGRAM || rest < addressBytes) {
     throw new ProxyProtocolError('malformed');
+  }
   const header = bytes.subarray(0, length);
   if (family !== 0) checkTlvs(header, V2_FIXED + addressBytes);
   if (family === V2_IPV4) return { kind: 'client', address: ipv4(header), length };

@@ -80,8 +80,9 @@ export async function readTlsIdentity({ tlsCert, tlsKey }: TlsFiles): Promise<Tl
     throw new TlsIdentityError('no_key', `${tlsKey} is encrypted: ${advice}`, digest);
   }
   const privateKey = attempt('no_key', `${tlsKey} holds no private key in PEM`, () => createPrivateKey(key));
-  if (!certificate.checkPrivateKey(privateKey))
+  if (!certificate.checkPrivateKey(privateKey)) {
     throw new TlsIdentityError('mismatch', `the key in ${tlsKey} is not that of ${tlsCert}`, digest);
+  }
   // A chain that is cut off, or a key that this TLS does not take, shows only here.
   attempt('unusable', `TLS cannot use ${tlsCert} with ${tlsKey}`, () => createSecureContext({ cert, key }));
   return {

@@ -92,9 +92,9 @@ class HandshakeDriver implements Endpoint, TransportHandler, PartialHolder {
   onData(chunk: Uint8Array): void {
     if (this.#phase === 'over') return;
     // The decoder has taken in what came before, unless it had to wait for the relay.
-    if (this.#decoder.buffered === 0 || this.#phase === 'hello' || this.#phase === 'auth')
+    if (this.#decoder.buffered === 0 || this.#phase === 'hello' || this.#phase === 'auth') {
       this.#chunks = [chunk];
-    else this.#chunks.push(chunk);
+    } else this.#chunks.push(chunk);
     this.#orRefuse(() => {
       this.#decoder.push(chunk);
       this.#step();

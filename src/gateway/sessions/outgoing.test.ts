@@ -51,8 +51,9 @@ test('given any frames and flushes, when the records are opened, then the bytes 
 
 test('given many small frames, when they are taken, then they are one record and one chunk', () => {
   const outgoing = new Outgoing(sealer());
-  for (let sequence = 0; sequence < 200; sequence += 1)
+  for (let sequence = 0; sequence < 200; sequence += 1) {
     outgoing.append(MSG, 1, sequence, new Uint8Array(300));
+  }
   assert.equal(outgoing.take().length, 1);
   assert.deepEqual(outgoing.take(), []);
 });

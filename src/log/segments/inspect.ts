@@ -138,8 +138,9 @@ async function inspectFamily(
   let damage: string | undefined;
   const onBatch = (segment: Segment, batch: ScannedBatch): void => {
     const { header, bytes, offset } = batch;
-    if (hashes && !batchHash(bytes).equals(header.hash))
+    if (hashes && !batchHash(bytes).equals(header.hash)) {
       throw corrupt(segment.path, offset, 'hash of a batch');
+    }
     count.batches += 1;
     count.bytes += header.length;
     count.lastPosition = header.lastPosition;
@@ -174,8 +175,9 @@ async function inspectFamily(
     });
     tornTail = recovered.tornTail;
     const { unfinished } = recovered;
-    if (unfinished !== undefined)
+    if (unfinished !== undefined) {
       damage = `${unfinished.file}, offset ${unfinished.offset}: ${unfinished.reason}`;
+    }
   } catch (error) {
     if (!(error instanceof LogError) && !(live && isGone(error))) throw error;
     damage = error instanceof Error ? error.message : String(error);

@@ -180,8 +180,9 @@ function runsOf(family: Family, entry: StreamEntry, revision: number, limit: num
   if (family.index !== undefined) return family.index.runsFrom(entry.name, revision, limit);
   const { runs } = entry;
   const result: Run[] = [];
-  for (let i = runs.indexOf(revision); i < runs.count && result.length < limit; i++)
+  for (let i = runs.indexOf(revision); i < runs.count && result.length < limit; i++) {
     result.push(runs.at(i, entry.durable));
+  }
   return result;
 }
 

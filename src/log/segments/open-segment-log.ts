@@ -74,8 +74,9 @@ async function open(options: SegmentLogOptions, disk: Disk, lock: LogLock): Prom
   const { directory, clock, observer } = options;
   const logger = options.logger ?? silentLogger;
   const segmentSize = options.segmentSize ?? SEGMENT_SIZE;
-  if (segmentSize < 4096 || segmentSize > 2 ** 31)
+  if (segmentSize < 4096 || segmentSize > 2 ** 31) {
     throw new LogError('LOG_INVALID', 'segment size out of range');
+  }
   const manifest = await Manifest.read(disk, directory);
   const found = await findHistory(options, disk);
   const positions: Positions = { accepted: manifest.lastPosition() };

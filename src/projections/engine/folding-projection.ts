@@ -66,9 +66,7 @@ class FoldingBatch<State> implements ProjectionBatch {
       const keys = [...new Set(this.#facts.map((fact) => fact.key))];
       const before = await this.#folding.load(db, keys);
       const after = new Map<string, State | undefined>(before);
-      for (const fact of this.#facts) {
-        after.set(fact.key, this.#folding.evolve(after.get(fact.key), fact));
-      }
+      for (const fact of this.#facts) after.set(fact.key, this.#folding.evolve(after.get(fact.key), fact));
       await this.#folding.store(db, after);
     }
     await this.#folding.purge?.(db, horizon);

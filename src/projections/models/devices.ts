@@ -109,7 +109,8 @@ const KEY_BYTES = 32;
 /** @throws RangeError when it is not a key: then the log holds something that must be looked at. */
 function publicKey(hex: string): Buffer {
   const bytes = Buffer.from(hex, 'hex');
-  if (bytes.length !== KEY_BYTES)
+  if (bytes.length !== KEY_BYTES) {
     throw new RangeError(`a device key has ${KEY_BYTES} bytes, not ${bytes.length}`);
+  }
   return bytes;
 }

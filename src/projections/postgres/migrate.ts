@@ -13,8 +13,9 @@ const MIGRATIONS_TABLE = 'schema_migrations';
 function migrationsFolder(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'package.json'))) return join(folder, 'migrations');
-    if (folder === dirname(folder))
+    if (folder === dirname(folder)) {
       throw new Error('the folder migrations/ is not where the package was installed');
+    }
   }
 }
 

@@ -71,8 +71,9 @@ async function untilReady(child: ChildProcess, { greet, signal }: PostmasterStar
   for (;;) {
     signal?.throwIfAborted();
     if (failure !== undefined) throw failure;
-    if (child.exitCode !== null || child.signalCode !== null)
+    if (child.exitCode !== null || child.signalCode !== null) {
       throw new Error(`it has ended with ${child.exitCode ?? child.signalCode}`);
+    }
     if (performance.now() > deadline) throw new Error(`it was not ready after ${START_MS / 1000} s`);
     if ((await greet().catch(() => undefined)) !== undefined) return;
     await sleep(LOOK_MS);

@@ -40,8 +40,9 @@ export function readHex(object: JsonObject, key: string): Uint8Array {
 /** A member with a key of 32 bytes; whether they are a point is not looked at. @throws ControlError */
 export function readKey(object: JsonObject, key: string): Uint8Array {
   const bytes = readHex(object, key);
-  if (bytes.length !== LIMITS.KEY_BYTES)
+  if (bytes.length !== LIMITS.KEY_BYTES) {
     throw new ControlError(key, `expected ${2 * LIMITS.KEY_BYTES} hex digits`);
+  }
   return bytes;
 }
 

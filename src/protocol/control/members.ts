@@ -25,8 +25,9 @@ export function lenientFlag(object: JsonObject, key: string, preset: boolean): b
 /** Throws ControlError when the member is absent, not a text, empty or beyond `maximum` UTF-16 units. */
 export function requiredText(object: JsonObject, key: string, maximum: number): string {
   const value = ownMember(object, key);
-  if (typeof value !== 'string' || value === '')
+  if (typeof value !== 'string' || value === '') {
     throw new ControlError(key, 'expected a string that is not empty');
+  }
   return limitedText(value, key, maximum);
 }
 
@@ -49,8 +50,9 @@ export function memberIds(object: JsonObject): readonly string[] {
     if (typeof id !== 'string') continue;
     if (!isDeviceId(id)) throw new ControlError(`members[${index}]`, DEVICE_ID_RULE);
     ids.add(id);
-    if (ids.size > LIMITS.MEMBERS_MAX)
+    if (ids.size > LIMITS.MEMBERS_MAX) {
       throw new ControlError('members', `more than ${LIMITS.MEMBERS_MAX} devices`);
+    }
   }
   return [...ids];
 }

@@ -132,8 +132,9 @@ export function verifyDeviceKeyProof(
   statement: ProofStatement & { readonly proof: DeviceKeyProof },
 ): boolean {
   const { clientStatic, devicePublic, proof } = statement;
-  if (devicePublic.length !== KEY || clientStatic.length !== KEY || proof.commitment.length !== KEY)
+  if (devicePublic.length !== KEY || clientStatic.length !== KEY || proof.commitment.length !== KEY) {
     return false;
+  }
   const challenge = scalarBytes(challengeOf(backend, statement, proof.commitment));
   return backend.schnorrHolds(devicePublic, proof.commitment, challenge, proof.response);
 }

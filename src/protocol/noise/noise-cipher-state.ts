@@ -75,8 +75,9 @@ export class CipherState {
   decryptInto(ciphertext: Uint8Array, target: Uint8Array, targetOffset: number): number {
     const length = ciphertext.length;
     if (length < TAG || length > LIMITS.MAX_RECORD) return -1;
-    if (!this.#backend.aeadOpenInto(this.#key, this.#prepareNonce(), ciphertext, target, targetOffset))
+    if (!this.#backend.aeadOpenInto(this.#key, this.#prepareNonce(), ciphertext, target, targetOffset)) {
       return -1;
+    }
     this.#nonce += 1;
     return length - TAG;
   }

@@ -185,8 +185,9 @@ export class HandshakeState {
       return run();
     } catch (error) {
       this.destroy();
-      if (error instanceof CryptoError)
+      if (error instanceof CryptoError) {
         throw new NoiseError('NOISE_KEY', 'unusable public key', { cause: error });
+      }
       throw error;
     }
   }
@@ -234,8 +235,9 @@ export class HandshakeState {
     const theirs = this.#initiator ? token[1] : token[0];
     const own = ours === 'e' ? this.#ephemeral : this.#staticKey;
     const remote = theirs === 'e' ? this.#remoteEphemeral : this.#remoteStatic;
-    if (own === undefined || remote === undefined)
+    if (own === undefined || remote === undefined) {
       throw new NoiseError('NOISE_ORDER', 'a key is not known yet');
+    }
     this.#symmetric.mixKey(this.#backend.x25519(own.privateKey, remote));
   }
 }

@@ -43,7 +43,5 @@ function unmaskBytes(
   maskAt: number,
   phase: number,
 ): void {
-  for (let i = from; i < to; i += 1) {
-    bytes[i] = (bytes[i] ?? 0) ^ (mask[maskAt + ((phase + i) & 3)] ?? 0);
-  }
+  for (let i = from; i < to; i += 1) bytes[i] = (bytes[i] ?? 0) ^ (mask[maskAt + ((phase + i) & 3)] ?? 0);
 }

@@ -39,8 +39,9 @@ class Connection extends Duplex {
 }
 
 function said(opcode: number, payload: Buffer): string {
-  if (opcode === CLOSE)
+  if (opcode === CLOSE) {
     return payload.length === 0 ? 'close' : `close ${payload.readUInt16BE()} ${payload.subarray(2)}`;
+  }
   if (opcode === PING) return `ping ${payload.readUInt32BE()}`;
   return `${opcode === PONG ? 'pong' : opcode} ${payload}`;
 }

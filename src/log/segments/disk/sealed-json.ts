@@ -76,8 +76,9 @@ function parse(path: string, text: string, newest: number): unknown {
     const { crc32: crc, body } = JSON.parse(text) as { crc32: number; body: string };
     if (crc32(body) !== crc) throw new Error('checksum');
     const parsed = JSON.parse(body) as { readonly format: number };
-    if (parsed.format > newest)
+    if (parsed.format > newest) {
       throw new LogError('LOG_VERSION', `${path} has format ${parsed.format}: use a newer program`);
+    }
     return parsed;
   } catch (cause) {
     if (cause instanceof LogError) throw cause;

@@ -68,8 +68,9 @@ export class FamilyCursor {
   }
 
   #visible(batch: BatchReader, wanted: (stream: string) => boolean, now: number): boolean {
-    if (batch.kind !== RECORD_EVENT || batch.stream.startsWith(RESERVED) || !wanted(batch.stream))
+    if (batch.kind !== RECORD_EVENT || batch.stream.startsWith(RESERVED) || !wanted(batch.stream)) {
       return false;
+    }
     return this.#family.isLive(batch.stream, batch.revision, batch.header.recordedAt, now);
   }
 

@@ -230,8 +230,9 @@ export class Family {
     const metadata = this.#options.metadata.get(stream);
     const limits = limitsOf(stream, metadata);
     // Only a stream that keeps a number of events must be looked up to say which.
-    if (limits.maxCount !== Number.POSITIVE_INFINITY)
+    if (limits.maxCount !== Number.POSITIVE_INFINITY) {
       return this.stream(stream).isLive(revision, recordedAt, now);
+    }
     return revision >= (metadata?.truncateBefore ?? 0) && recordedAt + limits.maxAgeMs > now;
   }
 
@@ -270,7 +271,9 @@ export class Family {
   /** Forgets what a failed flush, and everything collected on top of it, had promised. Returns the batches that go. */
   rollBack(batches: readonly Batch[]): Batch[] {
     const gone = [...batches, ...this.take()];
-    for (const batch of gone) for (const entry of batch.streams) entry.accepted = entry.durable;
+    for (const batch of gone) {
+      for (const entry of batch.streams) entry.accepted = entry.durable;
+    }
     this.healthy = false;
     return gone;
   }
@@ -332,8 +335,9 @@ export class Family {
     }
     const last = this.#queue.at(-1);
     const full = Math.min(FULL_BATCH, this.appendLimit);
-    if (last !== undefined && last.length + bytes <= full && last.names + names <= MAX_BATCH_NAMES)
+    if (last !== undefined && last.length + bytes <= full && last.names + names <= MAX_BATCH_NAMES) {
       return last;
+    }
     const batch = this.#free.pop() ?? new Batch();
     batch.recordedAt = Math.floor(this.#options.now());
     this.#queue.push(batch);

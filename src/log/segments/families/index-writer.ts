@@ -133,8 +133,9 @@ export class IndexWriter {
       const scanner = new BatchScanner(segment.file);
       scanner.hash = segment.header.chain;
       if (!segment.header.compacted) scanner.endHash = this.#options.chainEnd(family, segment);
-      for (let batch = await scanner.next(segment.end); batch; batch = await scanner.next(segment.end))
+      for (let batch = await scanner.next(segment.end); batch; batch = await scanner.next(segment.end)) {
         indexBatch(table, batch);
+      }
       if (scanner.problem !== undefined) throw new Error(`${segment.path}: ${scanner.problem}`);
     } finally {
       await segment.release();

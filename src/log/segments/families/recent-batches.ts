@@ -44,8 +44,9 @@ export class RecentBatches {
       if (header === undefined) continue;
       const reader = new BatchReader(bytes, header);
       while (reader.next()) {
-        if (reader.position <= after || reader.kind !== RECORD_EVENT || reader.stream.startsWith(RESERVED))
+        if (reader.position <= after || reader.kind !== RECORD_EVENT || reader.stream.startsWith(RESERVED)) {
           continue;
+        }
         if (isLive(reader.stream, reader.revision, header.recordedAt)) events.push(recordedEvent(reader));
       }
     }

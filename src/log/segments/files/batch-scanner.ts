@@ -43,8 +43,9 @@ export class BatchScanner {
   async next(end: number, contentFrom = 0): Promise<ScannedBatch | undefined> {
     this.problem = undefined;
     for (;;) {
-      if (this.offset >= end || (this.hash !== undefined && this.endHash?.equals(this.hash)))
+      if (this.offset >= end || (this.hash !== undefined && this.endHash?.equals(this.hash))) {
         return undefined;
+      }
       const head = await this.#bytes(BATCH_HEADER);
       const header = decodeBatchHeader(head);
       if (header === undefined) {

@@ -54,8 +54,9 @@ const LOSSES: Readonly<Record<string, (directory: string) => Promise<void>>> = {
     await rm(await newest(directory, 'mail'));
   },
   'all facts': async (directory) => {
-    for (const name of await readdir(directory))
+    for (const name of await readdir(directory)) {
       if (name.startsWith('facts-')) await rm(join(directory, name));
+    }
   },
   'the end of the newest segment': async (directory) => truncate(await newest(directory, 'facts'), 200),
   'the header of the newest segment': async (directory) => truncate(await newest(directory, 'mail'), 0),

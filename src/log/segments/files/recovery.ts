@@ -92,8 +92,9 @@ export async function recoverFamily(options: RecoveryOptions): Promise<Recovered
     if (options.live !== true) tornTail = (await cutTail(options, segment, scan.problem)) ?? tornTail;
     else if (scan.problem !== undefined) unfinished = { file, offset: scan.offset, reason: scan.problem };
   }
-  for (const range of options.manifest.dropped(options.family))
+  for (const range of options.manifest.dropped(options.family)) {
     lastPosition = Math.max(lastPosition, range.lastPosition);
+  }
   return { segments, chain, lastNumber, lastPosition, tornTail, unfinished };
 }
 
@@ -157,8 +158,9 @@ export class SegmentScan {
     if (!compacted && this.#endHash?.equals(this.#hash)) return undefined;
     const batch = await this.#scanner.next(compacted ? header.contentEnd : Number.POSITIVE_INFINITY);
     if (batch === undefined) {
-      if (compacted && this.#scanner.problem === undefined && this.offset === header.contentEnd)
+      if (compacted && this.#scanner.problem === undefined && this.offset === header.contentEnd) {
         return undefined;
+      }
       const problem = this.#scanner.problem ?? 'the segment ends before its last batch';
       if (compacted || this.#endHash !== undefined) throw corrupt(path, this.offset, problem);
       this.problem = this.#scanner.problem;
@@ -190,8 +192,9 @@ export async function openSegments(
     if (segment === undefined) {
       if (number !== numbers.at(-1)) throw corrupt(path, 0, 'no segment header');
       // Before it is removed; whoever accepts losses hears of this one as of a missing file.
-      if (number === options.mark?.segment && options.onLoss === undefined)
+      if (number === options.mark?.segment && options.onLoss === undefined) {
         throw lost(`${path}: its header is destroyed`);
+      }
       if (options.live !== true) tornTail = await dropUnbegun(options, path);
       continue;
     }
@@ -265,8 +268,9 @@ async function cutTail(
   if (garbageEnd === end) return undefined;
   const behind = await findBatchBehind(file, end);
   const reason = problem ?? 'bytes behind the end';
-  if (behind !== undefined)
+  if (behind !== undefined) {
     throw corrupt(path, end, `${reason}, and there is a whole batch behind it at ${behind}`);
+  }
   if (options.repair) await eraseBytes(file, end, garbageEnd);
   return { file: path, offset: end, bytes: garbageEnd - end, reason };
 }

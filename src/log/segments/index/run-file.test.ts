@@ -59,8 +59,9 @@ test('given any appends to streams with similar keys, when asked in memory and f
         const firstRevision = (runs.at(-1)?.lastRevision ?? -1) + 1;
         const lastRevision = firstRevision + count - 1;
         runs.push({ firstRevision, lastRevision, segment: 1, offset: i });
-        for (let revision = firstRevision; revision <= lastRevision; revision++)
+        for (let revision = firstRevision; revision <= lastRevision; revision++) {
           table.add(key, revision, revision, i);
+        }
       }
       const keys = [...appends.map(({ key }) => key), ...others];
       check(table, model, keys);

@@ -115,12 +115,14 @@ export class RunFile implements SegmentRuns {
   #read(index: number, count: number): RunRow[] {
     if (count === 0) return [];
     const bytes = Buffer.allocUnsafe(count * ROW);
-    if (this.#file.readNow(bytes, HEADER + index * ROW) < bytes.length)
+    if (this.#file.readNow(bytes, HEADER + index * ROW) < bytes.length) {
       throw new Error('the file is cut off');
+    }
     const rows: RunRow[] = [];
     for (let at = 0; at < bytes.length; at += ROW) {
-      if (crc32(bytes.subarray(at, at + ROW_CRC)) !== bytes.readUInt32LE(at + ROW_CRC))
+      if (crc32(bytes.subarray(at, at + ROW_CRC)) !== bytes.readUInt32LE(at + ROW_CRC)) {
         throw new Error(`checksum of a row at ${HEADER + index * ROW + at}`);
+      }
       rows.push(decodeRow(bytes, at));
     }
     return rows;

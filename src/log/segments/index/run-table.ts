@@ -81,8 +81,9 @@ export class RunTable implements SegmentRuns {
       if (!this.#is(row, key)) continue;
       const { first, last, offset } = this.#row(row);
       if (last < revision) break;
-      if (first <= last)
+      if (first <= last) {
         runs.push({ firstRevision: first, lastRevision: last, segment: this.segment, offset });
+      }
     }
     return runs.toReversed().slice(0, limit);
   }

@@ -60,8 +60,9 @@ async function byName(log: SegmentLog): Promise<unknown[]> {
     const found = await log.readEvents(refs);
     result.push(found.map((one) => (one === undefined ? undefined : Buffer.from(one.data).toString())));
     for (let fromRevision = 0; fromRevision <= lastRevision; fromRevision += 7) {
-      for await (const event of log.readStream(stream, { fromRevision, limit: 9 }))
+      for await (const event of log.readStream(stream, { fromRevision, limit: 9 })) {
         result.push([event.revision, Buffer.from(event.data).toString()]);
+      }
     }
   }
   return result;
@@ -71,8 +72,9 @@ async function byName(log: SegmentLog): Promise<unknown[]> {
 async function logOfManySegments(salt = ''): Promise<{ directory: string; contents: unknown[] }> {
   const directory = await newDirectory();
   const { log } = await opened(directory);
-  for (let i = 0; i < 150; i++)
+  for (let i = 0; i < 150; i++) {
     await append(log, STREAMS[(i * i) % 6] ?? '', `${i} ${salt}${'x'.repeat(i % 90)}`);
+  }
   await log.truncate('user-b', 3);
   for (let i = 0; i < 40; i++) await append(log, 'user-a', `later ${i} ${'y'.repeat(60)}`);
   const contents = await byName(log);
@@ -239,8 +241,9 @@ test('given a disk that refuses any one change, when the log goes on, then all t
     const again = await opened(directory);
     const found: string[] = [];
     for (const stream of STREAMS) {
-      for await (const event of again.log.readStream(stream))
+      for await (const event of again.log.readStream(stream)) {
         found.push(`${stream} ${event.revision} ${Buffer.from(event.data).toString().split(' ')[0]}`);
+      }
     }
     assert.deepEqual(found.sort(), acknowledged.sort(), `change ${change}`);
     await again.log[Symbol.asyncDispose]();

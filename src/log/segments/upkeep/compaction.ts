@@ -123,12 +123,16 @@ function swap(family: Family, old: Segment, segment: Segment, kept: readonly Kep
   for (const { entry, revisions, oldOffset, newOffset } of kept) {
     segment.events += revisions.length;
     const firstLive = entry.firstLive();
-    for (const revision of revisions) if (revision >= firstLive) segment.live += 1;
+    for (const revision of revisions) {
+      if (revision >= firstLive) segment.live += 1;
+    }
     moveRun(entry, old.number, oldOffset, newOffset);
   }
   if (family.index !== undefined) reindex(family.index, segment, kept);
   family.replaceSegment(segment);
-  for (const entry of family.streams.values()) if (entry.newest === old) entry.newest = segment;
+  for (const entry of family.streams.values()) {
+    if (entry.newest === old) entry.newest = segment;
+  }
   segment.newestOf = old.newestOf;
 }
 

@@ -26,8 +26,9 @@ const note = (log: SegmentLog, stream: string, data = 'x'.repeat(100)) =>
 
 async function read(events: AsyncIterable<RecordedEvent>): Promise<string[]> {
   const result: string[] = [];
-  for await (const { position, stream, revision, data } of events)
+  for await (const { position, stream, revision, data } of events) {
     result.push(`${position} ${stream} ${revision} ${Buffer.from(data).toString().slice(0, 8)}`);
+  }
   return result;
 }
 

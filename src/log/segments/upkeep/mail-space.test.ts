@@ -24,8 +24,9 @@ const post = (log: SegmentLog, stream: string, size = 200) =>
 
 async function places(events: AsyncIterable<RecordedEvent>): Promise<string[]> {
   const result: string[] = [];
-  for await (const one of events)
+  for await (const one of events) {
     result.push(`${one.position} ${one.stream} ${one.revision} ${one.recordedAt}`);
+  }
   return result;
 }
 

@@ -75,8 +75,9 @@ export class Retention {
   /** Something died: looks soon. */
   changed(): void {
     const { mail } = this.#options.families;
-    if (mail.segments.some((segment) => this.#isSealed(mail, segment) && isSparse(segment)))
+    if (mail.segments.some((segment) => this.#isSealed(mail, segment) && isSparse(segment))) {
       this.#wait(SOON_MS);
+    }
   }
 
   /** @param all whether to look through all segments of facts, and not only through the next one */
@@ -176,8 +177,9 @@ export class Retention {
     const maxAge = this.#longestJournalAge() * 1000;
     for (const segment of journal.segments) {
       const last = this.#lastTime(journal, segment);
-      if (this.#stopped || !this.#isSealed(journal, segment) || last === undefined || last + maxAge > now)
+      if (this.#stopped || !this.#isSealed(journal, segment) || last === undefined || last + maxAge > now) {
         return;
+      }
       await this.#drop(journal, segment, this.chainEnd(journal, segment));
     }
   }
