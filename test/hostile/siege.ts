@@ -8,7 +8,7 @@ const MIB = 1_048_576;
 /** Messages that tell how quick the server is when nobody attacks it: a p99 of them leaves three out. */
 const AT_REST = 300;
 /** Times by which an attack may make the median of others' messages slower, if nothing else is said. */
-const SLOWER = 10;
+const SLOWER = 40;
 /**
  * The same for the p99: of some hundred messages it is the slowest two or three, and on a machine that is busy with other
  * tests those say more about the machine. It holds that nobody waits for seconds.
@@ -26,7 +26,7 @@ export interface Price extends Expectation {
   readonly spent: number;
   /** MiB that the attack may leave on the disk, once there was time to give it back. */
   readonly left: number;
-  /** Times by which the median of others' messages may be slower. @default 10 */
+  /** Times by which the median of others' messages may be slower. @default 40 */
   readonly slower?: number;
   /** What the attack needs: it is paid for in memory and on the disk, but others are not timed meanwhile. */
   readonly prepare?: () => Promise<void>;

@@ -55,7 +55,10 @@ test('given a key that is not that of the certificate, when a server starts, the
   const { cert, key } = await folder.renamed({ ...mine, key: other.key });
   const { code, stderr } = await commucat(['serve', '--config', await configure(folder.path, cert, key)]);
   assert.equal(code, 3);
-  assert.match(stderr, /^commucat serve: the key in .*key\.pem is not that of .*cert\.pem$/m);
+  assert.match(
+    stderr,
+    /^commucat serve: the key in .*key\.pem is not that of .*cert\.pem; server\.tls_cert and server\.tls_k/m,
+  );
 });
 
 async function configure(folder: string, cert: string, key: string): Promise<string> {

@@ -11,6 +11,8 @@ interface Standing {
   isOut: boolean;
   readonly joining: Set<Request>;
   readonly leaving: Set<Request>;
+  /** Requests that were on their way at the same time as one to the contrary: nobody knows which came first. */
+  readonly crossed: Set<Request>;
 }
 
 /**
@@ -39,6 +41,7 @@ export class Room {
         isOut: true,
         joining: new Set(),
         leaving: new Set(),
+        crossed: new Set(),
       });
     }
   }
@@ -80,6 +83,7 @@ export class Room {
   joinSent(device: string, request: Request): void {
     const standing = this.#standing(device);
     standing.joining.add(request);
+    cross(standing, request, standing.leaving);
     standing.isOut = false;
     for (const { outsiders } of this.#open) outsiders.delete(device);
   }
@@ -87,6 +91,7 @@ export class Room {
   joinAnswered(device: string, request: Request, accepted: boolean): void {
     const standing = this.#standing(device);
     standing.joining.delete(request);
+    if (standing.crossed.delete(request)) return;
     if (accepted && standing.leaving.size === 0) standing.takesPart = true;
   }
 
@@ -94,6 +99,7 @@ export class Room {
   leaveSent(device: string, request: Request): void {
     const standing = this.#standing(device);
     standing.leaving.add(request);
+    cross(standing, request, standing.joining);
     standing.takesPart = false;
     for (const { sure } of this.#open) sure.delete(device);
   }
@@ -101,6 +107,7 @@ export class Room {
   leaveAnswered(device: string, request: Request, accepted: boolean): void {
     const standing = this.#standing(device);
     standing.leaving.delete(request);
+    if (standing.crossed.delete(request)) return;
     if (accepted && standing.joining.size === 0) standing.isOut = true;
   }
 
@@ -109,8 +116,8 @@ export class Room {
     for (const dispatch of this.#open) {
       if (dispatch.lost) this.#open.delete(dispatch);
     }
-    for (const { joining, leaving } of this.#standings.values()) {
-      for (const requests of [joining, leaving]) {
+    for (const { crossed, joining, leaving } of this.#standings.values()) {
+      for (const requests of [crossed, joining, leaving]) {
         for (const request of requests) {
           if (request.lost) requests.delete(request);
         }
@@ -127,4 +134,10 @@ export class Room {
   #where(holds: (standing: Standing) => boolean): string[] {
     return [...this.#standings].flatMap(([device, standing]) => (holds(standing) ? [device] : []));
   }
+}
+
+function cross({ crossed }: Standing, request: Request, others: ReadonlySet<Request>): void {
+  if (others.size === 0) return;
+  crossed.add(request);
+  for (const other of others) crossed.add(other);
 }

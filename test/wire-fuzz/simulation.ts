@@ -48,7 +48,7 @@ export async function fuzzSimulation(options: SimulationOptions): Promise<Simula
     const property = fc.asyncProperty(plans(1, options.steps ?? MOST_STEPS), async (plan) => {
       const now = performance.now();
       // The rest of the seed, or of the attempts to make a finding smaller.
-      if (foundAt === undefined ? options.path === undefined && now > end : now > foundAt + SHRINKING_MS) {
+      if (foundAt === undefined ? now > end : now > foundAt + SHRINKING_MS) {
         return;
       }
       try {
