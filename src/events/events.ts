@@ -146,6 +146,7 @@ export interface SessionsNoted {
   /** Streams of calls; null: noted by a version that did not look at calls. */
   readonly calls: readonly string[] | null;
 }
+/** Written by nobody: a log names the events that it may hold, and earlier versions named this one. */
 export interface HandshakeRejected {
   readonly type: 'handshake.rejected';
   readonly reason: string;

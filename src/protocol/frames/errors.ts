@@ -135,11 +135,6 @@ export const WIRE_ERRORS = {
     closes: false,
     doc: 'A fault of the server; its log knows more. The frame was not accepted.',
   },
-  already_closed: {
-    title: 'Already closed',
-    closes: true,
-    doc: 'The session has ended; the frame was not handled.',
-  },
   flooding: {
     title: 'Too many frames at once',
     closes: true,
@@ -159,11 +154,6 @@ export const WIRE_ERRORS = {
     title: 'Idle for too long',
     closes: true,
     doc: 'Nothing was received for the configured time.',
-  },
-  handshake_timeout: {
-    title: 'Handshake took too long',
-    closes: true,
-    doc: 'Only in logs and metrics: a peer sees `handshake` with the detail `invalid request`.',
   },
   replaced: {
     title: 'Replaced by a newer connection',
