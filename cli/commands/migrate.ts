@@ -21,7 +21,7 @@ export default class Migrate extends BaseCommand {
   override async run(): Promise<void> {
     const { flags } = await this.parse(Migrate);
     const config = await loadServerConfig(flags);
-    const { migrateReadModels } = await import('../server/migrate-read-models.ts');
+    const { migrateReadModels } = await import('../projections/migrate.ts');
     const outcome = await migrateReadModels(config, (message) => this.logToStderr(message));
     if (flags.json) this.print(outcome);
     else if (outcome.database === 'none') {

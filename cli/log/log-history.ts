@@ -39,7 +39,7 @@ export async function acceptKeys(
     accept: true,
   });
   return {
-    noise: noise.map(({ publicKey }) => toHex(publicKey)).join(' '),
+    noise: noise.map(({ keyPair }) => toHex(keyPair.publicKey)).join(' '),
     authority: toHex(authority.publicKey),
   };
 }

@@ -6,9 +6,6 @@ import type { Metrics } from '../telemetry/index.ts';
 import { type RateLimit, RateLimiter } from './admission/rate-limiter.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';
 
-/** Published as the end of a Noise key's life: older clients pin the first one for ever. PROTOCOL.md 3. */
-const HUNDRED_YEARS = 3_155_760_000_000;
-
 /** What `deviceConnects` is measured over, in milliseconds. */
 const DEVICE_WINDOW_MS = 10_000;
 
@@ -58,14 +55,7 @@ export function rateLimiters(config: Config, clock: Clock, metrics: Metrics): Ga
   };
 }
 
-function keyringOf(keys: readonly NoiseKey[]): NoiseKeyring {
-  const [first, ...rest] = keys.map(({ version, privateKey, publicKey, createdAt }) => ({
-    version,
-    keyPair: { privateKey, publicKey },
-    validAfter: createdAt,
-    rotatesAt: createdAt + HUNDRED_YEARS,
-    expiresAt: createdAt + HUNDRED_YEARS,
-  }));
+function keyringOf([first, ...rest]: readonly NoiseKey[]): NoiseKeyring {
   if (first === undefined) throw new TypeError('a server has at least one Noise key');
   return { active: () => [first, ...rest] };
 }

@@ -3,7 +3,7 @@ import type { KeyPair } from '../protocol/crypto-backend.ts';
 import type { JsonObject } from '../protocol/json/json.ts';
 
 /** One version of the server's Noise static key. Times are milliseconds since the Unix epoch. PROTOCOL.md 3.2. */
-export interface ActiveNoiseKey {
+export interface NoiseKey {
   /** 1 or more, larger for newer keys. */
   readonly version: number;
   /** X25519. */
@@ -15,7 +15,7 @@ export interface ActiveNoiseKey {
 
 export interface NoiseKeyring {
   /** The keys that may be used now, newest first, at least one. */
-  active(): readonly [ActiveNoiseKey, ...ActiveNoiseKey[]];
+  active(): readonly [NoiseKey, ...NoiseKey[]];
 }
 
 export interface ShownNoiseKey extends JsonObject {
@@ -27,10 +27,10 @@ export interface ShownNoiseKey extends JsonObject {
 }
 
 /** Keys change seldom, and every handshake shows them. */
-const SHOWN = new WeakMap<ActiveNoiseKey, ShownNoiseKey>();
+const SHOWN = new WeakMap<NoiseKey, ShownNoiseKey>();
 
 /** The public side of a key as `/api/server-info` and the handshake ACK show it. PROTOCOL.md 3.3. */
-export function noiseKeyJson(key: ActiveNoiseKey): ShownNoiseKey {
+export function noiseKeyJson(key: NoiseKey): ShownNoiseKey {
   let shown = SHOWN.get(key);
   if (shown === undefined) {
     shown = {

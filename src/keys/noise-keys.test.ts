@@ -78,7 +78,7 @@ test('given a pair in the configuration, when it belongs together, then it is ve
   const noisePublic = toHex(nobleBackend.x25519Public(Buffer.from(ALICE_PRIVATE, 'hex'))).toUpperCase();
   const from = source({ noisePrivate: ALICE_PRIVATE, noisePublic });
   const [key, ...others] = loadNoiseKeys(from);
-  assert.equal(toHex(key?.privateKey ?? new Uint8Array()), ALICE_PRIVATE);
+  assert.equal(toHex(key?.keyPair.privateKey ?? new Uint8Array()), ALICE_PRIVATE);
   assert.equal(key?.version, 1);
   assert.deepEqual(others, []);
   assert.throws(() => readFileSync(from.crypto.noiseKeyFile), /ENOENT/);
@@ -119,7 +119,7 @@ test('given files that are damaged, when they are loaded, then the line is named
     );
     assert.equal(readFileSync(from.crypto.noiseKeyFile, 'utf8'), content);
   }
-  assert.equal(loadNoiseKeys(withFile(`${good}\n`))[0]?.createdAt, Date.UTC(2026, 0, 1));
+  assert.equal(loadNoiseKeys(withFile(`${good}\n`))[0]?.validAfter, Date.UTC(2026, 0, 1));
 });
 
 test('given a secret file that group or others may read, when it is used, then it is refused and chmod is suggested', () => {

@@ -2,19 +2,9 @@ import type { Config } from '../config/index.ts';
 import { CommuCatError } from '../ports/commucat-error.ts';
 import type { Clock, Random } from '../ports/ports.ts';
 import { fromHex, toHex } from '../protocol/bytes.ts';
-import type { CryptoBackend } from '../protocol/crypto-backend.ts';
+import type { CryptoBackend, KeyPair } from '../protocol/crypto-backend.ts';
+import type { NoiseKey } from './noise-keyring.ts';
 import { createSecretFile, readSecretFile, replaceSecretFile } from './secret-file.ts';
-
-/** One version of the server's static key of the tunnel. PROTOCOL.md 3.2. */
-export interface NoiseKey {
-  /** 1, 2, 3, … */
-  readonly version: number;
-  /** X25519, 32 bytes. */
-  readonly privateKey: Uint8Array;
-  readonly publicKey: Uint8Array;
-  /** Milliseconds since the Unix epoch. */
-  readonly createdAt: number;
-}
 
 /** The keys of the tunnel cannot be used: `NOISE_KEYS_INVALID`. The message contains no key. */
 export class NoiseKeyError extends CommuCatError {
@@ -40,13 +30,23 @@ export interface NoiseKeySource {
  * @throws SecretFileError when the file is readable by others.
  */
 export function loadNoiseKeys(source: NoiseKeySource): readonly NoiseKey[] {
-  const { noisePrivate, noisePublic, noiseKeyFile } = source.crypto;
-  if (noisePrivate !== undefined) return [configuredKey(source, noisePrivate, noisePublic ?? '')];
-  const content = readSecretFile(noiseKeyFile);
-  if (content !== undefined) return parseKeys(source, content);
+  const { noiseKeyFile } = source.crypto;
+  const known = readNoiseKeys(source);
+  if (known !== undefined) return known;
   const first = createKey(source, 1);
   if (createSecretFile(noiseKeyFile, line(first), source.random)) return [first];
   return parseKeys(source, readSecretFile(noiseKeyFile) ?? '');
+}
+
+/**
+ * As `loadNoiseKeys`, but creates nothing: undefined when there is no file yet.
+ * @throws NoiseKeyError, SecretFileError
+ */
+export function readNoiseKeys(source: NoiseKeySource): readonly NoiseKey[] | undefined {
+  const { noisePrivate, noisePublic, noiseKeyFile } = source.crypto;
+  if (noisePrivate !== undefined) return [configuredKey(source, noisePrivate, noisePublic ?? '')];
+  const content = readSecretFile(noiseKeyFile);
+  return content === undefined ? undefined : parseKeys(source, content);
 }
 
 /**
@@ -79,19 +79,27 @@ function configuredKey(source: NoiseKeySource, privateHex: string, publicHex: st
       `crypto.noise_public does not belong to crypto.noise_private; its public key is ${expected}`,
     );
   }
-  return { version: 1, privateKey, publicKey, createdAt: source.clock.now() };
+  return keyOf(1, { privateKey, publicKey }, source.clock.now());
+}
+
+/** Published as the end of a key's life, a hundred years: older clients pin the first one for ever. PROTOCOL.md 3.2. */
+const LIFE_MS = 3_155_760_000_000;
+
+function keyOf(version: number, keyPair: KeyPair, createdAt: number): NoiseKey {
+  const end = createdAt + LIFE_MS;
+  return { version, keyPair, validAfter: createdAt, rotatesAt: end, expiresAt: end };
 }
 
 function createKey({ backend, clock, random }: NoiseKeySource, version: number): NoiseKey {
   const privateKey = random.bytes(32);
-  return { version, privateKey, publicKey: backend.x25519Public(privateKey), createdAt: clock.now() };
+  return keyOf(version, { privateKey, publicKey: backend.x25519Public(privateKey) }, clock.now());
 }
 
 function line(key: NoiseKey): string {
   const fields = {
     version: key.version,
-    private: toHex(key.privateKey),
-    created_at: new Date(key.createdAt).toISOString(),
+    private: toHex(key.keyPair.privateKey),
+    created_at: new Date(key.validAfter).toISOString(),
   };
   return `${JSON.stringify(fields)}\n`;
 }
@@ -123,7 +131,7 @@ function parseKey({ backend }: NoiseKeySource, text: string): NoiseKey | undefin
   const createdAt = typeof created === 'string' ? Date.parse(created) : Number.NaN;
   if (Number.isNaN(createdAt)) return undefined;
   const privateKey = fromHex(privateHex);
-  return { version, privateKey, publicKey: backend.x25519Public(privateKey), createdAt };
+  return keyOf(version, { privateKey, publicKey: backend.x25519Public(privateKey) }, createdAt);
 }
 
 function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {

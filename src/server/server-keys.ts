@@ -57,7 +57,7 @@ export async function loadServerKeys(options: ServerKeysOptions): Promise<Server
   }
   const noise = loadNoiseKeys({ crypto, backend, clock, random });
   const authority = deriveAuthorityKey(backend, loadFederationSeed(crypto, random));
-  const versions = noise.map(({ version, publicKey }) => ({ version, publicKey: toHex(publicKey) }));
+  const versions = noise.map(({ keyPair, version }) => ({ version, publicKey: toHex(keyPair.publicKey) }));
   const signer = toHex(authority.publicKey);
   if (!accept) {
     requireKnown(

@@ -191,7 +191,7 @@ async function build(
     port,
     plain,
     operator: operator.address,
-    noisePublic: toHex(newest(keys).publicKey),
+    noisePublic: toHex(newest(keys).keyPair.publicKey),
     relay,
     log,
     readModels,

@@ -92,7 +92,7 @@ test('given rows and the log that they were made from, when it is diagnosed, the
   const ahead = await readModels(data);
   assert.equal(ahead.status, 'fail');
   assert.match(ahead.detail, /do not belong to the log: .*users: at position \d+, the log ends at \d+/);
-  assert.match(ahead.advice ?? '', /start the server anew: it builds them again/);
+  assert.match(ahead.advice ?? '', /commucat projections rebuild: they are built again/);
 
   // The command as an operator gives it.
   const diagnose = ['diagnose', '--data', data, '--no-handshake', '--json', ...settings()];

@@ -6,7 +6,7 @@ import { loadConfig } from '../../src/config/index.ts';
 import { sodiumBackend } from '../../src/crypto/index.ts';
 import { Gateway, LinkTable, rateLimiters } from '../../src/gateway/index.ts';
 import { ensureDevIdentity } from '../../src/keys/dev-identity.ts';
-import type { ActiveNoiseKey } from '../../src/keys/index.ts';
+import type { NoiseKey } from '../../src/keys/index.ts';
 import { toHex, utf8 } from '../../src/protocol/bytes.ts';
 import type { KeyPair } from '../../src/protocol/crypto-backend.ts';
 import { encodeFrame, type Frame } from '../../src/protocol/frames/frame.ts';
@@ -163,7 +163,7 @@ export interface TestGateway {
   readonly directory: string;
   readonly ca: Buffer;
   /** Newest first. */
-  readonly keys: readonly [ActiveNoiseKey, ...ActiveNoiseKey[]];
+  readonly keys: readonly [NoiseKey, ...NoiseKey[]];
   readonly authorityPublic: Uint8Array;
   close(): Promise<void>;
 }
@@ -225,7 +225,7 @@ export async function startGateway(overrides: readonly string[] = []): Promise<T
   };
 }
 
-function noiseKey(version: number, byte: number): ActiveNoiseKey {
+function noiseKey(version: number, byte: number): NoiseKey {
   const keyPair = noiseKeyPair(backend, new Uint8Array(32).fill(byte));
   const validAfter = Date.UTC(2025, 0, version);
   return {

@@ -1,4 +1,4 @@
-import { type ActiveNoiseKey, noiseKeyJson } from '../../keys/index.ts';
+import { type NoiseKey, noiseKeyJson } from '../../keys/index.ts';
 import { toHex, utf8 } from '../../protocol/bytes.ts';
 import {
   type HandshakeReason,
@@ -49,8 +49,8 @@ export interface AcknowledgementFacts {
   readonly established: EstablishedFacts;
   /** For the next connection. PROTOCOL.md 2.1. */
   readonly ticket?: string;
-  readonly usedKey: ActiveNoiseKey;
-  readonly activeKeys: readonly ActiveNoiseKey[];
+  readonly usedKey: NoiseKey;
+  readonly activeKeys: readonly NoiseKey[];
   readonly keepaliveSeconds: number;
 }
 

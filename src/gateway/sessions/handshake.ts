@@ -1,4 +1,4 @@
-import type { ActiveNoiseKey, NoiseKeyring } from '../../keys/index.ts';
+import type { NoiseKey, NoiseKeyring } from '../../keys/index.ts';
 import type { Random } from '../../ports/ports.ts';
 import { equalBytes } from '../../protocol/bytes.ts';
 import {
@@ -71,7 +71,7 @@ export class Handshake {
   readonly #identity: ServerIdentity;
   #hello: HelloMessage | undefined;
   #noise: HandshakeState | undefined;
-  #key: ActiveNoiseKey | undefined;
+  #key: NoiseKey | undefined;
 
   constructor(identity: ServerIdentity) {
     this.#identity = identity;
@@ -164,7 +164,7 @@ export class Handshake {
   }
 
   /** Tries the active keys, newest first; the first that decrypts message 1 is the session's. PROTOCOL.md 3.5. */
-  #readMessage1(hello: HelloMessage): ActiveNoiseKey {
+  #readMessage1(hello: HelloMessage): NoiseKey {
     const { backend, random, prologue, keyring } = this.#identity;
     for (const key of keyring.active()) {
       const options = { backend, random, pattern: hello.pattern, initiator: false, prologue };
@@ -192,7 +192,7 @@ export class Handshake {
     return value;
   }
 
-  #begun(): { hello: HelloMessage; noise: HandshakeState; key: ActiveNoiseKey } {
+  #begun(): { hello: HelloMessage; noise: HandshakeState; key: NoiseKey } {
     if (this.#hello === undefined || this.#noise === undefined || this.#key === undefined) {
       throw new Error('the handshake has no HELLO yet');
     }
