@@ -1,15 +1,15 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepareDevServer } from '../../cli/server/dev-server.ts';
 import type { Config } from '../../src/config/index.ts';
 import { type Server, startServer } from '../../src/server/server.ts';
 import { createLogger } from '../../src/telemetry/index.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import type { ServerAddress } from './wire-client.ts';
 
 /** A whole server in this process that stops and starts on its data folder, of which backups are made and put back. */
 export class RestartableServer implements AsyncDisposable {
-  readonly #root = mkdtempSync(join(tmpdir(), 'commucat-restartable-'));
+  readonly #root = temporaryFolder('restartable');
   readonly #overrides: readonly string[];
   #server: Server | undefined;
   #ca: Buffer | undefined;

@@ -1,10 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, rmSync } from 'node:fs';
 import { prepareDevServer } from '../../cli/server/dev-server.ts';
 import type { DevIdentity } from '../../src/keys/index.ts';
 import { type Server, startServer } from '../../src/server/server.ts';
 import { createLogger } from '../../src/telemetry/index.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** A whole server in this process, on the segment log, without Postgres. */
 export interface RunningServer extends AsyncDisposable {
@@ -19,7 +18,7 @@ export interface RunningServer extends AsyncDisposable {
 
 /** `overrides`: `section.key=value`. */
 export async function startRunningServer(overrides: readonly string[] = []): Promise<RunningServer> {
-  const data = mkdtempSync(join(tmpdir(), 'commucat-running-'));
+  const data = temporaryFolder('running');
   const { config, identity } = await prepareDevServer({
     data,
     port: 0,

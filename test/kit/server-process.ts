@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { DevReady } from '../../cli/server/dev-server.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const CHILD = fileURLToPath(new URL('./server-child.ts', import.meta.url));
 
@@ -36,7 +36,7 @@ export class ServerProcess implements AsyncDisposable {
     directory?: string,
     flags: readonly string[] = [],
   ): Promise<ServerProcess> {
-    const folder = directory ?? mkdtempSync(join(tmpdir(), 'commucat-server-'));
+    const folder = directory ?? temporaryFolder('server');
     const server = new ServerProcess(folder, [...WITHOUT, ...overrides], flags);
     try {
       await server.start();
