@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Config, postgresChoice } from '../../src/config/index.ts';
+import { isLocked } from '../../src/log/segments/disk/lock.ts';
 import { startEmbeddedPostgres } from '../../src/projections/index.ts';
 import { systemRandom } from '../../src/system/index.ts';
 import { requireOwner } from '../kit/folder-owner.ts';
@@ -12,13 +13,15 @@ export interface Database {
 
 /**
  * Works with the database of the read models. The embedded one is started for it, unless its server runs, and stopped
- * afterwards.
+ * afterwards, unless a server has come meanwhile: it has found the database running, and needs it.
  *
+ * @param alone the caller has the lock of the log, so that no server can come
  * @returns what `use` returns; undefined where the configuration wants no read models
  */
 export async function withDatabase<T>(
   config: Config,
   use: (database: Database) => Promise<T>,
+  alone = false,
 ): Promise<T | undefined> {
   const choice = postgresChoice(config);
   if (choice.kind === 'none') return undefined;
@@ -29,7 +32,7 @@ export async function withDatabase<T>(
   try {
     return await use({ kind: 'embedded', dsn: postgres.dsn });
   } finally {
-    // One that was running belongs to a server that needs it.
-    if (!postgres.reused) await postgres[Symbol.asyncDispose]();
+    const isNeeded = postgres.reused || (!alone && (await isLocked(join(config.storage.dataDir, 'log'))));
+    if (!isNeeded) await postgres[Symbol.asyncDispose]();
   }
 }

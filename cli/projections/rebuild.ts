@@ -3,7 +3,7 @@ import { openSegmentLog } from '../../src/log/segments/open-segment-log.ts';
 import { migrate, openPostgres, READ_MODELS, rebuildProjections } from '../../src/projections/index.ts';
 import { systemClock } from '../../src/system/index.ts';
 import { logFolder } from '../log/log-check.ts';
-import { withDatabase } from './database.ts';
+import { type Database, withDatabase } from './database.ts';
 import { complainer } from './migrate.ts';
 
 export interface Rebuilt {
@@ -24,12 +24,13 @@ export async function rebuildReadModels(
   complain: (message: string) => void,
 ): Promise<Rebuilt> {
   const directory = await logFolder(config.storage.dataDir);
-  const rebuilt = await withDatabase(config, async ({ kind, dsn }): Promise<Rebuilt> => {
-    await using log = await openSegmentLog({
-      directory,
-      clock: systemClock,
-      segmentSize: config.log.segmentBytes,
-    });
+  // The lock first: a server that starts meanwhile would take the database over.
+  await using log = await openSegmentLog({
+    directory,
+    clock: systemClock,
+    segmentSize: config.log.segmentBytes,
+  });
+  const build = async ({ kind, dsn }: Database): Promise<Rebuilt> => {
     const logger = complainer(complain);
     await migrate(dsn, logger);
     const pool = openPostgres({ dsn, onIdleError: (error) => complain(error.message) });
@@ -39,6 +40,6 @@ export async function rebuildReadModels(
     } finally {
       await pool.end();
     }
-  });
-  return rebuilt ?? { database: 'none', projections: [], position: 0 };
+  };
+  return (await withDatabase(config, build, true)) ?? { database: 'none', projections: [], position: 0 };
 }
