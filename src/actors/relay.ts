@@ -7,6 +7,7 @@ import type { Clock, Random } from '../ports/ports.ts';
 import type { Presence, PresenceRefresher } from '../presence/index.ts';
 import { toHex } from '../protocol/bytes.ts';
 import { errorPayload } from '../protocol/frames/errors.ts';
+import type { Frame } from '../protocol/frames/frame.ts';
 import { FRAME, frameTypeOf } from '../protocol/frames/frame-types.ts';
 import type {
   Establishment,
@@ -25,7 +26,7 @@ import type { RelayEvents } from './runtime/relay-events.ts';
 import { grantedCapabilities } from './sessions/capabilities.ts';
 import { Intake } from './sessions/intake.ts';
 import { PendingWrites } from './sessions/pending-writes.ts';
-import { Session, SessionActor, type WaitingFrame } from './sessions/session.ts';
+import { Session, SessionActor } from './sessions/session.ts';
 import type { SessionJournal } from './sessions/session-journal.ts';
 
 const TOKEN_BYTES = 32;
@@ -160,18 +161,17 @@ export class Relay implements RelayPort {
     }
   }
 
-  frame(number: SessionNumber, type: number, channel: number, sequence: number, payload: Uint8Array): void {
+  frame(number: SessionNumber, frame: Frame): void {
     const session = this.#actors.get(number)?.session;
     if (session?.open !== true) return;
-    this.#parts.events.frameReceived(type);
-    const frame: WaitingFrame = { type, channel, sequence, payload };
+    this.#parts.events.frameReceived(frame.type);
     if (session.waiting === undefined) {
       this.#handle(session, frame);
       if (this.#parts.congested(session)) this.#intake.hold(session);
       return;
     }
     session.waiting.push(frame);
-    session.waitingBytes += payload.length + WAITING_OVERHEAD;
+    session.waitingBytes += frame.payload.length + WAITING_OVERHEAD;
     this.#intake.hold(session);
     // What was on its way when reading stopped still arrives; more than that is a flood.
     if (session.waitingBytes > this.#parts.waitingBytes) {
@@ -208,26 +208,26 @@ export class Relay implements RelayPort {
 
   /** A post is durable, for this many devices. */
   acknowledge(post: Post<Session | AbsentPoster>, stored: number | undefined): void {
-    if (post.poster.session !== undefined) this.#parts.desk.acknowledgePost(post.poster, post, stored);
+    if (post.poster.number !== undefined) this.#parts.desk.acknowledgePost(post.poster, post, stored);
   }
 
   /** A post did not get into the log; `isPermanent`: and never will. */
   refusePost(post: Post<Session | AbsentPoster>, isPermanent: boolean): void {
     const { poster } = post;
-    if (poster.session !== undefined && isPermanent) {
+    if (poster.number !== undefined && isPermanent) {
       this.#parts.desk.refuseTooLarge(poster, post);
-    } else if (poster.session !== undefined) {
+    } else if (poster.number !== undefined) {
       this.#refuseForNow(poster, post, 'the frame is not stored; send it again later');
     }
   }
 
   /** Bytes came that are no frame: they are answered, and nothing behind them can be read. */
   decodeFailed(session: Session, payload: Uint8Array): void {
-    this.#parts.links.send(session.session, FRAME.ERROR, 0, session.nextControlSequence(), payload);
+    this.#parts.links.send(session.number, FRAME.ERROR, 0, session.nextControlSequence(), payload);
     this.#drop(session, 'decode');
   }
 
-  #handle(session: Session, frame: WaitingFrame): void {
+  #handle(session: Session, frame: Frame): void {
     this.#frames ??= this.#dispatch(this);
     let pending: Promise<void> | undefined;
     try {
@@ -266,13 +266,13 @@ export class Relay implements RelayPort {
     }
   }
 
-  #frameFailed(session: Session, frame: WaitingFrame, error: unknown): void {
+  #frameFailed(session: Session, frame: Frame, error: unknown): void {
     this.#parts.events.failed(`frame type ${frame.type}`, error);
     this.#refuseForNow(session, frame, 'the request could not be stored; send it again later');
   }
 
   /** The log does not take a frame: nothing is said about the next try. */
-  #refuseForNow(session: Session, frame: Omit<WaitingFrame, 'payload'>, detail: string): void {
+  #refuseForNow(session: Session, frame: Omit<Frame, 'payload'>, detail: string): void {
     this.#parts.desk.refuse(session, frame, 'storage', detail);
     if (session.resumes && frameTypeOf(frame.type)?.durable === true) {
       // Later frames must not overtake the lost one: the client resumes from what the log has.
@@ -306,7 +306,7 @@ export class Relay implements RelayPort {
     this.#devices.set(deviceId, session);
     // After the new one is in place: a device that changes networks does not leave its calls.
     if (older !== undefined) {
-      this.#actors.get(older.session)?.send('REPLACED');
+      this.#actors.get(older.number)?.send('REPLACED');
       this.#end(older, 'replaced', 'this device has connected again');
     }
     this.#note(presence.online(deviceId, number, user));
@@ -326,16 +326,16 @@ export class Relay implements RelayPort {
   #end(session: Session, code: 'replaced' | 'flooding' | 'storage_unavailable', detail: string): void {
     if (session.open) {
       const payload = errorPayload(code, detail);
-      this.#parts.links.send(session.session, FRAME.ERROR, 0, session.nextControlSequence(), payload);
+      this.#parts.links.send(session.number, FRAME.ERROR, 0, session.nextControlSequence(), payload);
       this.#drop(session, code);
     }
   }
 
   #drop(session: Session, reason: string): void {
-    const actor = this.#actors.get(session.session);
+    const actor = this.#actors.get(session.number);
     actor?.send('FAILED');
-    this.#actors.delete(session.session);
-    this.#parts.links.end(session.session, reason);
+    this.#actors.delete(session.number);
+    this.#parts.links.end(session.number, reason);
     this.#close(session, reason);
   }
 
@@ -352,8 +352,8 @@ export class Relay implements RelayPort {
         this.#parts.events.failed('disconnect', error);
       });
     }
-    this.#parts.presenceRefresher.remove(session.session);
-    this.#note(this.#parts.presence.offline(session.device, session.session));
+    this.#parts.presenceRefresher.remove(session.number);
+    this.#note(this.#parts.presence.offline(session.device, session.number));
     this.#parts.events.sessionClosed(session.id, session.plaintext, reason);
     this.#journal.closed(session.id, session.device, reason);
   }

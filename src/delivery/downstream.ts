@@ -7,7 +7,8 @@ export interface Downstream {
 
 /** One connected session as delivery sees it. */
 export interface Recipient {
-  readonly session: number;
+  /** What the gateway calls it. */
+  readonly number: number;
   /** `confirmed`: the client confirms inbox numbers (`delivery-ack`); `taken`: the transport's progress counts. */
   readonly mode: 'confirmed' | 'taken';
   /** The session is of the plaintext generation (PROTOCOL.md 10). */

@@ -120,9 +120,9 @@ export class Outbox implements LiveOutbox {
       this.#events.withheld(type);
       return true;
     }
-    if (this.#link.backlog(this.#recipient.session) >= this.#limits.backlogBytes) return false;
+    if (this.#link.backlog(this.#recipient.number) >= this.#limits.backlogBytes) return false;
     const sequence = this.#recipient.nextRelaySequence();
-    this.#link.send(this.#recipient.session, type, channel, sequence, payload);
+    this.#link.send(this.#recipient.number, type, channel, sequence, payload);
     this.#recipient.markDirty();
     return true;
   }
@@ -137,7 +137,7 @@ export class Outbox implements LiveOutbox {
     const first = serialNext(this.#sentThrough);
     const waiting = serialDistance(first, this.#mailbox.next);
     const room = Math.min(waiting, this.#limits.window - this.#inFlight, this.#limits.page);
-    if (room > 0 && this.#link.backlog(this.#recipient.session) < this.#limits.backlogBytes) {
+    if (room > 0 && this.#link.backlog(this.#recipient.number) < this.#limits.backlogBytes) {
       void this.#sendPage(first, room);
     }
   }
@@ -207,7 +207,7 @@ export class Outbox implements LiveOutbox {
   #hasRoom(): boolean {
     return (
       this.#inFlight < this.#limits.window &&
-      this.#link.backlog(this.#recipient.session) < this.#limits.backlogBytes
+      this.#link.backlog(this.#recipient.number) < this.#limits.backlogBytes
     );
   }
 
@@ -246,7 +246,7 @@ export class Outbox implements LiveOutbox {
     const detail = `${missed} frames were not stored for this device: its mailbox was full`;
     const sequence = this.#recipient.nextControlSequence();
     const payload = errorPayload('mailbox_full', detail, { missed });
-    this.#link.send(this.#recipient.session, FRAME.ERROR, 0, sequence, payload);
+    this.#link.send(this.#recipient.number, FRAME.ERROR, 0, sequence, payload);
     this.#recipient.markDirty();
   }
 
@@ -257,7 +257,7 @@ export class Outbox implements LiveOutbox {
     const detail = `stored frames ${from} to ${to} expired before they could be delivered`;
     const payload = errorPayload('expired', detail, { from, to });
     const sequence = this.#recipient.nextControlSequence();
-    this.#link.send(this.#recipient.session, FRAME.ERROR, 0, sequence, payload);
+    this.#link.send(this.#recipient.number, FRAME.ERROR, 0, sequence, payload);
   }
 
   #transmit(number: number, type: number, channel: number, payload: Uint8Array): void {
@@ -277,7 +277,7 @@ export class Outbox implements LiveOutbox {
     }
     const confirmed = this.#recipient.mode === 'confirmed';
     const sequence = confirmed ? number : this.#recipient.nextRelaySequence();
-    this.#link.send(this.#recipient.session, type, channel, sequence, payload);
+    this.#link.send(this.#recipient.number, type, channel, sequence, payload);
     const again = !serialAfter(number, this.#redeliveredThrough);
     this.#events.delivered(type, again);
     this.#recipient.markDirty();
@@ -298,7 +298,7 @@ export class Outbox implements LiveOutbox {
       this.#sendRead(first, events);
     } catch (error) {
       this.#reading = false;
-      if (this.#phase !== 'closed') this.#events.failed(error, this.#recipient.session);
+      if (this.#phase !== 'closed') this.#events.failed(error, this.#recipient.number);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { StreamAppend } from '../log/event-log.ts';
 import type { JsonInput } from '../protocol/json/json-writer.ts';
-import type { Refusal } from '../relay-port/relay-port.ts';
+import type { FrameRefusal } from '../relay-port/relay-port.ts';
 import type { MailStream } from './mailboxes/letter.ts';
 import type { Mailbox } from './mailboxes/mailbox.ts';
 
@@ -25,7 +25,7 @@ export interface Post<P extends Poster> {
   /** Devices that would get it, had their mailboxes room. */
   readonly missing: number;
   /** Refusals of the sender that travel with the letter: nearly always none. */
-  readonly refused: readonly Refusal[];
+  readonly refused: readonly FrameRefusal[];
   /** What becomes true with the letter, and only with it. */
   readonly fact: StreamAppend | undefined;
   /** What the ACK says beyond the numbers. */

@@ -134,8 +134,7 @@ export class GatewayWorker {
   readonly #read = (batch: DataView): void => readRelayCalls(batch, this.#calls);
 
   readonly #calls: RelayCalls = {
-    frame: (session, type, channel, sequence, payload) =>
-      this.#parts.relay.frame(session, type, channel, sequence, payload),
+    frame: (session, frame) => this.#parts.relay.frame(session, frame),
     begin: (session) => this.#parts.relay.begin(session),
     taken: (session, mark) => this.#parts.relay.taken(session, mark),
     received: (session, mark) => this.#parts.relay.received(session, mark),

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import type { Frame } from '../protocol/frames/frame.ts';
 import { FRAME } from '../protocol/frames/frame-types.ts';
 import { BATCH_HEADER_BYTES, usedBytes } from './batch-layout.ts';
 import { BatchPort } from './batch-port.ts';
 import { type LinkCalls, LinkCallWriter, readLinkCalls } from './link-calls.ts';
 import { type RelayCalls, RelayCallWriter, readRelayCalls } from './relay-calls.ts';
 
-type Call = readonly [name: string, ...values: (number | boolean | string | Uint8Array)[]];
+type Value = number | boolean | string | Uint8Array | Frame;
+type Call = readonly [name: string, ...values: Value[]];
 
 /** A port whose turns the test ends by hand. */
 function portWithTurns(reuse = false): { port: BatchPort; batches: ArrayBuffer[]; endTurn: () => void } {
@@ -26,7 +28,16 @@ function portWithTurns(reuse = false): { port: BatchPort; batches: ArrayBuffer[]
 }
 
 function copied(call: Call): Call {
-  return call.map((value) => (value instanceof Uint8Array ? value.slice() : value)) as unknown as Call;
+  return call.map(copy) as unknown as Call;
+}
+
+function copy(value: Value): Value {
+  if (value instanceof Uint8Array) return value.slice();
+  return typeof value === 'object' ? { ...value, payload: value.payload.slice() } : value;
+}
+
+function message(channel: number, sequence: number, payload: Uint8Array): Frame {
+  return { type: FRAME.MSG, channel, sequence, payload };
 }
 
 const session = fc.integer({ min: 0, max: 2 ** 48 - 1 });
@@ -37,9 +48,9 @@ const payload = fc.uint8Array({ maxLength: 600 });
 const reason = fc.string({ maxLength: 40, unit: 'grapheme' });
 const named = <T extends unknown[]>(name: string, ...values: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
   fc.tuple(fc.constant(name), ...values) as unknown as fc.Arbitrary<Call>;
-const frame = (name: string) => named(name, session, type, u32, u32, payload);
+const frame = fc.record({ type, channel: u32, sequence: u32, payload }, { noNullPrototype: true });
 const relayCall = fc.oneof(
-  { weight: 4, arbitrary: frame('frame') },
+  { weight: 4, arbitrary: named('frame', session, frame) },
   named('begin', session),
   named('taken', session, count),
   named('received', session, count),
@@ -47,7 +58,7 @@ const relayCall = fc.oneof(
   named('passed', session, count),
 );
 const linkCall = fc.oneof(
-  { weight: 4, arbitrary: frame('send') },
+  { weight: 4, arbitrary: named('send', session, type, u32, u32, payload) },
   named('flush', session, count, count),
   named('hold', session, fc.boolean()),
   named('end', session, reason),
@@ -143,7 +154,7 @@ test('given more calls in a turn than a batch holds, when they are made, then fu
   const { port, batches, endTurn } = portWithTurns();
   const writer = new RelayCallWriter(port);
   for (let number = 0; number < 100; number += 1) {
-    writer.frame(1, FRAME.MSG, 1, number, new Uint8Array(10_000));
+    writer.frame(1, message(1, number, new Uint8Array(10_000)));
   }
   assert.ok(batches.length > 1);
   endTurn();
@@ -151,7 +162,7 @@ test('given more calls in a turn than a batch holds, when they are made, then fu
   for (const batch of batches) {
     readRelayCalls(new DataView(batch), {
       ...recorder<RelayCalls>([]),
-      frame: (...values) => void sequences.push(values[3]),
+      frame: (_session, { sequence }) => void sequences.push(sequence),
     });
   }
   assert.deepEqual(
@@ -162,13 +173,14 @@ test('given more calls in a turn than a batch holds, when they are made, then fu
 
 test('given a frame larger than any batch, when it is written, then it travels in one of its own size', () => {
   const { port, batches, endTurn } = portWithTurns();
-  new RelayCallWriter(port).frame(1, FRAME.MSG, 1, 1, new Uint8Array(1_048_576).fill(9));
+  const large = message(1, 1, new Uint8Array(1_048_576).fill(9));
+  new RelayCallWriter(port).frame(1, large);
   endTurn();
   const [batch] = batches;
   assert.ok(batch !== undefined);
   const seen: Call[] = [];
   readRelayCalls(new DataView(batch), recorder<RelayCalls>(seen));
-  assert.deepEqual(seen.map(copied), [['frame', 1, FRAME.MSG, 1, 1, new Uint8Array(1_048_576).fill(9)]]);
+  assert.deepEqual(seen.map(copied), [['frame', 1, large]]);
 });
 
 test('given nothing to say, when the other side has sent a megabyte, then it hears that it was worked off', () => {
@@ -176,7 +188,7 @@ test('given nothing to say, when the other side has sent a megabyte, then it hea
   const theirs = portWithTurns();
   const writer = new RelayCallWriter(theirs.port);
   for (let sent = 0; sent < 1_100_000; sent += 10_000) {
-    writer.frame(1, FRAME.MSG, 1, 1, new Uint8Array(10_000));
+    writer.frame(1, message(1, 1, new Uint8Array(10_000)));
   }
   theirs.endTurn();
   assert.ok(theirs.port.pending > 1_100_000);
@@ -201,8 +213,8 @@ test('given batches that may be used again, when both sides talk, then each call
     for (let call = 0; call <= turn; call += 1) {
       const bytes = new Uint8Array(300).fill(turn + call);
       down.send(turn, FRAME.MSG, call, turn, bytes);
-      up.frame(turn, FRAME.MSG, call, turn, bytes);
-      expected.push(['frame', turn, FRAME.MSG, call, turn, bytes]);
+      up.frame(turn, message(call, turn, bytes));
+      expected.push(['frame', turn, message(call, turn, bytes)]);
     }
     ours.endTurn();
     theirs.endTurn();

@@ -218,7 +218,12 @@ test('given a relay that does not run, when a session goes on sending, then it i
   threads.settle();
   threads.links.holds.splice(0);
   const send = (session: number) => {
-    threads.fromWorker.frame(session, FRAME.MSG, 1, 1, new Uint8Array(60_000));
+    threads.fromWorker.frame(session, {
+      type: FRAME.MSG,
+      channel: 1,
+      sequence: 1,
+      payload: new Uint8Array(60_000),
+    });
     threads.flows.read(session);
   };
   for (let sent = 0; sent < 200 && threads.links.holds.length === 0; sent += 1) send(1);

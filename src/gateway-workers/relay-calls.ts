@@ -1,3 +1,4 @@
+import type { Frame } from '../protocol/frames/frame.ts';
 import type { RelayPort } from '../relay-port/relay-port.ts';
 import {
   BATCH_HEADER_BYTES,
@@ -35,7 +36,7 @@ export class RelayCallWriter implements RelayCalls {
     this.#space = space;
   }
 
-  frame(session: number, type: number, channel: number, sequence: number, payload: Uint8Array): void {
+  frame(session: number, { type, channel, sequence, payload }: Frame): void {
     const { length } = payload;
     const space = this.#space;
     const at = writeFrameHead(space, OP.frame, session, type, channel, sequence, length, length);
@@ -103,12 +104,11 @@ export function readRelayCalls(view: DataView, calls: RelayCalls): void {
 function readFrame(view: DataView, at: number, session: number, calls: RelayCalls): number {
   const length = view.getUint32(at + LENGTH_AT, true);
   const start = at + FRAME_HEAD_BYTES;
-  calls.frame(
-    session,
-    view.getUint8(at + TYPE_AT),
-    view.getUint32(at + CHANNEL_AT, true),
-    view.getUint32(at + SEQUENCE_AT, true),
-    new Uint8Array(view.buffer as ArrayBuffer, start, length),
-  );
+  calls.frame(session, {
+    type: view.getUint8(at + TYPE_AT),
+    channel: view.getUint32(at + CHANNEL_AT, true),
+    sequence: view.getUint32(at + SEQUENCE_AT, true),
+    payload: new Uint8Array(view.buffer as ArrayBuffer, start, length),
+  });
   return start + length;
 }

@@ -1,3 +1,4 @@
+import type { Frame } from '../protocol/frames/frame.ts';
 import type {
   Establishment,
   HelloFacts,
@@ -41,8 +42,8 @@ export class RemoteRelay implements RelayPort {
     this.#calls.begin(session);
   }
 
-  frame(session: SessionNumber, type: number, channel: number, sequence: number, payload: Uint8Array): void {
-    this.#calls.frame(session, type, channel, sequence, payload);
+  frame(session: SessionNumber, frame: Frame): void {
+    this.#calls.frame(session, frame);
     this.#flows.read(session);
   }
 

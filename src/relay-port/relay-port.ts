@@ -1,4 +1,5 @@
 import type { WireErrorCode } from '../protocol/frames/errors.ts';
+import type { Frame } from '../protocol/frames/frame.ts';
 import type { DeviceCertificate } from '../protocol/identity/certificate.ts';
 
 /**
@@ -10,7 +11,7 @@ import type { DeviceCertificate } from '../protocol/identity/certificate.ts';
 export type SessionNumber = number;
 
 /** A durable frame that was refused for good: sent again, it is refused again. PROTOCOL.md 11.3. */
-export interface Refusal {
+export interface FrameRefusal {
   readonly sequence: number;
   readonly error: WireErrorCode;
 }
@@ -57,7 +58,7 @@ export interface Resumption {
   /** The history of the log in which it was received. */
   readonly epoch: string;
   /** The newest frames that were refused for good and not stored since. */
-  readonly refused: readonly Refusal[];
+  readonly refused: readonly FrameRefusal[];
 }
 
 /** What the handshake ACK says beyond the facts that the gateway knows itself (Noise keys, keepalive). */
@@ -95,8 +96,8 @@ export interface RelayPort {
   establish(session: SessionNumber): Promise<Establishment>;
   /** The ACK is queued: stored mail and live traffic may follow. */
   begin(session: SessionNumber): void;
-  /** One upstream frame. `payload` stays valid and unchanged for as long as the relay wants. */
-  frame(session: SessionNumber, type: number, channel: number, sequence: number, payload: Uint8Array): void;
+  /** One upstream frame. Its payload stays valid and unchanged for as long as the relay wants. */
+  frame(session: SessionNumber, frame: Frame): void;
   /** Our transport has taken everything up to the flush with this mark: more may be sent. */
   taken(session: SessionNumber, mark: number): void;
   /** The peer's transport has received everything up to the flush with this mark, as far as the protocol can tell. */

@@ -106,10 +106,10 @@ export class TestRelay implements RelayPort {
     this.#check();
   }
 
-  frame(session: SessionNumber, type: number, channel: number, sequence: number, payload: Uint8Array): void {
-    const frame = { session, type, channel, sequence, payload };
-    this.frames.push(frame);
-    this.onFrame(frame);
+  frame(session: SessionNumber, frame: Frame): void {
+    const received = { session, ...frame };
+    this.frames.push(received);
+    this.onFrame(received);
     this.#check();
   }
 

@@ -204,7 +204,7 @@ export class TestClient {
     if (sequence === undefined) this.sequence = (this.sequence + 1) >>> 0;
     const number = sequence ?? this.sequence;
     const payload = text.encode(typeof body === 'string' ? body : JSON.stringify(body));
-    this.#running.relay.frame(this.number, type, channel, number, payload);
+    this.#running.relay.frame(this.number, { type, channel, sequence: number, payload });
     return number;
   }
 

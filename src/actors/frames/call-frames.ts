@@ -10,6 +10,7 @@ import {
   parseCallStats,
   parseCallTransportUpdate,
 } from '../../protocol/control/index.ts';
+import type { Frame } from '../../protocol/frames/frame.ts';
 import { FRAME } from '../../protocol/frames/frame-types.ts';
 import type { JsonValue } from '../../protocol/json/json.ts';
 import { encodeJson, type JsonInput } from '../../protocol/json/json-writer.ts';
@@ -19,7 +20,7 @@ import type { Calls } from '../calls/calls.ts';
 import type { CallLimit, RunningCall } from '../calls/running-calls.ts';
 import type { ChannelRoute, Route } from '../routes/route.ts';
 import type { RouteTable } from '../routes/route-table.ts';
-import type { Session, WaitingFrame } from '../sessions/session.ts';
+import type { Session } from '../sessions/session.ts';
 import type { Desk } from './desk.ts';
 
 /** A call frame that was read: what to ask the call, what to answer. */
@@ -72,7 +73,7 @@ export class CallFrames implements Disposable {
   }
 
   /** @throws CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants. */
-  read(session: Session, frame: WaitingFrame, value: JsonValue): (route: ChannelRoute) => Promise<void> {
+  read(session: Session, frame: Frame, value: JsonValue): (route: ChannelRoute) => Promise<void> {
     const request = readRequest(session, frame.type, value);
     if (request.callId.length === 0 || request.callId.length > LIMITS.CALL_ID_MAX) {
       throw new ControlError('call_id', `expected 1 to ${LIMITS.CALL_ID_MAX} characters`);
@@ -160,7 +161,7 @@ export class CallFrames implements Disposable {
     }
   }
 
-  async #handle(session: Session, frame: WaitingFrame, request: Request, route: ChannelRoute): Promise<void> {
+  async #handle(session: Session, frame: Frame, request: Request, route: ChannelRoute): Promise<void> {
     const { callId, reply } = request;
     const command = request.command(route);
     const result = request.durable
@@ -183,7 +184,7 @@ export class CallFrames implements Disposable {
 
   #post(
     session: Session,
-    frame: WaitingFrame,
+    frame: Frame,
     { reply, withdraws }: Request,
     route: ChannelRoute,
     fact: StreamAppend | undefined,
@@ -194,7 +195,7 @@ export class CallFrames implements Disposable {
   }
 
   /** The sender may have been removed while its call was asked. */
-  #takesPart(session: Session, frame: WaitingFrame, route: ChannelRoute): boolean {
+  #takesPart(session: Session, frame: Frame, route: ChannelRoute): boolean {
     const takesPart = this.#routes.takesPart(session.device, route);
     if (!takesPart) {
       this.#desk.refuse(session, frame, 'unknown_channel', 'the device takes part in this channel no more');
@@ -202,7 +203,7 @@ export class CallFrames implements Disposable {
     return takesPart;
   }
 
-  #refuse(session: Session, frame: WaitingFrame, callId: string, rejection: CallRejection | CallLimit): void {
+  #refuse(session: Session, frame: Frame, callId: string, rejection: CallRejection | CallLimit): void {
     switch (rejection) {
       case 'callsPerDevice':
       case 'callsPerChannel':

@@ -1,7 +1,8 @@
 import type { Clock } from '../../ports/ports.ts';
+import type { Frame } from '../../protocol/frames/frame.ts';
 import type { Route } from '../routes/route.ts';
 import { Budget, type BudgetRate } from '../runtime/budget.ts';
-import type { Session, WaitingFrame } from '../sessions/session.ts';
+import type { Session } from '../sessions/session.ts';
 
 /** What a change takes in the log beyond what its frame carries: heads of records, names of streams, and the way back. */
 const CHANGE_COST = 512;
@@ -19,12 +20,12 @@ export class ChangeBudget {
   }
 
   /** Whether the account may still make this change; it is charged for it. */
-  take(session: Session, frame: WaitingFrame): boolean {
+  take(session: Session, frame: Frame): boolean {
     return this.#budget.take(session.user.id, CHANGE_COST + frame.payload.length);
   }
 
   /** The same for an offer of a call, which names everybody on the channel. */
-  takeOffer(session: Session, frame: WaitingFrame, { members }: Route): boolean {
+  takeOffer(session: Session, frame: Frame, { members }: Route): boolean {
     const names = members.reduce((sum, { device }) => sum + device.length, 0);
     return this.#budget.take(session.user.id, CHANGE_COST + frame.payload.length + names);
   }

@@ -4,12 +4,13 @@ import type { PostOffice } from '../../delivery/post-office.ts';
 import { type CountedLimit, limitLabel } from '../../limits/index.ts';
 import type { StreamAppend } from '../../log/event-log.ts';
 import { errorPayload, type WireErrorCode } from '../../protocol/frames/errors.ts';
+import type { Frame } from '../../protocol/frames/frame.ts';
 import { FRAME, frameTypeOf } from '../../protocol/frames/frame-types.ts';
 import type { JsonInput } from '../../protocol/json/json-writer.ts';
-import type { LinkPort, Refusal } from '../../relay-port/relay-port.ts';
+import type { FrameRefusal, LinkPort } from '../../relay-port/relay-port.ts';
 import type { Route } from '../routes/route.ts';
 import type { RelayEvents } from '../runtime/relay-events.ts';
-import type { Session, WaitingFrame } from '../sessions/session.ts';
+import type { Session } from '../sessions/session.ts';
 import { AckWriter, acknowledgement } from './acknowledgement.ts';
 
 /** Limits that a frame can reach. */
@@ -24,7 +25,7 @@ type ConfiguredLimit = Extract<
   | 'callParticipants'
 >;
 
-const NO_REFUSALS: readonly Refusal[] = [];
+const NO_REFUSALS: readonly FrameRefusal[] = [];
 
 /** What the post of a frame that was sent again says instead of the frame. */
 const REPETITION = {
@@ -39,7 +40,7 @@ const REPETITION = {
 
 /** The sender of a frame that the server posts for a device that is gone: nobody waits for the acknowledgement. */
 export interface AbsentPoster extends Poster {
-  readonly session: undefined;
+  readonly number: undefined;
 }
 
 type Fields = Readonly<Record<string, JsonInput>>;
@@ -87,7 +88,7 @@ export class Desk {
 
   acknowledge(session: Session, channel: number, payload: Uint8Array): void {
     if (session.open) {
-      this.#links.send(session.session, FRAME.ACK, channel, session.nextControlSequence(), payload);
+      this.#links.send(session.number, FRAME.ACK, channel, session.nextControlSequence(), payload);
       session.markDirty();
     }
   }
@@ -97,7 +98,7 @@ export class Desk {
     this.acknowledge(session, channel, this.#ack.write(sequence));
   }
 
-  acknowledgeWith(session: Session, frame: WaitingFrame, fields: Fields): void {
+  acknowledgeWith(session: Session, frame: Frame, fields: Fields): void {
     this.acknowledge(session, frame.channel, acknowledgement(frame.sequence, fields));
   }
 
@@ -120,7 +121,7 @@ export class Desk {
    */
   refuse(
     session: Session,
-    frame: Pick<WaitingFrame, 'type' | 'channel' | 'sequence'>,
+    frame: Pick<Frame, 'type' | 'channel' | 'sequence'>,
     code: WireErrorCode,
     detail: string,
     extra: Fields = {},
@@ -130,20 +131,20 @@ export class Desk {
         session.mailbox.lane.refuse(frame.sequence, code);
       }
       const payload = errorPayload(code, detail, { ack: frame.sequence, ...extra });
-      this.#links.send(session.session, FRAME.ERROR, frame.channel, session.nextControlSequence(), payload);
+      this.#links.send(session.number, FRAME.ERROR, frame.channel, session.nextControlSequence(), payload);
       this.#events.frameRefused(code);
       session.markDirty();
     }
   }
 
   /** Refuses a frame because of a limit that the operator sets. */
-  refuseLimit(session: Session, frame: WaitingFrame, limit: ConfiguredLimit): void {
+  refuseLimit(session: Session, frame: Frame, limit: ConfiguredLimit): void {
     this.#events.limitReached(limit);
     this.refuse(session, frame, 'limit', `limits.${limitLabel(limit)} is reached`);
   }
 
   /** Refuses a frame because its account does this too often. */
-  refuseRate(session: Session, frame: WaitingFrame, limit: 'changeBytesPerSecond'): void {
+  refuseRate(session: Session, frame: Frame, limit: 'changeBytesPerSecond'): void {
     this.#events.limitReached(limit);
     this.refuse(
       session,
@@ -157,7 +158,7 @@ export class Desk {
    * With `resume`: whether a durable frame was sent before. Then it is answered as it was, once that is durable, and posted
    * never again. PROTOCOL.md 11.3.
    */
-  answersAgain(session: Session, frame: WaitingFrame): boolean {
+  answersAgain(session: Session, frame: Frame): boolean {
     const { lane } = session.mailbox;
     if (!session.resumes || !lane.hasTaken(frame.sequence)) return false;
     const refusal = lane.refusalOf(frame.sequence);
@@ -170,7 +171,7 @@ export class Desk {
   }
 
   /** The log can never take the frame with all its recipients: this concerns its sender alone. */
-  refuseTooLarge(session: Session, frame: Omit<WaitingFrame, 'payload'>): void {
+  refuseTooLarge(session: Session, frame: Omit<Frame, 'payload'>): void {
     this.#touched(session.mailbox);
     this.refuse(
       session,
@@ -208,7 +209,7 @@ export class Desk {
   post(
     session: Session,
     route: Route,
-    frame: WaitingFrame,
+    frame: Frame,
     posting = NOTHING_MORE,
     settled?: (error: unknown) => void,
   ): boolean {
@@ -244,7 +245,7 @@ export class Desk {
   }
 
   /** Posts a durable frame. Resolves with whether it is in the log; if it is not, it has been answered. */
-  commit(session: Session, route: Route, frame: WaitingFrame, posting: Posting): Promise<boolean> {
+  commit(session: Session, route: Route, frame: Frame, posting: Posting): Promise<boolean> {
     const { undo } = posting;
     return new Promise((resolve) => {
       const done = (isStored: boolean): void => {
@@ -266,7 +267,7 @@ export class Desk {
     const members = this.#withRoom(route.members, mailbox);
     return new Promise((resolve) => {
       this.#office.post({
-        poster: { mailbox, resumes: false, session: undefined },
+        poster: { mailbox, resumes: false, number: undefined },
         mail: route.mail,
         type,
         channel: route.number,
@@ -283,7 +284,7 @@ export class Desk {
   }
 
   /** Passes a live-only frame to whoever is connected now. */
-  pass(session: Session, route: Route, frame: WaitingFrame): void {
+  pass(session: Session, route: Route, frame: Frame): void {
     for (const mailbox of route.members) {
       if (
         mailbox !== session.mailbox &&

@@ -1,6 +1,7 @@
 import type { Presence } from '../../presence/index.ts';
 import { frameShape, parseAck, parseJoin, parsePresence } from '../../protocol/control/index.ts';
 import { CommuCatError, decodeErrorPayload } from '../../protocol/frames/errors.ts';
+import type { Frame } from '../../protocol/frames/frame.ts';
 import { frameLength } from '../../protocol/frames/frame.ts';
 import { FRAME, type FrameName, frameTypeOf } from '../../protocol/frames/frame-types.ts';
 import { type JsonValue, parseJson } from '../../protocol/json/json.ts';
@@ -10,7 +11,7 @@ import type { OpenRoomNotices } from '../presence/open-room-notices.ts';
 import type { ChannelRoute, Route } from '../routes/route.ts';
 import type { RouteTable } from '../routes/route-table.ts';
 import type { RelayEvents } from '../runtime/relay-events.ts';
-import type { Session, WaitingFrame } from '../sessions/session.ts';
+import type { Session } from '../sessions/session.ts';
 import type { CallFrames } from './call-frames.ts';
 import type { ChangeBudget } from './change-budget.ts';
 import type { Desk } from './desk.ts';
@@ -31,7 +32,7 @@ export interface FrameDispatchParts {
 }
 
 /** What a frame does; `value` is its JSON, null where the payload is opaque. */
-type FrameHandler = (session: Session, frame: WaitingFrame, value: JsonValue) => Promise<void> | undefined;
+type FrameHandler = (session: Session, frame: Frame, value: JsonValue) => Promise<void> | undefined;
 
 const passOver: FrameHandler = () => undefined;
 
@@ -54,8 +55,8 @@ export class FrameDispatch {
     MSG: (session, frame) => this.#relay(session, frame),
     ACK: (session, frame, value) => this.#confirm(session, frame, value),
     TYPING: (session, frame) => this.#live(session, frame),
-    PRESENCE: ({ device, session }, _frame, value) =>
-      this.#parts.presence.publish(device, session, parsePresence(value).state),
+    PRESENCE: ({ device, number }, _frame, value) =>
+      this.#parts.presence.publish(device, number, parsePresence(value).state),
     KEY_UPDATE: (session, frame) => this.#relay(session, frame),
     GROUP_CREATE: (session, frame, value) => this.#group(session, frame, value),
     GROUP_INVITE: (session, frame, value) => this.#group(session, frame, value),
@@ -73,7 +74,7 @@ export class FrameDispatch {
     this.#parts = parts;
   }
 
-  handle(session: Session, frame: WaitingFrame): Promise<void> | undefined {
+  handle(session: Session, frame: Frame): Promise<void> | undefined {
     const type = frameTypeOf(frame.type);
     if (type === undefined) return undefined;
     const value = type.payload === 'json' ? parsed(frame) : null;
@@ -93,7 +94,7 @@ export class FrameDispatch {
   }
 
   /** @throws the error when it is not about the frame's JSON */
-  #refuseMalformed(session: Session, frame: WaitingFrame, error: unknown): void {
+  #refuseMalformed(session: Session, frame: Frame, error: unknown): void {
     if (error instanceof CommuCatError && error.code === 'CONTROL_INVALID') {
       this.#parts.desk.refuse(session, frame, 'malformed', error.message);
       return;
@@ -101,12 +102,12 @@ export class FrameDispatch {
     throw error;
   }
 
-  #relay(session: Session, frame: WaitingFrame): undefined {
+  #relay(session: Session, frame: Frame): undefined {
     const route = this.#route(session, frame);
     if (route !== undefined) this.#parts.desk.post(session, route, frame);
   }
 
-  #live(session: Session, frame: WaitingFrame): undefined {
+  #live(session: Session, frame: Frame): undefined {
     const route = this.#route(session, frame);
     if (route !== undefined) {
       this.#parts.desk.pass(session, route, frame);
@@ -115,7 +116,7 @@ export class FrameDispatch {
   }
 
   /** The channel of a frame that is to be relayed; `undefined` when the frame has been refused. */
-  #route(session: Session, frame: WaitingFrame): ChannelRoute | undefined {
+  #route(session: Session, frame: Frame): ChannelRoute | undefined {
     const { desk, routes } = this.#parts;
     if (!this.#fits(session, frame)) return undefined;
     const route = routes.get(session.device, frame.channel);
@@ -127,7 +128,7 @@ export class FrameDispatch {
   }
 
   /** Whether the frame may be relayed; it has been refused otherwise. */
-  #fits(session: Session, frame: WaitingFrame): boolean {
+  #fits(session: Session, frame: Frame): boolean {
     // A frame must fit into one record of every recipient, whatever sequence it gets there.
     const length = frameLength(frame.channel, LIMITS.MAX_SEQUENCE, frame.payload.length);
     if (length > LIMITS.MAX_RECORD_PLAINTEXT) {
@@ -138,7 +139,7 @@ export class FrameDispatch {
     return true;
   }
 
-  #group(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> | undefined {
+  #group(session: Session, frame: Frame, value: JsonValue): Promise<void> | undefined {
     const { groups } = this.#parts;
     if (!this.#fits(session, frame)) return undefined;
     const changes = frame.type !== FRAME.GROUP_EVENT || groups.isChange(session, value);
@@ -156,7 +157,7 @@ export class FrameDispatch {
     }
   }
 
-  #join(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> | undefined {
+  #join(session: Session, frame: Frame, value: JsonValue): Promise<void> | undefined {
     const { desk, channels, groups } = this.#parts;
     const { members, relay, groupId } = parseJoin(value);
     if (groupId !== undefined) {
@@ -173,7 +174,7 @@ export class FrameDispatch {
   }
 
   /** Whether the account may make one more change of channels, groups or calls; the frame has been refused otherwise. */
-  #mayChange(session: Session, frame: WaitingFrame, offeredTo?: Route): boolean {
+  #mayChange(session: Session, frame: Frame, offeredTo?: Route): boolean {
     const { changes, desk } = this.#parts;
     const isAllowed =
       offeredTo === undefined ? changes.take(session, frame) : changes.takeOffer(session, frame, offeredTo);
@@ -181,7 +182,7 @@ export class FrameDispatch {
     return isAllowed;
   }
 
-  async #joinChannel(session: Session, frame: WaitingFrame, request: JoinRequest): Promise<void> {
+  async #joinChannel(session: Session, frame: Frame, request: JoinRequest): Promise<void> {
     const { desk, channels } = this.#parts;
     const result = await channels.join(request);
     if (result.ok) {
@@ -192,12 +193,12 @@ export class FrameDispatch {
     }
   }
 
-  #noticeJoin({ device, mailbox }: Session, { channel }: WaitingFrame, changed: boolean): void {
+  #noticeJoin({ device, mailbox }: Session, { channel }: Frame, changed: boolean): void {
     const route = this.#parts.routes.get(device, channel);
     if (route?.openRoom === true) this.#parts.notices.joined(mailbox, route, changed);
   }
 
-  #refuseJoin(session: Session, frame: WaitingFrame, refusal: JoinRefusal): void {
+  #refuseJoin(session: Session, frame: Frame, refusal: JoinRefusal): void {
     const { desk } = this.#parts;
     switch (refusal) {
       case 'too_many_members':
@@ -224,7 +225,7 @@ export class FrameDispatch {
     }
   }
 
-  async #leave(session: Session, frame: WaitingFrame): Promise<void> {
+  async #leave(session: Session, frame: Frame): Promise<void> {
     const { channels, desk, notices, routes } = this.#parts;
     const route = routes.get(session.device, frame.channel);
     await channels.leave(session.device, frame.channel);
@@ -232,7 +233,7 @@ export class FrameDispatch {
     if (route?.openRoom === true) notices.left(session.device, route);
   }
 
-  #confirm(session: Session, frame: WaitingFrame, value: JsonValue): undefined {
+  #confirm(session: Session, frame: Frame, value: JsonValue): undefined {
     if (session.mode !== 'confirmed' || frame.channel !== 0) return;
     const { ack } = parseAck(value);
     if (session.outbox?.confirm(ack) === false) {
@@ -241,14 +242,14 @@ export class FrameDispatch {
     }
   }
 
-  async #call(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> {
+  async #call(session: Session, frame: Frame, value: JsonValue): Promise<void> {
     const step = this.#parts.calls.read(session, frame, value);
     const route = this.#route(session, frame);
     if (route !== undefined && this.#mayCall(session, frame, route)) await step(route);
   }
 
   /** Hanging up and telling how it sounds are free: neither leaves more behind than there was. */
-  #mayCall(session: Session, frame: WaitingFrame, route: Route): boolean {
+  #mayCall(session: Session, frame: Frame, route: Route): boolean {
     switch (frame.type) {
       case FRAME.CALL_END:
       case FRAME.CALL_STATS:
@@ -261,7 +262,7 @@ export class FrameDispatch {
   }
 }
 
-function parsed({ payload, type }: WaitingFrame): JsonValue | typeof NOT_JSON {
+function parsed({ payload, type }: Frame): JsonValue | typeof NOT_JSON {
   try {
     return parseJson(payload, frameShape(type));
   } catch (error) {

@@ -6,9 +6,10 @@ import {
   parseGroupInvite,
 } from '../../protocol/control/index.ts';
 import type { WireErrorCode } from '../../protocol/frames/errors.ts';
+import type { Frame } from '../../protocol/frames/frame.ts';
 import type { JsonValue } from '../../protocol/json/json.ts';
 import type { GroupLetter, GroupRefusal, GroupResult, Groups } from '../groups/groups.ts';
-import type { Session, WaitingFrame } from '../sessions/session.ts';
+import type { Session } from '../sessions/session.ts';
 import type { Desk, Posting } from './desk.ts';
 
 type Refused = Extract<GroupResult, { ok: false }>;
@@ -24,7 +25,7 @@ export class GroupFrames {
   }
 
   /** @throws CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants. */
-  create(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> {
+  create(session: Session, frame: Frame, value: JsonValue): Promise<void> {
     const { groupId: group, relay, members, roles } = parseGroupCreate(value);
     const { device, user } = session;
     const invited = members
@@ -36,7 +37,7 @@ export class GroupFrames {
   }
 
   /** @throws CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants. */
-  invite(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> {
+  invite(session: Session, frame: Frame, value: JsonValue): Promise<void> {
     const { groupId, device: invitee, role } = parseGroupInvite(value);
     const { device, user } = session;
     const command = { type: 'invite', device, number: frame.channel, invitee, role } as const;
@@ -54,7 +55,7 @@ export class GroupFrames {
    *
    * @throws CommuCatError `CONTROL_INVALID` when it is of our types and not what that wants.
    */
-  document(session: Session, frame: WaitingFrame, value: JsonValue): Promise<void> | undefined {
+  document(session: Session, frame: Frame, value: JsonValue): Promise<void> | undefined {
     const document = parseGroupDocument(value, session.device);
     if (document === undefined) return undefined;
     const command = commandOf(document, session.device, frame.channel);
@@ -67,7 +68,7 @@ export class GroupFrames {
     );
   }
 
-  join(session: Session, frame: WaitingFrame, group: string): Promise<void> {
+  join(session: Session, frame: Frame, group: string): Promise<void> {
     return this.#answer(
       session,
       frame,
@@ -81,7 +82,7 @@ export class GroupFrames {
   /** The frame itself, which tells everybody concerned of what it has changed. */
   #letter(
     session: Session,
-    frame: WaitingFrame,
+    frame: Frame,
     reply: (group: string) => Posting['reply'],
     withdraws = false,
   ): GroupLetter {
@@ -89,12 +90,12 @@ export class GroupFrames {
       this.#desk.commit(session, route, frame, { reply: reply(group), fact, withdraws, undo });
   }
 
-  async #answer(session: Session, frame: WaitingFrame, pending: Promise<GroupResult>): Promise<void> {
+  async #answer(session: Session, frame: Frame, pending: Promise<GroupResult>): Promise<void> {
     const result = await pending;
     if (!result.ok) this.#refuse(session, frame, result);
   }
 
-  #refuse(session: Session, frame: WaitingFrame, { refusal, number }: Refused): void {
+  #refuse(session: Session, frame: Frame, { refusal, number }: Refused): void {
     if (refusal === 'too_many_members' || refusal === 'too_many_channels') {
       const limit = refusal === 'too_many_members' ? 'membersPerChannel' : 'channelsPerDevice';
       this.#desk.refuseLimit(session, frame, limit);

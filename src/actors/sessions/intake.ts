@@ -19,7 +19,7 @@ export class Intake {
     if (this.#isCongested(session)) this.#congested.add(session);
     if (!session.held) {
       session.held = true;
-      this.#links.hold(session.session, true);
+      this.#links.hold(session.number, true);
     }
   }
 
@@ -28,7 +28,7 @@ export class Intake {
     const mayRead = session.waiting === undefined && !this.#congested.has(session);
     if (session.held && mayRead) {
       session.held = false;
-      this.#links.hold(session.session, false);
+      this.#links.hold(session.number, false);
     }
   }
 

@@ -30,7 +30,7 @@ export class PendingWrites {
     this.#dirty = [];
     for (const session of dirty) {
       session.dirty = false;
-      this.#links.flush(session.session, session.outbox?.takeMark() ?? 0);
+      this.#links.flush(session.number, session.outbox?.takeMark() ?? 0);
     }
   };
 }

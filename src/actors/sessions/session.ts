@@ -3,18 +3,11 @@ import type { Recipient } from '../../delivery/downstream.ts';
 import type { Mailbox } from '../../delivery/mailboxes/mailbox.ts';
 import type { Outbox } from '../../delivery/outbox.ts';
 import type { Poster } from '../../delivery/post.ts';
+import type { Frame } from '../../protocol/frames/frame.ts';
 import { isReadableByOlderClient } from '../../protocol/older/older-client.ts';
 import type { Generation, SessionNumber, UserSnapshot } from '../../relay-port/relay-port.ts';
 import type { Admission } from '../accounts/accounts.ts';
 import { sessionMachine } from './session-machine.ts';
-
-/** A frame that waits until an earlier one of its session is done. */
-export interface WaitingFrame {
-  readonly type: number;
-  readonly channel: number;
-  readonly sequence: number;
-  readonly payload: Uint8Array;
-}
 
 const EVERYTHING = (): boolean => true;
 
@@ -29,7 +22,7 @@ export interface SessionFacts {
 
 /** An established session: the sender of its frames and the recipient of its device's mail. */
 export class Session implements Poster, Recipient {
-  readonly session: SessionNumber;
+  readonly number: SessionNumber;
   readonly id: string;
   readonly user: UserSnapshot;
   readonly plaintext: boolean;
@@ -46,7 +39,7 @@ export class Session implements Poster, Recipient {
   open = true;
   outbox: Outbox | undefined;
   /** Frames behind one whose handling has not finished; `undefined` when nothing is in progress. */
-  waiting: WaitingFrame[] | undefined;
+  waiting: Frame[] | undefined;
   waitingBytes = 0;
   dirty = false;
   /** The link does not read from the peer. */
@@ -57,7 +50,7 @@ export class Session implements Poster, Recipient {
   #relaySequence = 0;
 
   constructor(facts: SessionFacts, mailbox: Mailbox, markDirty: (session: Session) => void) {
-    this.session = facts.number;
+    this.number = facts.number;
     this.id = facts.id;
     this.user = facts.user;
     this.mailbox = mailbox;

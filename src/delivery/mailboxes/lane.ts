@@ -1,11 +1,11 @@
 import type { WireErrorCode } from '../../protocol/frames/errors.ts';
 import { serialAfter } from '../../protocol/serial.ts';
-import type { Refusal } from '../../relay-port/relay-port.ts';
+import type { FrameRefusal } from '../../relay-port/relay-port.ts';
 
 /** Refused sequences that a lane remembers. PROTOCOL.md 11.3. */
 export const REFUSALS_MAX = 256;
 
-const NONE: readonly Refusal[] = [];
+const NONE: readonly FrameRefusal[] = [];
 
 /**
  * What one device has sent upstream, over all of its sessions (PROTOCOL.md 11.3): each durable frame is taken in once
@@ -32,7 +32,7 @@ export class Lane {
   }
 
   /** The newest frames that were refused for good, in the order of their refusal. */
-  get refusals(): readonly Refusal[] {
+  get refusals(): readonly FrameRefusal[] {
     return this.#refused === undefined
       ? NONE
       : Array.from(this.#refused, ([sequence, error]) => ({ sequence, error }));
@@ -66,7 +66,7 @@ export class Lane {
    * The frame goes to the log. Returns the refusals that its letter makes look like frames that were stored: they lie
    * below it and above everything before, and travel with it.
    */
-  accept(sequence: number): readonly Refusal[] {
+  accept(sequence: number): readonly FrameRefusal[] {
     const before = this.#accepted;
     this.#accepted = sequence;
     if (this.#refused === undefined) return NONE;
@@ -119,7 +119,7 @@ export class Lane {
   }
 
   /** While the log is read at start: a letter of this device, and what travelled with it. */
-  restore(sequence: number, refusals: readonly Refusal[]): void {
+  restore(sequence: number, refusals: readonly FrameRefusal[]): void {
     for (const { sequence: refused, error } of refusals) this.refuse(refused, error);
     this.#refused?.delete(sequence);
     if (this.#received === undefined || serialAfter(sequence, this.#received)) {
@@ -129,7 +129,7 @@ export class Lane {
   }
 
   /** While the log is read at start: the counters as they were last written. */
-  restoreCounters(receivedToStore: number, refusals: readonly Refusal[]): void {
+  restoreCounters(receivedToStore: number, refusals: readonly FrameRefusal[]): void {
     if (receivedToStore !== 0) this.restore(receivedToStore >>> 0, NONE);
     this.#refused = undefined;
     for (const { sequence, error } of refusals) this.refuse(sequence, error);

@@ -3,7 +3,7 @@ import { decodeFact } from '../../events/fact-encoding.ts';
 import { decodeInboxAdvanced, decodeMailPosted, type RefusedFrame } from '../../events/mail-encoding.ts';
 import type { EventLog, RecordedEvent } from '../../log/event-log.ts';
 import { isWireErrorCode } from '../../protocol/frames/errors.ts';
-import type { Refusal } from '../../relay-port/relay-port.ts';
+import type { FrameRefusal } from '../../relay-port/relay-port.ts';
 import type { CarriedFact } from './carried-facts.ts';
 import { type Letter, letterBytes, MailStream, shareOf } from './letter.ts';
 import type { MailClock } from './mail-clock.ts';
@@ -159,6 +159,6 @@ export class Mailboxes {
 }
 
 /** A code that only a newer version knows says no less than that the frame was not accepted. */
-function asRefusal({ sequence, error }: RefusedFrame): Refusal {
+function asRefusal({ sequence, error }: RefusedFrame): FrameRefusal {
   return { sequence, error: isWireErrorCode(error) ? error : 'internal' };
 }

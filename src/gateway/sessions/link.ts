@@ -210,7 +210,7 @@ export class Link implements Endpoint, TransportHandler, PartialHolder {
       const frame = decoder.next();
       if (frame === undefined) return;
       this.#frames += 1;
-      relay.frame(session, frame.type, frame.channel, frame.sequence, frame.payload);
+      relay.frame(session, frame);
       // The relay may have ended the session because of this very frame.
       if (!this.#open) return;
     }
