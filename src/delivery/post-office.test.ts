@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimulatedClock, settle } from '../../test/simulation/clock.ts';
+import { Scheduler, turns } from '../../test/kit/scheduler.ts';
 import type { StreamAppend } from '../log/event-log.ts';
 import { LogError } from '../log/log-error.ts';
 import { MemoryLog } from '../log/memory/memory-log.ts';
@@ -43,7 +43,7 @@ class MeasuringLog extends MemoryLog {
 
 /** A post office over a log in memory, and devices in channels. */
 function world(appendLimit = 64 * MIB) {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MeasuringLog(clock, { appendLimit });
   const mailboxes = new Mailboxes();
   const acknowledged: string[] = [];
@@ -77,7 +77,7 @@ function world(appendLimit = 64 * MIB) {
       settled: undefined,
     });
   };
-  return { log, mailboxes, office, acknowledged, refused, carried, channel };
+  return { clock, log, mailboxes, office, acknowledged, refused, carried, channel };
 }
 
 function crowd(count: number): readonly string[] {
@@ -157,7 +157,7 @@ test('given a fact that the log refuses, when others have posted behind it, then
   });
   const outcomes: unknown[] = [];
   office.post({ ...group('alice', 1), fact: FACT, settled: (error) => outcomes.push(error) });
-  await settle(1);
+  await turns(1);
   office.post(other('dave', 1));
   office.post(group('bob', 1));
   office.post(other('bob', 2));
@@ -228,17 +228,16 @@ test('given much that waits for the disk, then who has a part in it is congested
 });
 
 test('given a letter to many, when it is stored, then their mailboxes together count all of it, before and after a restart', async () => {
-  const { log, mailboxes, office, channel } = world();
+  const { clock, log, mailboxes, office, channel } = world();
   const names = crowd(40);
   office.post(channel('crowd', 'alice', ...names)('alice', 1));
   await office.drained();
-  await settle();
+  await clock.settle();
   const [stored = 0] = log.appends;
   const shares = (of: Mailboxes): number =>
     names.reduce((sum, name) => sum + of.mailbox(name).storedBytes, 0);
   assert.ok(shares(mailboxes) >= stored, `${shares(mailboxes)} of ${stored} bytes`);
   const again = new Mailboxes();
-  const clock = new SimulatedClock();
   await again.restore(log, new MailClock(clock, TTL * 1000));
   assert.equal(shares(again), shares(mailboxes));
 });

@@ -1,8 +1,10 @@
 import type { Clock } from '../ports/ports.ts';
 import type { Presence, PresenceEntry, PresenceUser } from './presence.ts';
 
-interface Owned extends PresenceEntry {
+interface Owned extends Omit<PresenceEntry, 'expiresAt'> {
   readonly session: number;
+  /** On the monotonic clock: a date that jumps makes nobody disappear. */
+  readonly due: number;
 }
 
 /** Presence of one server, in its own memory. */
@@ -36,9 +38,10 @@ export class MemoryPresence implements Presence {
 
   async get(device: string): Promise<PresenceEntry | undefined> {
     const owned = this.#entries.get(device);
-    if (owned === undefined || owned.expiresAt <= this.#clock.monotonic()) return undefined;
-    const { session: _session, ...entry } = owned;
-    return entry;
+    if (owned === undefined) return undefined;
+    const { session: _session, due, ...entry } = owned;
+    const left = due - this.#clock.monotonic();
+    return left <= 0 ? undefined : { ...entry, expiresAt: this.#clock.now() + left };
   }
 
   /** An owner that comes back after its entry has expired (a suspended machine) finds it again until somebody else writes. */
@@ -48,12 +51,12 @@ export class MemoryPresence implements Presence {
     this.#put({ ...owned, state: state ?? owned.state });
   }
 
-  #put(entry: Omit<Owned, 'expiresAt'>): void {
+  #put(entry: Omit<Owned, 'due'>): void {
     const now = this.#clock.monotonic();
     this.#entries.delete(entry.entity);
-    this.#entries.set(entry.entity, { ...entry, expiresAt: now + this.#ttlMs });
-    for (const [device, { expiresAt }] of this.#entries) {
-      if (expiresAt > now) break;
+    this.#entries.set(entry.entity, { ...entry, due: now + this.#ttlMs });
+    for (const [device, { due }] of this.#entries) {
+      if (due > now) break;
       this.#entries.delete(device);
     }
   }

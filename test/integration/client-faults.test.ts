@@ -153,7 +153,7 @@ test('given a session, when writing to it or beginning the next one throws, then
   client.on('disconnected', ({ reason, willRetry }) => reasons.push(`${reason.code} ${willRetry}`));
   failing = true;
   const sent = Promise.all([client.join(7), client.send(7, 'a')]);
-  await created.clock.run(() => reasons.length === 3);
+  await created.clock.until(() => reasons.length === 3);
   failing = false;
   await finish(created.clock, sent);
   assert.deepEqual(
@@ -177,7 +177,7 @@ test('given a store that fails whenever it is written, when messages come and go
     client.on('message', () => undefined);
     server.deliver('one');
     await finish(clock, Promise.all([client.join(7), client.send(7, 'a')]));
-    await clock.run(() => codes.size > 0);
+    await clock.until(() => codes.size > 0);
     assert.deepEqual([[...codes], client.state, server.confirmations], [['CLIENT_STORE'], 'connected', []]);
     await finish(clock, client.close());
   }

@@ -17,12 +17,13 @@ import {
 import { certificateToJson, issueCertificate } from '../../src/protocol/identity/certificate.ts';
 import { deriveAuthorityKey } from '../../src/protocol/identity/keys.ts';
 import type { JsonInput } from '../../src/protocol/json/json.ts';
-import { SimulatedClock, seededRandom } from './simulated-clock.ts';
+import { Scheduler } from '../kit/scheduler.ts';
+import { seededRandom } from '../kit/seeded-random.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { backend, DOMAIN, SERVER_STATIC, SimulatedServer } from './simulated-server.ts';
 
 interface Setting {
-  readonly clock: SimulatedClock;
+  readonly clock: Scheduler;
   readonly server: SimulatedServer;
   readonly network: SimulatedNetwork;
   readonly store: MemoryDeviceStore;
@@ -30,7 +31,7 @@ interface Setting {
 }
 
 function setting(): Setting {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const server = new SimulatedServer(clock);
   const network = new SimulatedNetwork(clock, server);
   const store = new MemoryDeviceStore(createDevice({ deviceId: 'device-1' }));
@@ -38,7 +39,7 @@ function setting(): Setting {
     new Client({
       transport: network,
       clock,
-      random: seededRandom(1),
+      random: seededRandom('client 1'),
       backend,
       domain: DOMAIN,
       serverStatic: SERVER_STATIC,
@@ -61,7 +62,7 @@ async function failureOf(
       failure = error;
     },
   );
-  await clock.run(() => failure !== undefined, 'the failure');
+  await clock.until(() => failure !== undefined, 'the failure');
   assert.ok(failure instanceof ClientError);
   assert.equal(client.state, 'closed');
   await assert.rejects(client.send(1, 'x'), { code: failure.code });
@@ -276,9 +277,9 @@ test('given any clock, when the dates of the certificate do not fit it, then the
     for (let life = 0; life < 2; life += 1) {
       const client = created.client();
       void client.connect();
-      await created.clock.run(() => client.state === 'connected');
+      await created.clock.until(() => client.state === 'connected');
       const closed = client.close();
-      await created.clock.run(() => client.state === 'closed');
+      await created.clock.until(() => client.state === 'closed');
       await closed;
     }
     const state = await created.store.load();
@@ -291,14 +292,14 @@ test('given a storage failure of the server, when a known client comes back, the
   const { clock, server, network, client: create } = setting();
   const client = create();
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   server.refusal = handshakeErrorPayload('storage failure');
   const delays: number[] = [];
   client.on('disconnected', ({ delay }) => delays.push(delay ?? -1));
   network.cut();
-  await clock.run(() => delays.length === 9);
+  await clock.until(() => delays.length === 9);
   server.refusal = undefined;
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   assert.equal(client.state, 'connected');
   for (const [attempt, delay] of delays.entries()) {
     assert.ok(delay >= 0 && delay <= Math.min(30_000, 250 * 2 ** attempt));
@@ -309,10 +310,10 @@ test('given reconnect false, when the connection breaks, then the client ends', 
   const { clock, network, client: create } = setting();
   const client = create({ reconnect: false });
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   const messages = assert.rejects(client.messages().next(), { code: 'CLIENT_TRANSPORT' });
   network.cut();
-  await clock.run(() => client.state === 'closed');
+  await clock.until(() => client.state === 'closed');
   await messages;
 });
 
@@ -324,7 +325,7 @@ test('given an AbortSignal, when it is aborted at any time, then the client ends
   const abort = new AbortController();
   const client = create({ signal: abort.signal });
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   const sent = assert.rejects(client.send(1, 'x'), { code: 'CLIENT_ABORTED' });
   abort.abort();
   await sent;
@@ -335,7 +336,7 @@ test('given a first connection, when it is established, then authority, user and
   const { clock, server, store, client: create } = setting();
   const client = create();
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   const state = await store.load();
   assert.deepEqual(state?.authority, server.authority.publicKey);
   assert.equal(state?.device.userId, 'user');

@@ -58,13 +58,13 @@ for (const [what, since] of [
     server.history = { epoch: FIRST, since: 1 };
     const { client, texts, told } = await listening(created);
     for (const text of OLD) server.deliver(text);
-    await clock.run(() => server.confirmed === OLD.length);
+    await clock.until(() => server.confirmed === OLD.length);
     restore(server, 3, 2, since);
-    await clock.run(() => client.state === 'connected' && network.opened === 2);
+    await clock.until(() => client.state === 'connected' && network.opened === 2);
     for (const text of NEW) server.deliver(text);
-    await clock.run(() => server.confirmed === since + NEW.length - 1);
+    await clock.until(() => server.confirmed === since + NEW.length - 1);
     network.cut();
-    await clock.run(() => client.state === 'connected' && network.opened === 3);
+    await clock.until(() => client.state === 'connected' && network.opened === 3);
     assert.deepEqual(texts, [...OLD, ...NEW]);
     assert.deepEqual(told, [{ previous: FIRST, epoch: SECOND, since }]);
     const state = await store.load();
@@ -78,12 +78,12 @@ for (const [what, since] of [
       server.history = { epoch: FIRST, since: 1 };
       const first = await listening(created);
       for (const text of OLD) server.deliver(text);
-      await clock.run(() => server.confirmed === OLD.length);
+      await clock.until(() => server.confirmed === OLD.length);
       await finish(clock, first.client.close());
       restore(server, 3, 2, since);
       const second = await listening(created);
       for (const text of NEW) server.deliver(text);
-      await clock.run(() => server.confirmed === since + NEW.length - 1);
+      await clock.until(() => server.confirmed === since + NEW.length - 1);
       assert.deepEqual(second.texts, NEW);
       assert.deepEqual(second.told, [{ previous: FIRST, epoch: SECOND, since }]);
     }
@@ -100,10 +100,10 @@ test('given messages that the application still holds, when their numbers start 
   const held: Message[] = [];
   while (held.length < 3) held.push((await finish(clock, messages.next())).value as Message);
   restore(server, 1, 0, 2);
-  await clock.run(() => client.state === 'connected' && network.opened === 2);
+  await clock.until(() => client.state === 'connected' && network.opened === 2);
   for (const text of NEW) server.deliver(text);
   for (const message of held) message.ack();
-  await clock.pass(100);
+  await clock.advance(100);
   assert.equal(server.confirmed, 1, 'the first one is common to both histories');
   const rest: string[] = [];
   while (rest.length < 5) {
@@ -112,7 +112,7 @@ test('given messages that the application still holds, when their numbers start 
     value?.ack();
   }
   assert.deepEqual(rest, ['four', 'five', ...NEW]);
-  await clock.run(() => server.confirmed === 4);
+  await clock.until(() => server.confirmed === 4);
 });
 
 test('given a store at work on a number of the lost history, when it is done after the new one began, then the number is not confirmed', async () => {
@@ -134,17 +134,17 @@ test('given a store at work on a number of the lost history, when it is done aft
   };
   const { client, texts } = await listening(created, slow);
   for (const text of OLD) server.deliver(text);
-  await clock.run(() => releases.length === 1 && texts.length === OLD.length);
+  await clock.until(() => releases.length === 1 && texts.length === OLD.length);
   restore(server, 0, 0, 1);
-  await clock.run(() => client.state === 'connected' && network.opened === 2);
+  await clock.until(() => client.state === 'connected' && network.opened === 2);
   for (const text of NEW) server.deliver(text);
-  await clock.run(() => texts.length === OLD.length + NEW.length);
+  await clock.until(() => texts.length === OLD.length + NEW.length);
   releases.shift()?.();
-  await clock.pass(50);
+  await clock.advance(50);
   assert.deepEqual(server.confirmations, []);
   for (let turn = 0; turn < 10 && server.confirmed < NEW.length; turn += 1) {
     for (const release of releases.splice(0)) release();
-    await clock.pass(10);
+    await clock.advance(10);
   }
   assert.deepEqual([server.confirmed, (await store.load())?.epoch], [3, SECOND]);
 });
@@ -160,7 +160,7 @@ test('given a store of an earlier release, when a server names its history, then
   for (const text of OLD) server.deliver(text);
   server.history = { epoch: FIRST, since: 1 };
   const { client, texts, told } = await listening(created);
-  await clock.run(() => server.confirmed === OLD.length);
+  await clock.until(() => server.confirmed === OLD.length);
   assert.deepEqual([texts, told], [OLD.slice(2), []]);
   await finish(clock, client.close());
   const kept = await store.load();
@@ -172,7 +172,7 @@ test('given a store of an earlier release, when a server names its history, then
   server.history = undefined;
   const again = await listening(created);
   server.deliver('six');
-  await clock.run(() => again.texts.length === 1);
+  await clock.until(() => again.texts.length === 1);
   assert.deepEqual(again.told, []);
 });
 

@@ -12,15 +12,15 @@ test('given messages, when the reader stops asking, then no more is confirmed th
   void client.connect();
   const messages = client.messages();
   const first = messages.next();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   assert.equal((await finish(clock, first)).value?.text, 'down 0');
-  await clock.pass(50);
+  await clock.advance(50);
   assert.deepEqual(server.confirmations, []);
   await messages.next();
   await messages.next();
-  await clock.run(() => server.confirmed === 2);
+  await clock.until(() => server.confirmed === 2);
   await messages.return?.();
-  await clock.pass(50);
+  await clock.advance(50);
   assert.equal(server.confirmed, 2);
   const again = await client.messages().next();
   assert.equal(again.value?.text, 'down 2');
@@ -33,7 +33,7 @@ test('given mail that comes in one chunk with the end of the handshake, when it 
   const client = create();
   const seen = reader(client);
   void client.connect();
-  await clock.run(() => server.confirmed === DOWN.length);
+  await clock.until(() => server.confirmed === DOWN.length);
   assert.deepEqual(
     seen.map(({ text }) => text),
     DOWN,
@@ -45,16 +45,16 @@ test('given manual mode, when messages are acknowledged out of order, then only 
   for (const text of DOWN) server.deliver(text);
   const client = create();
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   const messages = client.messages({ acknowledge: 'manual' });
   const taken = [];
   for (let count = 0; count < 3; count += 1) taken.push((await finish(clock, messages.next())).value);
   taken[1]?.ack();
   taken[2]?.ack();
-  await clock.pass(50);
+  await clock.advance(50);
   assert.equal(server.confirmed, 0);
   taken[0]?.ack();
-  await clock.run(() => server.confirmed === 3);
+  await clock.until(() => server.confirmed === 3);
   assert.deepEqual(server.confirmations, [3]);
 });
 
@@ -80,17 +80,17 @@ test('given a store that is slow or fails, when messages are processed, then the
   client.on('error', ({ code }) => errors.push(code));
   const seen = reader(client);
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   server.deliver('one');
-  await clock.run(() => errors.length > 0);
+  await clock.until(() => errors.length > 0);
   failing = false;
   server.deliver('two');
   server.deliver('three');
-  await clock.run(() => release !== undefined && seen.length === 3);
-  await clock.pass(50);
+  await clock.until(() => release !== undefined && seen.length === 3);
+  await clock.advance(50);
   assert.deepEqual([errors, server.confirmations], [['CLIENT_STORE'], []]);
   release?.();
-  await clock.run(() => server.confirmations.length > 0);
+  await clock.until(() => server.confirmations.length > 0);
   assert.equal((await store.load())?.processed, server.confirmations[0]);
 });
 
@@ -104,8 +104,8 @@ test('given a server that lost its log, when a client with a higher number comes
   client.on('error', ({ code }) => errors.push(code));
   const seen = reader(client);
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   server.deliver('new');
-  await clock.run(() => server.confirmed === 1);
+  await clock.until(() => server.confirmed === 1);
   assert.deepEqual([errors, seen.map(({ text }) => text)], [['CLIENT_INBOX_RESET'], ['new']]);
 });

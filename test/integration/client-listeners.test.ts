@@ -25,15 +25,15 @@ test('given an asynchronous listener, when messages arrive, then it has one at a
   const { held, listener } = holding();
   client.on('message', listener);
   for (const text of ['one', 'two', 'three']) server.deliver(text);
-  await clock.run(() => held.length === 1);
-  await clock.pass(5000);
+  await clock.until(() => held.length === 1);
+  await clock.advance(5000);
   assert.deepEqual([held.map(({ text }) => text), server.confirmations], [['one'], []]);
   held[0]?.finish();
-  await clock.run(() => held.length === 2 && server.confirmed === 1);
+  await clock.until(() => held.length === 2 && server.confirmed === 1);
   held[1]?.finish();
-  await clock.run(() => held.length === 3);
+  await clock.until(() => held.length === 3);
   held[2]?.finish();
-  await clock.run(() => server.confirmed === 3);
+  await clock.until(() => server.confirmed === 3);
 });
 
 test('given a listener whose promise is rejected, when it is, then that is an error, nothing is confirmed, and the message comes again before those behind it', async () => {
@@ -50,10 +50,10 @@ test('given a listener whose promise is rejected, when it is, then that is an er
   });
   server.deliver('one');
   server.deliver('two');
-  await clock.run(() => errors.length === 1);
-  await clock.pass(900);
+  await clock.until(() => errors.length === 1);
+  await clock.advance(900);
   assert.deepEqual([seen, server.confirmations], [['one'], []]);
-  await clock.run(() => server.confirmed === 2);
+  await clock.until(() => server.confirmed === 2);
   assert.deepEqual(seen, ['one', 'one', 'one', 'one', 'two']);
   assert.deepEqual(
     errors.map(({ code, cause }) => [code, (cause as Error).message]),
@@ -72,10 +72,10 @@ test('given a listener that throws, when another session begins, then the messag
   });
   server.deliver('one');
   // The sixth failure is followed by a wait of 30 s.
-  await clock.run(() => seen.length === 6);
+  await clock.until(() => seen.length === 6);
   network.cut();
-  await clock.run(() => seen.length === 7);
-  await clock.run(() => server.confirmed === 1);
+  await clock.until(() => seen.length === 7);
+  await clock.until(() => server.confirmed === 1);
   assert.deepEqual([new Set(seen).size, server.last], [1, 1]);
 });
 
@@ -87,7 +87,7 @@ test('given a program that ends while a listener fails, when it starts again, th
     throw new Error('never');
   });
   server.deliver('one');
-  await clock.pass(100);
+  await clock.advance(100);
   await finish(clock, first.close());
   assert.deepEqual(server.confirmations, []);
   const second = await connected();
@@ -103,9 +103,9 @@ test('given a listener at work, when the client is closed, then it is waited for
   client.on('message', listener);
   server.deliver('one');
   server.deliver('two');
-  await clock.run(() => held.length === 1);
+  await clock.until(() => held.length === 1);
   const closed = client.close();
-  await clock.pass(100);
+  await clock.advance(100);
   assert.notEqual(client.state, 'closed');
   held[0]?.finish();
   await finish(clock, closed);
@@ -118,7 +118,7 @@ test('given a listener that never ends, when the client is closed, then the dead
   const { held, listener } = holding();
   client.on('message', listener);
   server.deliver('one');
-  await clock.run(() => held.length === 1);
+  await clock.until(() => held.length === 1);
   await finish(clock, client.close({ deadline: 300 }));
   assert.deepEqual([client.state, server.confirmed], ['closed', 0]);
 });
@@ -137,7 +137,7 @@ test('given control frames between messages, when their listeners are asynchrono
   server.deliver('{"k":1}', 7, FRAME.KEY_UPDATE);
   server.deliver('text');
   server.deliver('{"k":2}', 7, FRAME.KEY_UPDATE);
-  await clock.run(() => server.confirmed === 3);
+  await clock.until(() => server.confirmed === 3);
   assert.deepEqual(seen, [
     'key 1 begins',
     'key 1 ends',
@@ -160,11 +160,11 @@ test('given listeners that fail and nobody who listens to errors, when it happen
   });
   server.deliver('one');
   for (const session of server.sessions) session.send(FRAME.TYPING, 7, 0, Buffer.from('{}'));
-  await clock.run(() => told.length >= 2);
+  await clock.until(() => told.length >= 2);
   client.on('error', () => {
     throw new Error('the listener of errors');
   });
-  await clock.run(() => told.length >= 3);
+  await clock.until(() => told.length >= 3);
   assert.deepEqual(told, [
     'a listener of message failed: durable',
     'a listener of typing failed: live',
@@ -182,7 +182,7 @@ test('given documents with numbers of every kind, when they reach the applicatio
     '{"serial":18446744073709551615,"low":-9223372036854775808,"one":1.0,"far":1e300,"n":[7,{"x":null}]}';
   server.deliver(text, 7, FRAME.KEY_UPDATE);
   server.deliver('{"__proto__":{"polluted":1.0}}', 7, FRAME.KEY_UPDATE);
-  await clock.run(() => values.length === 2);
+  await clock.until(() => values.length === 2);
   assert.equal(
     JSON.stringify(values[0]),
     '{"serial":"18446744073709551615","low":"-9223372036854775808","one":1,"far":1e+300,"n":[7,{"x":null}]}',
@@ -209,7 +209,7 @@ test('given presence and typing, when they arrive, then the events name the devi
   send(FRAME.TYPING, 7, { device: 'bob', typing: false, ttl_ms: 500, label: 'recording' });
   send(FRAME.TYPING, 7, { sender: 'eve', typing: 'yes' });
   send(FRAME.TYPING, 7, ['nobody']);
-  await clock.run(() => seen.length === 5);
+  await clock.until(() => seen.length === 5);
   assert.deepEqual(seen, [
     ['bob', 'away'],
     ['eve', undefined],
@@ -234,7 +234,7 @@ test('given a refusal with fields of its own, when it reaches the application, t
     more: [1],
   };
   session?.send(FRAME.ERROR, 0, 0, Buffer.from(JSON.stringify(document)));
-  await clock.run(() => errors.length === 1);
+  await clock.until(() => errors.length === 1);
   const wire = errors[0]?.wire;
   assert.deepEqual([wire?.channel, wire?.not_stored, wire?.title], [12, 3, undefined]);
   assert.deepEqual(

@@ -72,11 +72,11 @@ test('given a refusal that was lost with its connection and a later frame in the
   server.refuse = ({ text }) => (text === 'lost' ? 'mailbox_full' : undefined);
   const one = told(client.send(7, 'lost'));
   const two = client.send(7, 'kept');
-  await clock.run(() => server.log.length === 1);
+  await clock.until(() => server.log.length === 1);
   network.cut();
   await finish(clock, two);
   assert.equal(await finish(clock, one), 'refused');
-  await clock.pass(100);
+  await clock.advance(100);
   assert.equal(server.arrived.length, 1);
 });
 
@@ -86,7 +86,7 @@ test('given an older server that names no refusals, when the client comes back, 
   const client = await connected();
   await finish(clock, client.join(7));
   const sent = client.send(7, 'a');
-  await clock.run(() => server.log.length === 1);
+  await clock.until(() => server.log.length === 1);
   network.cut();
   const receipt = await finish(clock, sent);
   assert.deepEqual([receipt.stored, receipt.notStored], [undefined, 0]);
@@ -99,7 +99,7 @@ test('given the largest window, when all of it is refused and the answers are lo
   server.refuse = ({ text }) => (text === 'last' ? undefined : 'mailbox_full');
   const sends = Array.from({ length: 255 }, (_, index) => told(client.send(7, String(index))));
   const last = client.send(7, 'last');
-  await clock.run(() => server.log.length === 1);
+  await clock.until(() => server.log.length === 1);
   network.cut();
   await finish(clock, last);
   assert.deepEqual(new Set(await finish(clock, Promise.all(sends))), new Set(['refused']));

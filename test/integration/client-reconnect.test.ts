@@ -101,7 +101,7 @@ for (const { code, begin } of ANSWERS) {
     begin(created);
     const { codes, delays } = delaysOf(client);
     created.network.cut();
-    await created.clock.run(() => delays.length === 16);
+    await created.clock.until(() => delays.length === 16);
     assert.deepEqual(new Set(codes.slice(1)), new Set([code]));
     // The first one is that of the break.
     for (const [attempt, delay] of delays.slice(1).entries()) {
@@ -110,7 +110,7 @@ for (const { code, begin } of ANSWERS) {
     }
     const sent = client.send(7, 'later').catch((error: ClientError) => error.wire?.error);
     mend(created);
-    await created.clock.run(() => client.state === 'connected');
+    await created.clock.until(() => client.state === 'connected');
     assert.equal(await finish(created.clock, sent), 'unknown_channel');
     await finish(created.clock, client.close());
   });
@@ -131,7 +131,7 @@ test('given a program that starts again behind a portal, when it may wait for it
   await assert.rejects(finish(created.clock, impatient.connect()), { code: 'CLIENT_TLS' });
   const patient = created.client();
   const connected = patient.connect();
-  await created.clock.pass(60_000);
+  await created.clock.advance(60_000);
   assert.equal(patient.state, 'connecting');
   mend(created);
   await finish(created.clock, connected);
@@ -150,7 +150,7 @@ for (const [wire, code] of [
       session.send(FRAME.ERROR, 0, 0, errorPayload(wire, 'simulated'));
       session.drop();
     }
-    await clock.run(() => client.state === 'closed');
+    await clock.until(() => client.state === 'closed');
     assert.deepEqual(ends, [code]);
   });
 }
@@ -172,7 +172,7 @@ test('given a server that asks for a time to wait, when it is short or absurd, t
       const client = created.client({ reconnect: { first: true } });
       const { delays } = delaysOf(client);
       client.connect().catch(() => undefined);
-      await created.clock.run(() => delays.length === 3);
+      await created.clock.until(() => delays.length === 3);
       for (const delay of delays) {
         assert.ok(delay >= least && delay < least + Math.max(1000, least / 10), `${asked}: ${delay}`);
         seen.add(delay);
@@ -190,16 +190,16 @@ test('given a server that lets everybody in and stores nothing, when a client ha
   const { delays } = delaysOf(client);
   const sent = client.send(7, 'a');
   const before = network.opened;
-  await clock.pass(20_000);
+  await clock.advance(20_000);
   assert.ok(network.opened - before < 20, `${network.opened - before} connections in 20 s`);
   assert.ok(server.joins.length > 1, 'its JOINs were acknowledged all the time');
-  await clock.run(() => delays.length === 20);
+  await clock.until(() => delays.length === 20);
   assert.ok(Math.max(...delays) > 10_000);
   server.refuse = () => undefined;
   await finish(clock, sent);
   // Something was achieved: the delays start over.
   network.cut();
-  await clock.run(() => delays.length > 20);
+  await clock.until(() => delays.length > 20);
   assert.ok((delays.at(-1) ?? 0) <= 250);
 });
 
@@ -212,7 +212,7 @@ test('given tickets in the ACKs, when the client comes back, also as another pro
     server.editAck = (ack) => ({ ...ack, ticket });
     const { opened } = network;
     network.cut();
-    await clock.run(() => network.opened === opened + 1 && client.state === 'connected');
+    await clock.until(() => network.opened === opened + 1 && client.state === 'connected');
   }
   await finish(clock, client.close());
   const state = await store.load();

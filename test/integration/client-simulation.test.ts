@@ -41,7 +41,7 @@ async function converse(
   const finished = (): boolean =>
     failure !== undefined ||
     (acknowledged === UP.length && seen.length >= DOWN.length && server.confirmed === DOWN.length);
-  await clock.run(finished, 'the end of the conversation');
+  await clock.until(finished, 'the end of the conversation');
   assert.equal(failure, undefined);
   assert.deepEqual(
     server.log.map(({ text }) => text),
@@ -53,7 +53,7 @@ async function converse(
   );
   const pieces = network.carried;
   const closed = client.close();
-  await clock.run(() => client.state === 'closed', 'the end of the client');
+  await clock.until(() => client.state === 'closed', 'the end of the client');
   await closed;
   return { pieces, connections: network.opened };
 }
@@ -117,9 +117,9 @@ test('given a client that is killed and started again from its store, when both 
             },
             () => undefined,
           );
-          if (life < lives.length) await clock.pass(ms);
+          if (life < lives.length) await clock.advance(ms);
           else {
-            await clock.run(
+            await clock.until(
               () => promised.includes(`${life} ${UP.at(-1)}`) && server.confirmed === DOWN.length,
             );
           }
@@ -150,14 +150,14 @@ test('given frames without answer, when the client comes back, then it joins wit
   const { clock, server, network, client: create } = world();
   const client = create();
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   const joined = client.join(7);
-  await clock.run(() => client.channels.length === 1);
+  await clock.until(() => client.channels.length === 1);
   await joined;
   const sends = Promise.all(['a', 'b', 'c'].map((text) => client.send(7, text)));
-  await clock.run(() => server.arrived.length === 3);
+  await clock.until(() => server.arrived.length === 3);
   server.crash();
-  await clock.run(() => server.log.length === 3);
+  await clock.until(() => server.log.length === 3);
   const receipts = await finish(clock, sends);
   assert.deepEqual(server.arrived.slice(3), server.arrived.slice(0, 3));
   assert.deepEqual(
@@ -173,12 +173,12 @@ test('given a frame in the log whose ACK was lost, when the client comes back, t
   const { clock, server, network, client: create } = world();
   const client = create();
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   const sends = Promise.all([client.join(7), client.send(7, 'a')]);
-  await clock.run(() => server.log.length === 1);
+  await clock.until(() => server.log.length === 1);
   network.cut();
   await finish(clock, sends);
-  await clock.pass(100);
+  await clock.advance(100);
   assert.equal(server.arrived.length, 1);
 });
 
@@ -189,10 +189,10 @@ test('given a store that holds sequences, when a new client starts, then it uses
     const abort = new AbortController();
     const client = create({ signal: abort.signal });
     void client.connect();
-    await clock.run(() => client.state === 'connected');
+    await clock.until(() => client.state === 'connected');
     client.join(7).catch(() => undefined);
     client.send(7, 'x').catch(() => undefined);
-    await clock.run(() => server.arrived.length === life + 1);
+    await clock.until(() => server.arrived.length === life + 1);
     used.push(...server.arrived.slice(life));
     abort.abort();
   }
@@ -207,14 +207,14 @@ test('given a window of 4, when more is sent than the server answers, then the r
   const { clock, server, client: create } = world();
   const client = create({ maxUnacknowledged: { frames: 4, waiting: 3 } });
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   const joined = client.join(7);
-  await clock.run(() => client.channels.length === 1);
+  await clock.until(() => client.channels.length === 1);
   await joined;
   const sends = Array.from({ length: 7 }, (_, index) => client.send(7, String(index)));
   assert.equal(client.writable, false);
   await assert.rejects(client.send(7, 'x'), { code: 'CLIENT_OVERLOADED' });
-  await clock.run(() => server.arrived.length > 0);
+  await clock.until(() => server.arrived.length > 0);
   assert.equal(server.arrived.length, 4);
   const ready = client.ready();
   await finish(clock, Promise.all(sends));
@@ -230,9 +230,9 @@ test('given a byte window, when one frame is larger than it, then it goes alone'
   const { clock, server, client: create } = world();
   const client = create({ maxUnacknowledged: { bytes: 10 } });
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   const sends = [client.join(7), client.send(7, 'x'.repeat(50)), client.send(7, 'y')];
-  await clock.run(() => server.arrived.length === 1);
+  await clock.until(() => server.arrived.length === 1);
   assert.equal(server.arrived.length, 1);
   await finish(clock, Promise.all(sends));
   assert.equal(server.log.length, 2);
@@ -242,10 +242,10 @@ test('given frames of one turn, when they leave, then it is in one record and on
   const { clock, network, server, client: create } = world();
   const client = create({ maxUnacknowledged: { frames: 64 } });
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   const before = network.writes.length;
   const sends = [client.join(7), ...Array.from({ length: 50 }, () => client.send(7, 'x'.repeat(256)))];
-  await clock.run(() => server.arrived.length === 50);
+  await clock.until(() => server.arrived.length === 50);
   assert.equal(network.writes.length, before + 1);
   await finish(clock, Promise.all(sends));
 });
@@ -256,7 +256,7 @@ test('given a server that cannot store a frame, when it can again, then the fram
   server.refuse = ({ text }) => (text === 'b' && refusals-- > 0 ? 'storage' : undefined);
   const client = create({ maxUnacknowledged: { frames: 2 } });
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   const sends = [client.join(7), client.send(7, 'a'), client.send(7, 'b')];
   await finish(clock, Promise.all(sends));
   assert.deepEqual(
@@ -270,7 +270,7 @@ test('given a refusal, when a send is answered by ERROR, then only this send fai
   server.refuse = ({ text }) => (text === 'b' ? 'forbidden' : undefined);
   const client = create();
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   const sends = Promise.allSettled([
     client.join(7),
     client.send(7, 'a'),
@@ -292,13 +292,13 @@ test('given a server without resume, when the connection breaks, then sends with
   server.granted = [];
   const client = create();
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   const joined = client.join(7);
-  await clock.run(() => client.channels.length === 1);
+  await clock.until(() => client.channels.length === 1);
   await joined;
   const sent = client.send(7, 'x');
   const outcome = assert.rejects(sent, { code: 'CLIENT_DISCONNECTED' });
-  await clock.run(() => server.arrived.length === 1);
+  await clock.until(() => server.arrived.length === 1);
   network.cut();
   await finish(clock, outcome);
   assert.equal(server.arrived.length, 1);
@@ -308,7 +308,7 @@ test('given close with frames on their way, when the connection breaks, then it 
   const { clock, server, client: create } = world([14]);
   const client = create();
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   const sends = Promise.all([client.join(7), ...['a', 'b', 'c'].map((text) => client.send(7, text))]);
   const closed = client.close();
   await assert.rejects(client.send(7, 'late'), { code: 'CLIENT_CLOSED' });
@@ -326,7 +326,7 @@ test('given close and a server that is gone, when the deadline has passed, then 
   const { clock, server, network, client: create } = world();
   const client = create();
   void client.connect();
-  await clock.run(() => client.state === 'connected');
+  await clock.until(() => client.state === 'connected');
   network.refuse = new Error('refused');
   const sent = assert.rejects(client.send(7, 'a'), { code: 'CLIENT_CLOSED' });
   server.crash();

@@ -1,13 +1,14 @@
 import { Client } from '../../src/client/client.ts';
 import type { ClientOptions } from '../../src/client/client-options.ts';
 import { createDevice, MemoryDeviceStore } from '../../src/client/index.ts';
-import { SimulatedClock, seededRandom } from './simulated-clock.ts';
+import { Scheduler } from '../kit/scheduler.ts';
+import { seededRandom } from '../kit/seeded-random.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { backend, DOMAIN, SERVER_STATIC, SimulatedServer } from './simulated-server.ts';
 
 /** A client, its server and what lies between them, under a clock that only the test moves. */
 export interface World {
-  readonly clock: SimulatedClock;
+  readonly clock: Scheduler;
   readonly server: SimulatedServer;
   readonly network: SimulatedNetwork;
   readonly store: MemoryDeviceStore;
@@ -17,7 +18,7 @@ export interface World {
 }
 
 export function world(cuts: readonly (number | undefined)[] = [], seed = 1): World {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const server = new SimulatedServer(clock);
   const network = new SimulatedNetwork(clock, server, cuts);
   const store = new MemoryDeviceStore(createDevice({ deviceId: 'device-1' }));
@@ -25,7 +26,7 @@ export function world(cuts: readonly (number | undefined)[] = [], seed = 1): Wor
     new Client({
       transport: network,
       clock,
-      random: seededRandom(seed),
+      random: seededRandom(`client ${seed}`),
       backend,
       domain: DOMAIN,
       serverStatic: SERVER_STATIC,
@@ -43,13 +44,13 @@ export function world(cuts: readonly (number | undefined)[] = [], seed = 1): Wor
 }
 
 /** Lets time pass until the promise is settled. */
-export async function finish<T>(clock: SimulatedClock, promise: Promise<T>): Promise<T> {
+export async function finish<T>(clock: Scheduler, promise: Promise<T>): Promise<T> {
   let over = false;
   const settled = (): void => {
     over = true;
   };
   promise.then(settled, settled);
-  await clock.run(() => over, 'the promise');
+  await clock.until(() => over, 'the promise');
   return promise;
 }
 

@@ -4,7 +4,7 @@ import type {
   TransportReceiver,
 } from '../../src/client/transports/transport.ts';
 import { concatBytes } from '../../src/protocol/bytes.ts';
-import type { SimulatedClock } from './simulated-clock.ts';
+import type { Scheduler } from '../kit/scheduler.ts';
 import type { SimulatedServer } from './simulated-server.ts';
 
 const LATENCY_MS = 1;
@@ -26,10 +26,10 @@ export class SimulatedNetwork implements Transport {
   refuse: Error | undefined;
   hang = false;
   #cutNow: (() => void) | undefined;
-  readonly #clock: SimulatedClock;
+  readonly #clock: Scheduler;
   readonly #server: SimulatedServer;
 
-  constructor(clock: SimulatedClock, server: SimulatedServer, cuts: readonly (number | undefined)[] = []) {
+  constructor(clock: Scheduler, server: SimulatedServer, cuts: readonly (number | undefined)[] = []) {
     this.#clock = clock;
     this.#server = server;
     this.cuts = [...cuts];

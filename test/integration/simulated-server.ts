@@ -18,7 +18,7 @@ import {
 } from '../../src/protocol/noise/record.ts';
 import { serialAfter, serialNext } from '../../src/protocol/serial.ts';
 import { systemRandom } from '../../src/system/index.ts';
-import type { SimulatedClock } from './simulated-clock.ts';
+import type { Scheduler } from '../kit/scheduler.ts';
 
 export const backend = sodiumBackend;
 export const DOMAIN = 'simulated.test';
@@ -49,7 +49,7 @@ export interface Posted {
  * crash, and can be told to misbehave.
  */
 export class SimulatedServer {
-  readonly clock: SimulatedClock;
+  readonly clock: Scheduler;
   /** Durable frames of the device, in the order of the log. */
   readonly log: Posted[] = [];
   /** Channels that the device may use. */
@@ -96,7 +96,7 @@ export class SimulatedServer {
   readonly sessions = new Set<SimulatedSession>();
   readonly #pending: { readonly posted: Posted; readonly done: () => void }[] = [];
 
-  constructor(clock: SimulatedClock) {
+  constructor(clock: Scheduler) {
     this.clock = clock;
   }
 

@@ -7,7 +7,7 @@ import { CertificateKeeper } from '../../src/gateway/listen/certificate-keeper.t
 import { readTlsIdentity, TlsIdentityError } from '../../src/gateway/listen/tls-identity.ts';
 import { systemClock } from '../../src/system/index.ts';
 import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
-import { testClock } from '../kit/test-clock.ts';
+import { Scheduler } from '../kit/scheduler.ts';
 import { CertificateFolder, issuePair } from './certificates.ts';
 
 interface Line {
@@ -31,7 +31,7 @@ function keep({ cert, key }: Files, options: { readonly pollMs?: number } = {}) 
   const keeper = new CertificateKeeper({
     files: { tlsCert: cert, tlsKey: key },
     // Without a poll, time stands still: only `reload` looks at the files.
-    clock: options.pollMs === undefined ? testClock(Date.now()) : systemClock,
+    clock: options.pollMs === undefined ? new Scheduler({ start: Date.now() }) : systemClock,
     logger: createLogger({ level: 'info', destination }),
     metrics,
     apply: ({ fingerprint }) => applied.push(fingerprint),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { Scheduler } from '../kit/scheduler.ts';
 import { seededRandom } from '../kit/seeded-random.ts';
-import { SimulatedClock, settle } from '../simulation/clock.ts';
 import { SimulatedDisk } from '../simulation/disk.ts';
 import { RelayWorld, type TestClient } from '../simulation/relay-world.ts';
 import { GROUP_DEVICES, type GroupAction, type GroupStep } from './group-commands.ts';
@@ -27,7 +27,7 @@ interface Request {
 export class GroupRun {
   readonly figures: GroupFigures = { letters: 0, changes: 0, predicted: 0, refused: 0 };
   readonly #steps: readonly GroupStep[];
-  readonly #clock = new SimulatedClock();
+  readonly #clock = new Scheduler();
   readonly #disk = new SimulatedDisk(this.#clock);
   readonly #random = seededRandom('group model');
   readonly #model = new GroupModel();
@@ -100,7 +100,7 @@ export class GroupRun {
 
   async #settle(): Promise<void> {
     this.#disk.resetReads();
-    await settle(16);
+    await this.#clock.settle();
     this.#model.follow(this.#disk.history);
     assert.deepEqual(this.#world?.failures, []);
   }

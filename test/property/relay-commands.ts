@@ -45,6 +45,8 @@ export interface Plan {
   readonly wrap: boolean;
   /** Devices that confirm what they have as soon as they have it, one bit each. */
   readonly eager: number;
+  /** Seed of what runs first when several things may; none: what was asked for first. */
+  readonly order: number | undefined;
   readonly commands: readonly Command[];
 }
 
@@ -151,5 +153,6 @@ export const plan: fc.Arbitrary<Plan> = fc.record({
   page: fc.constantFrom(1, 3, 64),
   wrap: fc.boolean(),
   eager: fc.nat(2 ** DEVICES - 1),
+  order: fc.option(fc.nat(), { nil: undefined }),
   commands: fc.array(command, { minLength: 10, maxLength: 60, size: 'max' }),
 });

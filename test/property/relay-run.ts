@@ -4,8 +4,8 @@ import type { EventLog } from '../../src/log/event-log.ts';
 import { LogError } from '../../src/log/log-error.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { serialNext } from '../../src/protocol/serial.ts';
+import { Scheduler } from '../kit/scheduler.ts';
 import { seededRandom } from '../kit/seeded-random.ts';
-import { SimulatedClock, settle } from '../simulation/clock.ts';
 import { SimulatedDisk } from '../simulation/disk.ts';
 import { RelayWorld, type SeenFrame, type TestClient } from '../simulation/relay-world.ts';
 import { ChannelModel } from './channel-model.ts';
@@ -58,8 +58,8 @@ export class RelayRun implements Watcher {
     refused: 0,
   };
   readonly #plan: Plan;
-  readonly #clock = new SimulatedClock();
-  readonly #disk = new SimulatedDisk(this.#clock);
+  readonly #clock: Scheduler;
+  readonly #disk: SimulatedDisk;
   readonly #random = seededRandom('relay model');
   readonly #devices: readonly ModelDevice[];
   readonly #start: number;
@@ -84,6 +84,8 @@ export class RelayRun implements Watcher {
 
   constructor(plan: Plan) {
     this.#plan = plan;
+    this.#clock = new Scheduler({ seed: plan.order });
+    this.#disk = new SimulatedDisk(this.#clock);
     this.#start = plan.wrap ? NEAR_WRAP : 0;
     this.#devices = Array.from({ length: DEVICES }, (_, index) => {
       const kind = {
@@ -176,12 +178,12 @@ export class RelayRun implements Watcher {
     });
   }
 
-  async #settle(turns = 16): Promise<void> {
+  async #settle(): Promise<void> {
     this.#disk.resetReads();
-    await settle(turns);
+    await this.#clock.settle();
     this.#absorb();
     // Confirmations and their effects.
-    await settle(6);
+    await this.#clock.settle();
     this.#absorb();
     this.#quietAt = this.#disk.history.length;
     this.#quiet = this.#disk.calm;

@@ -4,7 +4,7 @@ import { decideAccount } from '../../src/actors/accounts/account-decider.ts';
 import { encodeFact } from '../../src/events/fact-encoding.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { toHex } from '../../src/protocol/bytes.ts';
-import { SimulatedClock } from './clock.ts';
+import { Scheduler } from '../kit/scheduler.ts';
 import { RelayWorld } from './relay-world.ts';
 
 const HOUR_MS = 3_600_000;
@@ -21,7 +21,7 @@ async function nameOf(server: RelayWorld, displayName?: string): Promise<string 
 }
 
 test('given a user whose profile changes at each handshake, when it has changed often enough, then it stays and the device gets in', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   await using server = await RelayWorld.start({ clock, log });
   await nameOf(server);
@@ -41,7 +41,7 @@ test('given a user whose profile changes at each handshake, when it has changed 
 });
 
 test('given many changes of a profile, when the user is read again, then only the newest is, also after a restart', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   {
     await using server = await RelayWorld.start({ clock, log });
@@ -58,7 +58,7 @@ test('given many changes of a profile, when the user is read again, then only th
 });
 
 test('given a log whose profiles stand in the streams of the users, as older servers wrote them, then they are read, and a newer one counts more', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   let id = '';
   {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeFact } from '../../src/events/fact-encoding.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { SimulatedClock, settle } from './clock.ts';
+import { Scheduler } from '../kit/scheduler.ts';
 import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type TestClient } from './relay-world.ts';
 
-const clock = new SimulatedClock();
+const clock = new Scheduler();
 
 /** Connects them, and lets all take part in channel 7. */
 async function meeting(server: RelayWorld, ...names: readonly string[]): Promise<TestClient[]> {
@@ -43,7 +43,7 @@ function lives(disk: SimulatedDisk): string[] {
 async function killed(server: RelayWorld, disk: SimulatedDisk): Promise<void> {
   disk.crash();
   server.cut();
-  await settle();
+  await clock.settle();
 }
 
 test('given calls that run, when the server is killed and starts again and again, then each has ended once, its devices are told, and none runs', async () => {
@@ -69,14 +69,14 @@ test('given calls that run, when the server is killed and starts again and again
   ];
   for (let life = 0; life < 2; life += 1) {
     const next = await RelayWorld.start({ clock, log: disk.open() });
-    await settle();
+    await clock.settle();
     assert.deepEqual(next.failures, []);
     assert.deepEqual(lives(disk), expected);
     assert.equal(next.running.figures().runningCalls, 0);
     await killed(next, disk);
   }
   await using server = await RelayWorld.start({ clock, log: disk.open() });
-  await settle();
+  await clock.settle();
   const back = await server.connect('carol');
   const ends = back.of(FRAME.CALL_END).map(({ json }) => [json.call_id, json.metadata?.cause ?? 'by hand']);
   assert.deepEqual(ends.sort().map(String), [
@@ -98,7 +98,7 @@ test('given an offer that is stored and not yet in the stream of its call, when 
   assert.deepEqual(lives(disk), []);
   await killed(first, disk);
   await using server = await RelayWorld.start({ clock, log: disk.open() });
-  await settle();
+  await clock.settle();
   assert.deepEqual(lives(disk), ['one: offered, left failure, ended failure']);
   assert.equal(server.running.figures().runningCalls, 0);
 });
@@ -111,7 +111,7 @@ test('given calls that a kill has cut off, when the next server starts on a disk
   await killed(first, disk);
   disk.fail();
   await using server = await RelayWorld.start({ clock, log: disk.open() });
-  await settle();
+  await clock.settle();
   await clock.advance(3000);
   assert.deepEqual(lives(disk), ['one: offered, answered']);
   disk.heal();
@@ -128,7 +128,7 @@ test('given a call whose channel everybody has left, when the server is killed, 
   for (const client of [alice, bob]) await client.ask(FRAME.LEAVE, 7, {});
   await killed(first, disk);
   await using server = await RelayWorld.start({ clock, log: disk.open() });
-  await settle();
+  await clock.settle();
   assert.deepEqual(server.failures, []);
   assert.deepEqual(lives(disk), ['one: offered, answered, left failure, ended failure']);
 });

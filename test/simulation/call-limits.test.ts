@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import type { CallLimits } from '../../src/actors/calls/running-calls.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { SimulatedClock, settle } from './clock.ts';
+import { Scheduler } from '../kit/scheduler.ts';
 import { RelayWorld, type TestClient } from './relay-world.ts';
 
 const ENOUGH: CallLimits = { perDevice: 1000, perChannel: 1000, participants: 1000 };
 
 async function world(calls: Partial<CallLimits>): Promise<RelayWorld> {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   return RelayWorld.start({ clock, log: new MemoryLog(clock), calls: { ...ENOUGH, ...calls } });
 }
 
@@ -67,7 +67,7 @@ test('given calls with as many participants as the server bears, when one more i
   assert.equal(await offer(alice, 2, 'two'), 'ACK');
   assert.match(await offer(bob, 1, 'three'), /^limit: .*limits\.call_participants/);
   await alice.leave();
-  await settle(40);
+  await server.clock.settle();
   assert.equal(await offer(bob, 1, 'three'), 'ACK');
 });
 
@@ -77,7 +77,7 @@ test('given a device in many calls, when it is gone, then each ends, and none of
   for (let number = 0; number < 50; number += 1) assert.equal(await offer(alice, 1, `call ${number}`), 'ACK');
   assert.equal(server.running.figures().runningCalls, 50);
   await alice.leave();
-  await settle(100);
+  await server.clock.settle();
   assert.equal(bob.of(FRAME.CALL_END).length, 50);
   assert.deepEqual(server.failures, []);
   const { runningCalls, callActors } = server.running.figures();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
-import { SimulatedClock } from './clock.ts';
+import { Scheduler } from '../kit/scheduler.ts';
 import { RelayWorld } from './relay-world.ts';
 
 const DAY = 86_400_000;
@@ -18,7 +18,7 @@ async function waiting(server: RelayWorld): Promise<void> {
 }
 
 test('given mail that waits, when the date of a running server jumps ahead and back, then it expires only when its life is over', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   await using server = await RelayWorld.start({ clock, log });
   await waiting(server);
@@ -33,7 +33,7 @@ test('given mail that waits, when the date of a running server jumps ahead and b
 });
 
 test('given mail that waits, when the server starts with its date ahead and again with it right, then the mail is there', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   {
     await using server = await RelayWorld.start({ clock, log });
@@ -53,7 +53,7 @@ test('given mail that waits, when the server starts with its date ahead and agai
 });
 
 test('given mail that was posted while the date was ahead, when it is right again, then the mail expires in its time', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   clock.jump(40 * DAY);
   {

@@ -14,7 +14,7 @@ import type {
 import { LogError } from '../../src/log/log-error.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { type RetentionClass, retentionOf } from '../../src/log/retention.ts';
-import type { SimulatedClock } from './clock.ts';
+import type { Scheduler } from '../kit/scheduler.ts';
 
 /** Reads of letters between two resets above which an outbox is reading in circles. */
 const MOST_READS = 20_000;
@@ -45,7 +45,7 @@ export class SimulatedDisk {
   #reads = 0;
   #lifetime = 0;
 
-  constructor(clock: SimulatedClock) {
+  constructor(clock: Scheduler) {
     this.#log = new MemoryLog(clock);
   }
 

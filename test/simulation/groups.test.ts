@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { decodeMailPosted } from '../../src/events/mail-encoding.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { SimulatedClock, settle } from './clock.ts';
+import { Scheduler, turns } from '../kit/scheduler.ts';
 import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type SeenFrame, type TestClient, type WorldOptions } from './relay-world.ts';
 
@@ -11,7 +11,7 @@ const GROUP = 'g-1';
 const NUMBER = 9;
 
 async function world(options: Partial<WorldOptions> = {}): Promise<RelayWorld> {
-  const clock = options.clock ?? new SimulatedClock();
+  const clock = options.clock ?? new Scheduler();
   return RelayWorld.start({ log: options.log ?? new MemoryLog(clock), clock, ...options });
 }
 
@@ -192,7 +192,7 @@ test('given a removed device that is away, then it gets what was posted before t
 });
 
 test('given messages that race with a removal, then none addressed to the device lies behind its removal in the log', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   await using server = await world({ clock, log });
   const [alice, bob, carol] = await trio(server);
@@ -201,9 +201,9 @@ test('given messages that race with a removal, then none addressed to the device
     alice.post(FRAME.MSG, NUMBER, `early ${round}`);
     if (round === 2) bob.post(FRAME.GROUP_EVENT, NUMBER, document);
     alice.post(FRAME.MSG, NUMBER, `late ${round}`);
-    await settle(1);
+    await turns(1);
   }
-  await settle(20);
+  await clock.settle();
   let removed = false;
   const behind: string[] = [];
   let before = 0;
@@ -242,7 +242,7 @@ test('given a removal, when the old invitation is sent again by a resuming devic
   const dave = await server.connect('dave');
   const body = { group_id: GROUP, device: 'dave' };
   const sequence = alice.post(FRAME.GROUP_INVITE, NUMBER, body);
-  await settle(20);
+  await server.clock.settle();
   await enter(dave);
   await remove(alice, 'dave');
   const again = await alice.ask(FRAME.GROUP_INVITE, NUMBER, body, sequence);
@@ -336,7 +336,7 @@ test('given a document that is not carried out, then nobody sees it, and free-fo
 });
 
 test('given a restart, then groups, roles and standings are what they were', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   const first = await world({ clock, log });
   const [alice, bob, carol] = await trio(first);
@@ -391,7 +391,7 @@ test('given as many groups as a device may own, then it creates no more, not eve
 });
 
 test('given a log that refuses, when a device is removed, then it stays, and hears what is said afterwards', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const disk = new SimulatedDisk(clock);
   await using server = await world({ clock, log: disk.open() });
   const [alice, bob, carol] = await trio(server);
@@ -407,14 +407,14 @@ test('given a log that refuses, when a device is removed, then it stays, and hea
 });
 
 test('given a disk that holds the removal, when the server crashes, then neither it nor its document exists, and both do once it is sent again', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const disk = new SimulatedDisk(clock);
   const first = await world({ clock, log: disk.open() });
   const [alice] = await trio(first);
   disk.hold('mail');
   const document = { type: 'group-member-removed', group_id: GROUP, device: 'carol' };
   const sequence = alice.post(FRAME.GROUP_EVENT, NUMBER, document);
-  await settle(20);
+  await clock.settle();
   first.cut();
   disk.crash();
   disk.release();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { SimulatedClock, settle } from './clock.ts';
+import { Scheduler, turns } from '../kit/scheduler.ts';
 import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
 
@@ -11,12 +11,12 @@ const GROUP = 'g';
 const NUMBER = 9;
 
 async function world(options: Partial<WorldOptions> = {}): Promise<RelayWorld> {
-  const clock = options.clock ?? new SimulatedClock();
+  const clock = options.clock ?? new Scheduler();
   return RelayWorld.start({ log: options.log ?? new MemoryLog(clock), clock, ...options });
 }
 
 async function diskWorld() {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const disk = new SimulatedDisk(clock);
   return { disk, server: await world({ log: disk.open(), clock }) };
 }
@@ -54,12 +54,12 @@ test('given a frame on its way to the disk, when a newer connection comes, then 
   const [alice, bob] = await pair(server);
   disk.hold('mail');
   alice.post(FRAME.MSG, CHANNEL, 'five', 50);
-  await settle();
+  await server.clock.settle();
   let newer: TestClient | undefined;
   const connecting = server.connect('alice').then((client) => {
     newer = client;
   });
-  await settle(20);
+  await server.clock.settle();
   assert.equal(newer, undefined);
   disk.release(true);
   await connecting;
@@ -76,12 +76,12 @@ test('given a frame that its session repeats while it is on its way, when the di
   const [alice, bob] = await pair(server);
   disk.hold('mail');
   alice.post(FRAME.MSG, CHANNEL, 'five', 50);
-  await settle();
+  await server.clock.settle();
   alice.post(FRAME.MSG, CHANNEL, 'five', 50);
   alice.post(FRAME.MSG, CHANNEL, 'six', 51);
-  await settle();
+  await server.clock.settle();
   disk.release(true);
-  await settle(20);
+  await server.clock.settle();
   assert.deepEqual(
     alice.of(FRAME.ACK).filter(({ json }) => json.ack >= 50),
     [],
@@ -102,10 +102,10 @@ for (const [type, channel, body] of WAITING_FRAMES) {
     bob.frames.splice(0);
     disk.hold('mail');
     alice.post(FRAME.MSG, CHANNEL, 'important', 50);
-    await settle(1);
+    await turns(1);
     alice.post(type, channel, body, 51);
     disk.release(true);
-    await settle(20);
+    await server.clock.settle();
     assert.equal(alice.endedBecause, 'storage_unavailable');
     const again = await server.connect('alice');
     assert.ok((again.facts.resume?.received ?? 0) < 50);
@@ -116,7 +116,7 @@ for (const [type, channel, body] of WAITING_FRAMES) {
   });
 
   test(`given ${what}, when its device is back before it is done and sends it again, then it is posted once`, async () => {
-    for (const turns of [0, 1, 2, 3, 5, 8]) {
+    for (const early of [0, 1, 2, 3, 5, 8]) {
       const { disk, server } = await diskWorld();
       await using _ = server;
       const [alice, bob] = await pair(server);
@@ -125,14 +125,14 @@ for (const [type, channel, body] of WAITING_FRAMES) {
       bob.frames.splice(0);
       disk.hold('all');
       alice.post(type, channel, body, 50);
-      await settle(turns);
+      await turns(early);
       const connecting = server.connect('alice');
-      await settle(2);
+      await turns(2);
       disk.release();
       const again = await connecting;
       assert.equal((await again.ask(type, channel, body, 50)).type, FRAME.ACK);
-      await settle(20);
-      assert.equal(bob.of(type).length, 1, `after ${turns} turns`);
+      await server.clock.settle();
+      assert.equal(bob.of(type).length, 1, `after ${early} turns`);
     }
   });
 }
@@ -144,9 +144,9 @@ test('given an offer whose letter the log refused, when it is sent again, then i
   const offer = { call_id: 'c', from: 'alice', to: ['bob'] };
   disk.hold('mail');
   alice.post(FRAME.CALL_OFFER, CHANNEL, offer, 50);
-  await settle(20);
+  await server.clock.settle();
   disk.release(true);
-  await settle(20);
+  await server.clock.settle();
   assert.ok(!disk.history.some(({ type }) => type === 'call.offered'));
   const again = await server.connect('alice');
   assert.equal((await again.ask(FRAME.CALL_OFFER, CHANNEL, offer, 50)).type, FRAME.ACK);
@@ -155,7 +155,7 @@ test('given an offer whose letter the log refused, when it is sent again, then i
 });
 
 test('given an offer whose letter is on disk and whose fact is not, when the server crashes, then the next one has both', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const disk = new SimulatedDisk(clock);
   const first = await world({ log: disk.open(), clock });
   const [alice] = await pair(first);
@@ -191,13 +191,13 @@ test('given a fact that the log does not take behind its letter, when its group 
 });
 
 test('given frames that were refused, when their answers are lost and a later one is stored, then the next session is told of them, after a restart too', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const disk = new SimulatedDisk(clock);
   const first = await world({ log: disk.open(), clock });
   const [alice, bob] = await pair(first);
   alice.post(FRAME.MSG, 99, 'into no channel', 50);
   alice.post(FRAME.GROUP_INVITE, NUMBER, { group_id: 'none', device: 'bob', role: 'member' }, 51);
-  await settle(20);
+  await clock.settle();
   assert.equal((await alice.ask(FRAME.MSG, CHANNEL, 'hello', 52)).type, FRAME.ACK);
   const refused = [
     { sequence: 50, error: 'unknown_channel' },
@@ -224,7 +224,7 @@ test('given frames that were refused, when their answers are lost and a later on
 });
 
 test('given a frame that was refused and stored later, when it comes a third time, then it is acknowledged, after a restart too', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const disk = new SimulatedDisk(clock);
   const first = await world({ log: disk.open(), clock, mailbox: { frames: 2, bytes: 1_000 } });
   const [alice, bob] = await pair(first);
@@ -254,7 +254,7 @@ test('given a call whose device has gone while the log refuses, when the log tak
   await bob.ask(FRAME.CALL_ANSWER, CHANNEL, { call_id: 'c', accept: true });
   disk.fail('mail');
   await alice.leave('connection_lost');
-  await settle(20);
+  await server.clock.settle();
   assert.ok(!disk.history.some(({ type }) => type === 'call.ended'));
   disk.heal();
   await server.clock.advance(3_000);

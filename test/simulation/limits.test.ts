@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { SimulatedClock, settle } from './clock.ts';
+import { Scheduler } from '../kit/scheduler.ts';
 import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
 
 const CHANNEL = 7;
 
 function world(options: Partial<WorldOptions>): Promise<RelayWorld> {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   return RelayWorld.start({ log: new MemoryLog(clock), clock, ...options });
 }
 
@@ -49,19 +49,19 @@ for (const [what, mailbox] of [
       'mailbox_full',
     ]);
     const back = await server.connect('bob');
-    await settle(20);
+    await server.clock.settle();
     assert.deepEqual(back.heard(), ['1', '2', '3']);
     const [notice] = back.of(FRAME.ERROR);
     assert.equal(notice?.json.error, 'mailbox_full');
     assert.equal(notice?.json.missed, 2);
     back.confirm(3);
-    await settle(20);
+    await server.clock.settle();
     assert.deepEqual(await sayAll(alice as TestClient, 1), ['ACK']);
   });
 }
 
 test('given a device that was told how much it missed, when it is gone before it confirms anything, then it is told again, after a restart too, and then no more', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const disk = new SimulatedDisk(clock);
   const mailbox = { frames: 2, bytes: 1_000_000 };
   const first = await world({ clock, log: disk.open(), mailbox });
@@ -80,12 +80,12 @@ test('given a device that was told how much it missed, when it is gone before it
   assert.deepEqual(again.heard(), ['1', '2']);
   // A device may confirm at once what an earlier session sent it: that says nothing of this one.
   again.confirm(1);
-  await settle(20);
+  await clock.settle();
   const third = await second.connect('bob');
   assert.deepEqual(missed(third), [1]);
   third.confirm(1);
   third.confirm(2);
-  await settle(20);
+  await clock.settle();
   assert.deepEqual(missed(await second.connect('bob')), []);
   await second[Symbol.asyncDispose]();
 
@@ -129,12 +129,12 @@ test('given a channel of three with one full mailbox, when somebody writes, then
   ]);
   assert.deepEqual(bob?.heard(), ['1', '2', '3', '4']);
   const back = await server.connect('carol');
-  await settle(20);
+  await server.clock.settle();
   assert.deepEqual(back.heard(), ['1', '2']);
 });
 
 test('given a restart, when the mailbox was full before, then it is full after', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   const options = { clock, log, mailbox: { frames: 2, bytes: 1_000_000 } };
   const first = await RelayWorld.start(options);
@@ -194,12 +194,12 @@ test('given names that never joined, when their channels are left in any order, 
   const somebody = await server.connect('somebody');
   assert.equal((await somebody.join(1, ['bob'])).type, FRAME.ACK);
   assert.equal((await bob.say(1, 'for somebody')).json.not_stored, undefined);
-  await settle(20);
+  await server.clock.settle();
   assert.deepEqual(somebody.heard(), ['for somebody']);
 });
 
 test('given an account that joins and leaves without end, when its budget is spent, then it is refused until time brings it back, and what is free stays free', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   await using server = await world({ clock, changes: { burst: 4096, perSecond: 100 } });
   const alice = await server.connect('alice');
   const answers: string[] = [];

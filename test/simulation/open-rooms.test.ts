@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { SimulatedClock } from './clock.ts';
+import { Scheduler } from '../kit/scheduler.ts';
 import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
 
 const ROOM = 77;
 const INTERVAL = 500;
 
 async function world(options: Partial<WorldOptions> = {}): Promise<RelayWorld> {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   return RelayWorld.start({ log: new MemoryLog(clock), clock, ...options });
 }
 

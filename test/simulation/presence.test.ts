@@ -2,18 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { SimulatedClock, settle } from './clock.ts';
+import { Scheduler, turns } from '../kit/scheduler.ts';
 import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
 
 async function world(options: Partial<WorldOptions> = {}): Promise<RelayWorld> {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   return RelayWorld.start({ log: new MemoryLog(clock), clock, ...options });
 }
 
 async function together(channel: number, ...clients: readonly TestClient[]): Promise<void> {
   const members = clients.map(({ device }) => device);
   for (const client of clients) await client.join(channel, members);
-  await settle();
+  await turns(12);
 }
 
 const publish = (client: TestClient, state?: string): number =>
@@ -21,9 +21,9 @@ const publish = (client: TestClient, state?: string): number =>
 
 /** Lets the collecting time pass; returns what each client was told: `device state`. */
 async function told(server: RelayWorld, ...clients: readonly TestClient[]): Promise<string[][]> {
-  await settle();
+  await server.clock.settle();
   await server.clock.advance(500);
-  await settle();
+  await server.clock.settle();
   return clients.map((client) => {
     const seen = client.of(FRAME.PRESENCE);
     for (const frame of seen) {
@@ -141,9 +141,9 @@ test('given many devices that come back at once, then each round sends a bounded
   for (const client of clients) publish(client);
   const counts: number[] = [];
   for (let round = 0; round < 4; round += 1) {
-    await settle();
+    await server.clock.settle();
     await server.clock.advance(500);
-    await settle();
+    await server.clock.settle();
     counts.push(clients.reduce((sum, client) => sum + client.of(FRAME.PRESENCE).length, 0));
   }
   assert.ok((counts[0] ?? 0) > 0 && (counts[0] ?? 0) <= 2_000, `first round: ${counts[0]}`);

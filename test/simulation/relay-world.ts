@@ -17,7 +17,7 @@ import type {
   LinkPort,
   SessionNumber,
 } from '../../src/relay-port/relay-port.ts';
-import { type SimulatedClock, settle } from './clock.ts';
+import { type Scheduler, turns } from '../kit/scheduler.ts';
 
 const text = new TextEncoder();
 const decoder = new TextDecoder();
@@ -33,7 +33,7 @@ export interface SeenFrame {
 
 export interface WorldOptions {
   readonly log: EventLog;
-  readonly clock: SimulatedClock;
+  readonly clock: Scheduler;
   readonly reach?: Reach;
   readonly openRooms?: OpenRooms;
   readonly autoApprove?: boolean;
@@ -56,11 +56,11 @@ export interface WorldOptions {
 /** The real relay over a log and a clock of the test's choice; its links end in `TestClient`s instead of sockets. */
 export class RelayWorld implements AsyncDisposable {
   readonly running: RunningRelay;
-  readonly clock: SimulatedClock;
+  readonly clock: Scheduler;
   readonly #links: TestLinks;
   readonly failures: unknown[];
 
-  private constructor(running: RunningRelay, links: TestLinks, clock: SimulatedClock, failures: unknown[]) {
+  private constructor(running: RunningRelay, links: TestLinks, clock: Scheduler, failures: unknown[]) {
     this.running = running;
     this.#links = links;
     this.clock = clock;
@@ -68,7 +68,7 @@ export class RelayWorld implements AsyncDisposable {
   }
 
   static async start(options: WorldOptions): Promise<RelayWorld> {
-    const links = new TestLinks();
+    const links = new TestLinks(options.clock);
     const failures: unknown[] = [];
     const running = await createRelay({
       log: options.log,
@@ -138,7 +138,7 @@ export class RelayWorld implements AsyncDisposable {
     this.#links.clients.set(number, client);
     relay.begin(number);
     options.begun?.(client);
-    await settle();
+    await this.clock.settle();
     return client;
   }
 
@@ -211,8 +211,8 @@ export class TestClient {
   /** Sends and waits for the ACK or ERROR. */
   async ask(type: number, channel: number, body: unknown, sequence?: number): Promise<SeenFrame> {
     const number = this.post(type, channel, body, sequence);
-    for (let round = 0; round < 40; round += 1) {
-      await settle(2);
+    for (let round = 0; round < 80; round += 1) {
+      await turns();
       const at = this.frames.findIndex(
         (frame) => (frame.type === FRAME.ACK || frame.type === FRAME.ERROR) && frame.json?.ack === number,
       );
@@ -246,7 +246,7 @@ export class TestClient {
   async listen(): Promise<void> {
     this.deaf = false;
     this.#links.take(this, this.#running);
-    await settle();
+    await this.#links.clock.settle();
   }
 
   /** Takes the oldest write that waits in the transport, and no more. */
@@ -262,7 +262,7 @@ export class TestClient {
   async leave(reason = 'client_closed'): Promise<void> {
     this.#links.clients.delete(this.number);
     this.#running.relay.closed(this.number, reason);
-    await settle();
+    await this.#links.clock.settle();
   }
 }
 
@@ -277,6 +277,7 @@ interface Write {
 class TestLinks implements LinkPort {
   readonly clients = new Map<SessionNumber, TestClient>();
   running: RunningRelay | undefined;
+  readonly clock: Scheduler;
   #number = 0;
   /** Not flushed yet. */
   readonly #queued = new Map<SessionNumber, SeenFrame[]>();
@@ -284,6 +285,10 @@ class TestLinks implements LinkPort {
   readonly #writes = new Map<SessionNumber, Write[]>();
   /** Sessions whose backlog was above the limit. */
   readonly #full = new Set<SessionNumber>();
+
+  constructor(clock: Scheduler) {
+    this.clock = clock;
+  }
 
   nextNumber(): SessionNumber {
     this.#number += 1;

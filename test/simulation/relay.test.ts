@@ -3,12 +3,12 @@ import { test } from 'node:test';
 import { LogError } from '../../src/log/log-error.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { SimulatedClock, settle } from './clock.ts';
+import { Scheduler, turns } from '../kit/scheduler.ts';
 import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
 
 async function world(options: Partial<WorldOptions> = {}): Promise<RelayWorld> {
-  const clock = options.clock ?? new SimulatedClock();
+  const clock = options.clock ?? new Scheduler();
   return RelayWorld.start({ log: options.log ?? new MemoryLog(clock), clock, ...options });
 }
 
@@ -36,12 +36,12 @@ test('given an offline member, when it returns, then its mail arrives in order, 
   const [alice, bob] = await pair(server);
   await bob.leave();
   for (let number = 0; number < 300; number += 1) alice.post(FRAME.MSG, 7, `${number}`);
-  await settle(20);
+  await server.clock.settle();
   const back = await server.connect('bob');
-  await settle(40);
+  await server.clock.settle();
   assert.equal(back.heard().length, 256);
   back.confirm(256);
-  await settle(20);
+  await server.clock.settle();
   assert.deepEqual(
     back.heard(),
     Array.from({ length: 300 }, (_, number) => `${number}`),
@@ -49,7 +49,7 @@ test('given an offline member, when it returns, then its mail arrives in order, 
 });
 
 test('given a restart, when the devices return, then channel, mail and counters are what they were', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   const first = await world({ clock, log });
   const [alice, bob] = await pair(first);
@@ -211,7 +211,7 @@ test('given no delivery-ack, when the transport takes nothing, then the mail wai
 });
 
 test('given mail that expires, when the device returns, then it is told which numbers it will not see', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   await using server = await world({ clock });
   const [alice, bob] = await pair(server);
   await bob.leave();
@@ -250,7 +250,7 @@ test('given bytes that are no JSON in a JSON frame, then ERROR decode follows an
   await using server = await world();
   const alice = await server.connect('alice');
   alice.post(FRAME.JOIN, 7, '{]');
-  await settle();
+  await server.clock.settle();
   assert.deepEqual(alice.of(FRAME.ERROR)[0]?.json, { error: 'decode' });
   assert.equal(alice.endedBecause, 'decode');
 });
@@ -281,7 +281,7 @@ test('given a device in a call, when it connects again before the old connection
 });
 
 test('given a disk that holds its writes, when much waits for it, then senders are not read until it goes on', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const disk = new SimulatedDisk(clock);
   await using server = await world({
     clock,
@@ -292,12 +292,12 @@ test('given a disk that holds its writes, when much waits for it, then senders a
   disk.hold('mail');
   for (let number = 0; number < 20; number += 1) {
     alice.post(FRAME.MSG, 7, `${number} ${'x'.repeat(500)}`);
-    await settle(2);
+    await turns(2);
   }
   assert.equal(alice.held, true);
   assert.equal(bob.held, false);
   disk.release();
-  await settle(60);
+  await clock.settle();
   assert.equal(alice.held, false);
   assert.equal(bob.heard().length, 20);
 });
@@ -325,7 +325,7 @@ test('given a call, when a frame for it comes on another channel, then the call 
 });
 
 test('given a log that refuses, when a resuming client speaks, then it gets no ACK, is ended, and its resend arrives once', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   await using server = await world({ clock, log });
   const [alice, bob] = await pair(server);
@@ -346,7 +346,7 @@ test('given a log that refuses, when a resuming client speaks, then it gets no A
 });
 
 test('given a disk that refuses, when devices keep coming back, then one handshake in a second writes, and all get in when it is well', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   await using server = await world({ clock, log });
   let writes = 0;
@@ -368,7 +368,7 @@ test('given a disk that refuses, when devices keep coming back, then one handsha
 });
 
 test('given a disk that refuses, when connections break, then one append in a second is tried, and the ends are in the log when it is well', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   await using server = await world({ clock, log });
   const clients = [];
@@ -426,7 +426,7 @@ test('given a frame behind a JOIN in the same read, then it waits for the JOIN a
   await bob.join(7, ['bob', 'carol']);
   carol.post(FRAME.JOIN, 7, { members: ['bob'] });
   carol.post(FRAME.MSG, 7, 'right behind');
-  await settle(20);
+  await server.clock.settle();
   assert.deepEqual(bob.heard(), ['right behind']);
 });
 
@@ -441,7 +441,7 @@ test('given a confirmation of a number never sent, then ERROR answers and nothin
 });
 
 test('given mail that expired with nothing behind it, when the device returns, then nothing spins and the next frame follows the gap', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   await using server = await world({ clock });
   const [alice, bob] = await pair(server);
   await bob.leave();
@@ -456,7 +456,7 @@ test('given mail that expired with nothing behind it, when the device returns, t
 });
 
 test('given a crash before the counters were written, when the next server gives space back and stops, then received is still known', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const disk = new SimulatedDisk(clock);
   const first = await world({ log: disk.open(), clock });
   const [alice, bob] = await pair(first);
@@ -475,7 +475,7 @@ test('given a crash before the counters were written, when the next server gives
 });
 
 test('given a LEAVE that waits for the disk longer than actors idle, when it is durable, then it has taken effect', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const disk = new SimulatedDisk(clock);
   await using server = await world({ log: disk.open(), clock });
   const [alice, bob] = await pair(server);
@@ -483,14 +483,14 @@ test('given a LEAVE that waits for the disk longer than actors idle, when it is 
   bob.post(FRAME.LEAVE, 7, {});
   await clock.advance(200_000);
   disk.release();
-  await settle(20);
+  await clock.settle();
   await alice.say(7, 'gone');
   assert.deepEqual(bob.heard(), []);
   assert.equal((await bob.say(7, 'hello?')).json.error, 'unknown_channel');
 });
 
 test('given a letter that expired before a crash, when the server is back, then it does not come behind later ones', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const disk = new SimulatedDisk(clock);
   const first = await world({ log: disk.open(), clock });
   const [alice, bob] = await pair(first);

@@ -14,7 +14,7 @@ import type {
 import { LogError } from '../../src/log/log-error.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { type RetentionClass, retentionOf } from '../../src/log/retention.ts';
-import type { SimulatedClock } from '../simulation/clock.ts';
+import type { Scheduler } from '../kit/scheduler.ts';
 
 /** Each family of the log is written by itself, in its order; reads are a lane of their own. */
 export type Lane = RetentionClass | 'reads';
@@ -41,7 +41,7 @@ export class ScheduledDisk {
   readonly #failing = new Set<Lane>();
   #lifetime = 0;
 
-  constructor(clock: SimulatedClock) {
+  constructor(clock: Scheduler) {
     this.memory = new MemoryLog(clock);
   }
 

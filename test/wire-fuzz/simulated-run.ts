@@ -1,5 +1,5 @@
+import { chooser, Scheduler, turns } from '../kit/scheduler.ts';
 import { seededRandom } from '../kit/seeded-random.ts';
-import { SimulatedClock, settle } from '../simulation/clock.ts';
 import { RelayWorld } from '../simulation/relay-world.ts';
 import type { Judge } from './broken-promise.ts';
 import type { Weather } from './connection.ts';
@@ -28,8 +28,8 @@ export class SimulatedRun {
   readonly figures: RunFigures = noFigures();
   readonly #plan: Plan;
   readonly #judge: Judge;
-  readonly #clock = new SimulatedClock();
-  readonly #disk = new ScheduledDisk(this.#clock);
+  readonly #clock: Scheduler;
+  readonly #disk: ScheduledDisk;
   readonly #random = seededRandom('wire fuzz');
   readonly #ledger: Ledger;
   readonly #stage: Stage;
@@ -37,16 +37,19 @@ export class SimulatedRun {
   readonly #abandoned = new Set<SimulatedConnection>();
   readonly #connections = new Map<FuzzDevice, SimulatedConnection>();
   #world: RelayWorld | undefined;
-  readonly #begun = this.#clock.now();
+  readonly #begun: number;
   #lifetime = 0;
   /** Refusals of the disk when the last one who was let in had come: handshakes rest after one, until one gets through. */
   #refusalsBefore = 0;
-  #dice = 1;
+  #roll = chooser(0);
   /** A promise that was broken while nobody waited. */
   #broken: unknown;
 
   constructor(plan: Plan, judge: Judge) {
     this.#plan = plan;
+    this.#clock = new Scheduler({ seed: plan.order });
+    this.#disk = new ScheduledDisk(this.#clock);
+    this.#begun = this.#clock.now();
     this.#judge = judge;
     this.#ledger = new Ledger(judge, () => this.#clock.now());
     const disk = this.#disk;
@@ -114,20 +117,20 @@ export class SimulatedRun {
     );
     while (this.#world === undefined) {
       this.#happen();
-      await settle(1);
+      await turns(1);
       if (this.#broken !== undefined) throw this.#broken;
     }
   }
 
   async #step({ action, after, pick }: Step): Promise<void> {
-    this.#dice = (pick << 1) | 1;
+    this.#roll = chooser(pick);
     await this.#act(action);
     if (after === 'rest') {
       await this.#rest();
       return;
     }
     for (let left = after; left > 0 && this.#happen(); left -= 1) {
-      await settle(1);
+      await turns(1);
       this.#absorb();
     }
   }
@@ -279,17 +282,11 @@ export class SimulatedRun {
   #happen(): boolean {
     const possible: (() => void)[] = this.#disk.busy.map((lane: Lane) => () => this.#disk.step(lane));
     for (const connection of [...this.#connections.values(), ...this.#abandoned]) {
-      if (connection.canArrive) possible.push(() => connection.arrive(1 + (this.#roll() % 8)));
-      if (connection.canTake) possible.push(() => connection.take(this.#roll() % 4 === 0));
+      if (connection.canArrive) possible.push(() => connection.arrive(1 + this.#roll(8)));
+      if (connection.canTake) possible.push(() => connection.take(this.#roll(4) === 0));
     }
-    possible[this.#roll() % Math.max(1, possible.length)]?.();
+    possible[this.#roll(possible.length)]?.();
     return possible.length > 0;
-  }
-
-  /** Park and Miller's generator: enough to choose with. */
-  #roll(): number {
-    this.#dice = (this.#dice * 48_271) % 0x7fff_ffff;
-    return this.#dice;
   }
 
   /** Everything that waits happens, and what it causes, until nothing is left. */
@@ -297,7 +294,7 @@ export class SimulatedRun {
     let idle = 0;
     for (let round = 0; idle < 3; round += 1) {
       idle = this.#happen() ? 0 : idle + 1;
-      await settle(idle === 0 ? 1 : 4);
+      await turns(idle === 0 ? 1 : 4);
       this.#absorb();
       this.#judge.demand(round < MOST_ROUNDS, 'session', () => 'the server does not come to rest');
     }

@@ -60,6 +60,8 @@ export interface Plan {
   readonly longNames: boolean;
   /** Devices that confirm at once, one bit each. */
   readonly eager: number;
+  /** Seed of what runs first when several things may; none: what was asked for first. */
+  readonly order: number | undefined;
   readonly steps: readonly Step[];
 }
 
@@ -163,6 +165,7 @@ export function plans(least: number, most: number): fc.Arbitrary<Plan> {
     mailbox: fc.constantFrom(4, 30, 10_000, 10_000),
     longNames: fc.boolean(),
     eager: fc.nat(2 ** DEVICES - 1),
+    order: fc.option(fc.nat(), { nil: undefined }),
     steps: fc.array(step, { minLength: least, maxLength: most, size: 'max' }),
   });
 }

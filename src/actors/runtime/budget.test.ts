@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimulatedClock } from '../../../test/simulation/clock.ts';
+import { Scheduler } from '../../../test/kit/scheduler.ts';
 import { Budget } from './budget.ts';
 
 test('given a budget, when it is spent, then nothing more is until time brings it back, for each name by itself', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const budget = new Budget(clock, { burst: 10, perSecond: 2 });
   assert.equal(budget.take('a', 8), true);
   assert.equal(budget.allows('a', 3), false);
@@ -16,7 +16,7 @@ test('given a budget, when it is spent, then nothing more is until time brings i
 });
 
 test('given a full budget, when something costs more than a burst, then it takes all of it', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const budget = new Budget(clock, { burst: 10, perSecond: 1 });
   assert.equal(budget.take('a', 1000), true);
   assert.equal(budget.take('a', 1), false);
@@ -27,7 +27,7 @@ test('given a full budget, when something costs more than a burst, then it takes
 });
 
 test('given many names, when their budgets are full again, then they are not remembered', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const budget = new Budget(clock, { burst: 10, perSecond: 1 });
   for (let number = 0; number < 2_000; number += 1) budget.take(`early ${number}`, 1);
   await clock.advance(60_000);

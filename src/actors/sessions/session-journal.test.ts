@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { testClock } from '../../../test/kit/test-clock.ts';
+import { Scheduler } from '../../../test/kit/scheduler.ts';
 import type { FactEvent, SessionOpened } from '../../events/events.ts';
 import { decodeFact, encodeFact } from '../../events/fact-encoding.ts';
 import type { EventLog, ReadAllOptions, StreamAppend } from '../../log/event-log.ts';
@@ -24,7 +24,7 @@ const openedBy = (device: string): SessionOpened => ({
 /** A journal that starts on what an earlier one left, and the failures that it tells of. */
 async function started(
   log: EventLog,
-  clock: Clock = testClock(),
+  clock: Clock = new Scheduler(),
 ): Promise<{ readonly journal: SessionJournal; readonly failures: string[] }> {
   const failures: string[] = [];
   const events = { failed: (what: string) => void failures.push(what) } as unknown as RelayEvents;
@@ -69,7 +69,7 @@ function counted(log: EventLog): { readonly log: EventLog; readonly reads: () =>
 }
 
 test('given sessions that were open when the process was killed, when a journal starts, then each is closed once, and the others are left', async () => {
-  const log = new MemoryLog(testClock());
+  const log = new MemoryLog(new Scheduler());
   const { journal } = await started(log);
   await journal.opened('a', openedBy('phone'));
   await journal.opened('b', openedBy('laptop'));
@@ -89,7 +89,7 @@ test('given sessions that were open when the process was killed, when a journal 
 });
 
 test('given a log of a version that noted nothing, when a journal starts, then what it left open is closed', async () => {
-  const log = new MemoryLog(testClock());
+  const log = new MemoryLog(new Scheduler());
   const opened = { stream: 'session-a', expected: 'any', events: [encodeFact(openedBy('phone'))] } as const;
   await log.append([opened]);
   await started(log);
@@ -97,7 +97,7 @@ test('given a log of a version that noted nothing, when a journal starts, then w
 });
 
 test('given many sessions in the past and few open, when a journal starts after a kill, then it reads what came behind the last note only', async () => {
-  const log = new MemoryLog(testClock());
+  const log = new MemoryLog(new Scheduler());
   const { journal } = await started(log);
   await journal.opened('old', openedBy('old'));
   for (let i = 0; i < 5000; i++) {
@@ -113,7 +113,7 @@ test('given many sessions in the past and few open, when a journal starts after 
 });
 
 test('given a disk that refuses, when a journal starts or a session ends, then it starts, and the next start closes them', async () => {
-  const log = new MemoryLog(testClock());
+  const log = new MemoryLog(new Scheduler());
   const { journal, failures } = await started(log);
   await journal.opened('a', openedBy('phone'));
   await journal.opened('b', openedBy('laptop'));
@@ -134,7 +134,7 @@ test('given a disk that refuses, when a journal starts or a session ends, then i
 });
 
 test('given an orderly end while sessions end, when a journal starts, then it finds nothing to read and nothing to close', async () => {
-  const log = new MemoryLog(testClock());
+  const log = new MemoryLog(new Scheduler());
   const { journal } = await started(log);
   for (const id of ['a', 'b', 'c']) await journal.opened(id, openedBy(id));
   for (const id of ['a', 'b', 'c']) journal.closed(id, id, 'shutdown');
@@ -161,7 +161,7 @@ function counting(log: MemoryLog): () => number {
 }
 
 test('given a disk that refuses, when many sessions end, then one append in a second is tried, and all ends are written when it is well', async () => {
-  const clock = testClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   const { journal, failures } = await started(log, clock);
   const ids = Array.from({ length: 600 }, (_, index) => `s${index}`);
@@ -174,19 +174,19 @@ test('given a disk that refuses, when many sessions end, then one append in a se
   await settled();
   assert.equal(appends(), 1);
   for (let second = 1; second <= 3; second += 1) {
-    clock.advance(1000);
+    clock.sleep(1000);
     await settled();
     assert.equal(appends(), 1 + second);
   }
   assert.deepEqual(new Set(failures), new Set(['session.closed']));
   log.failing = undefined;
-  clock.advance(1000);
+  clock.sleep(1000);
   await settled();
   assert.deepEqual(await lives(log), ids.map((id) => `${id}: opened, closed broken`).sort());
 });
 
 test('given a disk that refuses while a session ends, when the journal ends on a disk that is well, then the end is written', async () => {
-  const log = new MemoryLog(testClock());
+  const log = new MemoryLog(new Scheduler());
   const { journal } = await started(log);
   await journal.opened('a', openedBy('phone'));
   log.failing = new LogError('LOG_UNAVAILABLE', 'full', { retryable: true });
@@ -198,14 +198,14 @@ test('given a disk that refuses while a session ends, when the journal ends on a
 });
 
 test('given a disk that refuses when a journal starts, when it is well, then what was open is closed without another start', async () => {
-  const clock = testClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   const { journal } = await started(log, clock);
   await journal.opened('a', openedBy('phone'));
   log.failing = new LogError('LOG_UNAVAILABLE', 'full', { retryable: true });
   await started(log, clock);
   log.failing = undefined;
-  clock.advance(1000);
+  clock.sleep(1000);
   await settled();
   assert.deepEqual(await lives(log), ['a: opened, closed server_restart']);
 });
@@ -232,7 +232,7 @@ const ended = (stream: string): StreamAppend => ({
 });
 
 test('given calls before and behind a note, when a journal starts, then it knows those that have not ended, and reads what came behind the note only', async () => {
-  const log = new MemoryLog(testClock());
+  const log = new MemoryLog(new Scheduler());
   const { journal } = await started(log);
   // A call that runs through all of it, and one whose end stands in the log although the note still names it.
   for (const stream of ['call-k-long', 'call-k-noted']) {
@@ -256,7 +256,7 @@ test('given calls before and behind a note, when a journal starts, then it knows
 });
 
 test('given a note of a version that noted no calls, when a journal starts, then it looks for them in the whole log', async () => {
-  const log = new MemoryLog(testClock());
+  const log = new MemoryLog(new Scheduler());
   await log.append([offered('call-k-old')]);
   const data = Buffer.from(JSON.stringify({ v: 1, open: [['a', 'phone']] }));
   await log.append([{ stream: 'session-a', expected: 'any', events: [encodeFact(openedBy('phone'))] }]);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimulatedClock, settle } from '../../../test/simulation/clock.ts';
+import { Scheduler } from '../../../test/kit/scheduler.ts';
 import type { StreamAppend } from '../../log/event-log.ts';
 import { LogError } from '../../log/log-error.ts';
 import { MemoryLog } from '../../log/memory/memory-log.ts';
@@ -23,7 +23,7 @@ function letter(): Letter {
 }
 
 function world() {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
   const released: MailStream[] = [];
   const failures: unknown[] = [];
@@ -59,7 +59,7 @@ test('given a log that refuses the fact, when somebody decides about the stream,
   assert.deepEqual([carrying.waiting, released], [1, []]);
   log.failing = undefined;
   await clock.advance(600);
-  await settle(4);
+  await clock.settle();
   assert.equal(await revision(), 0);
   assert.deepEqual([carrying.waiting, released], [0, [carrying.mail]]);
 });

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimulatedClock } from '../../../test/simulation/clock.ts';
+import { Scheduler } from '../../../test/kit/scheduler.ts';
 import { MemoryLog } from '../../log/memory/memory-log.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { Mailbox } from './mailbox.ts';
 
 test('given more changed mailboxes than one append can hold, when they are written, then all of them are', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock, { appendLimit: 4_194_304 });
   const failures: unknown[] = [];
   const keeper = new CursorKeeper({ log, clock, interval: 500, failed: (error) => failures.push(error) });

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimulatedClock } from '../../../test/simulation/clock.ts';
+import { Scheduler } from '../../../test/kit/scheduler.ts';
 import { MailClock } from './mail-clock.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 test('given a running server, when its date jumps, then no time has passed', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const mail = new MailClock(clock, DAY);
   mail.start();
   clock.jump(40 * DAY);
@@ -18,7 +18,7 @@ test('given a running server, when its date jumps, then no time has passed', asy
 });
 
 test('given a log, when it is read, then the time between its events counts, jumps for a quarter of a life, steps back for nothing', () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const mail = new MailClock(clock, DAY);
   const date = clock.now() - 2 * HOUR;
   for (const recordedAt of [date, date + HOUR, date + 40 * DAY, date + HOUR, date + HOUR]) {
@@ -30,7 +30,7 @@ test('given a log, when it is read, then the time between its events counts, jum
 });
 
 test('given an empty log, when the server starts, then its time begins', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const mail = new MailClock(clock, DAY);
   mail.start();
   await clock.advance(5);

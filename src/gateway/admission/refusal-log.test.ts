@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimulatedClock } from '../../../test/simulation/clock.ts';
+import { Scheduler } from '../../../test/kit/scheduler.ts';
 import { createLogger } from '../../telemetry/index.ts';
 import { RefusalLog } from './refusal-log.ts';
 
 function setUp() {
   const lines: Record<string, unknown>[] = [];
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const logger = createLogger({
     level: 'warn',
     destination: { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },

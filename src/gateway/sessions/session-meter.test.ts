@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimulatedClock } from '../../../test/simulation/clock.ts';
+import { Scheduler } from '../../../test/kit/scheduler.ts';
 import { EventWindow } from '../http/event-window.ts';
 import { SessionMeter } from './session-meter.ts';
 
 function setUp(sessionFramesPerSecond: number, sessionBytesPerSecond: number) {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const changes: (string | undefined)[] = [];
   const limits = { sessionFramesPerSecond, sessionBytesPerSecond };
   return { clock, changes, meter: new SessionMeter(limits, clock, (limit) => changes.push(limit)) };
@@ -53,7 +53,7 @@ test('given a session that ends while reading rests, then nothing follows', asyn
 });
 
 test('given events within the window, when there are too many, then that is said; spread out, it is not', async () => {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const window = new EventWindow(clock, 3, 1000);
   assert.deepEqual([window.add(), window.add(), window.add(), window.add()], [false, false, false, true]);
   const slow = new EventWindow(clock, 3, 1000);

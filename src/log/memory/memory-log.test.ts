@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventLogContract } from '../../../test/kit/event-log.contract.ts';
-import { testClock } from '../../../test/kit/test-clock.ts';
+import { Scheduler } from '../../../test/kit/scheduler.ts';
 import { LogError } from '../log-error.ts';
 import { MemoryLog } from './memory-log.ts';
 
 eventLogContract('memory log', async () => {
-  const clock = testClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock);
-  return { log, advance: clock.advance, close: () => log[Symbol.asyncDispose]() };
+  return { log, advance: (ms) => clock.sleep(ms), close: () => log[Symbol.asyncDispose]() };
 });
 
 const append = (log: MemoryLog, data: string) =>
   log.append([{ stream: 'user-a', expected: 'any', events: [{ type: 't', data: Buffer.from(data) }] }]);
 
 test('given appends that are not flushed, when the log crashes, then they are refused and gone', async () => {
-  const log = new MemoryLog(testClock(), { manualFlush: true });
+  const log = new MemoryLog(new Scheduler(), { manualFlush: true });
   const kept = append(log, 'kept');
   log.flush();
   const lost = append(log, 'lost');
@@ -26,7 +26,7 @@ test('given appends that are not flushed, when the log crashes, then they are re
 });
 
 test('given a failing disk, when it works again, then the log goes on at the revision before', async () => {
-  const log = new MemoryLog(testClock());
+  const log = new MemoryLog(new Scheduler());
   log.failing = new LogError('LOG_UNAVAILABLE', 'disk full', { retryable: true });
   await assert.rejects(append(log, 'x'), { code: 'LOG_UNAVAILABLE', retryable: true });
   assert.equal(log.healthy, false);

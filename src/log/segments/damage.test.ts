@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { faultyDisk } from '../../../test/kit/faulty-disk.ts';
-import { testClock } from '../../../test/kit/test-clock.ts';
+import { Scheduler } from '../../../test/kit/scheduler.ts';
 import type { RecordedEvent } from '../event-log.ts';
 import { LogError } from '../log-error.ts';
 import { verifyLog } from './inspect.ts';
 import { openSegmentLog, type SegmentLogOptions } from './open-segment-log.ts';
 import type { SegmentLog } from './segment-log.ts';
 
-const clock = testClock();
+const clock = new Scheduler();
 let root = '';
 let number = 0;
 

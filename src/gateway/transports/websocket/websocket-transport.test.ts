@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
+import { Scheduler } from '../../../../test/kit/scheduler.ts';
 import { clientFrame, ServerFrames } from '../../../../test/kit/websocket-frames.ts';
-import { SimulatedClock, settle } from '../../../../test/simulation/clock.ts';
 import { WebSocketTransport } from './websocket-transport.ts';
 
 const [BINARY, CLOSE, PING, PONG] = [0x2, 0x8, 0x9, 0xa];
@@ -47,7 +47,7 @@ function said(opcode: number, payload: Buffer): string {
 }
 
 function setUp() {
-  const clock = new SimulatedClock();
+  const clock = new Scheduler();
   const stream = new Connection();
   const heard: string[] = [];
   const transport = new WebSocketTransport({
@@ -66,7 +66,7 @@ function setUp() {
   });
   const receive = async (opcode: number, payload: Uint8Array | string): Promise<void> => {
     stream.push(clientFrame(opcode, payload));
-    await settle();
+    await clock.settle();
   };
   return { clock, stream, heard, transport, receive };
 }
@@ -104,12 +104,12 @@ test('given a peer that we do not read, when it cannot answer, then that is not 
 });
 
 test('given a peer that pings and takes nothing, when it reads again, then it gets the pong of its last ping', async () => {
-  const { receive, stream } = setUp();
+  const { clock, receive, stream } = setUp();
   stream.stuck = true;
   for (let ping = 1; ping <= 900; ping += 1) await receive(PING, `${ping}`);
   assert.equal(stream.writableLength, 2 + 1, 'one pong waits');
   stream.drain();
-  await settle();
+  await clock.settle();
   assert.deepEqual(stream.sent, ['pong 1', 'pong 900']);
 });
 
@@ -129,16 +129,16 @@ test('given a question, when a pong answers it or a later ping, then the peer ha
 });
 
 test('given chunks, when they are written, then a message each, in one write, and taken when it is', async () => {
-  const { stream, transport } = setUp();
+  const { clock, stream, transport } = setUp();
   stream.stuck = true;
   let taken = 0;
   transport.write([Buffer.from('one'), Buffer.from('two')], () => {
     taken += 1;
   });
-  await settle();
+  await clock.settle();
   assert.deepEqual([taken, stream.sent], [0, []]);
   stream.drain();
-  await settle();
+  await clock.settle();
   assert.deepEqual([taken, stream.sent], [1, ['2 one', '2 two']]);
 });
 
@@ -165,13 +165,13 @@ test('given an end of ours, when the peer never answers it, then the connection 
 });
 
 test('given an end of the peer, when the session ends with it, then its code comes back and we end first', async () => {
-  const { heard, receive, stream, transport } = setUp();
+  const { clock, heard, receive, stream, transport } = setUp();
   await receive(CLOSE, Buffer.concat([Buffer.from([3, 233]), Buffer.from('bye')]));
   assert.deepEqual([heard, stream.sent], [['end'], []]);
   // What was queued leaves before the close frame.
   transport.write([Buffer.from('last')], () => undefined);
   transport.end('client_closed');
-  await settle();
+  await clock.settle();
   assert.deepEqual([stream.sent, stream.ended], [['2 last', 'close 1001 '], true]);
 });
 
@@ -187,10 +187,10 @@ test('given a peer that breaks the protocol, when it does, then both sides learn
 test('given a connection that breaks, when it does, then it was lost and nobody is told why', async () => {
   const { clock, heard, stream } = setUp();
   stream.push(null);
-  await settle();
+  await clock.settle();
   assert.deepEqual([heard, stream.sent, stream.ended], [['closed undefined'], [], true]);
   stream.destroy();
-  await settle();
+  await clock.settle();
   await clock.advance(600_000);
   assert.deepEqual(heard, ['closed undefined']);
 });
@@ -207,7 +207,7 @@ test('given frames that bring nothing, when there are too many within ten second
   const { clock, heard, receive, stream } = setUp();
   for (let round = 0; round < 2; round += 1) {
     stream.push(Buffer.concat(Array.from({ length: 1_000 }, () => clientFrame(PONG, ''))));
-    await settle();
+    await clock.settle();
     assert.deepEqual(heard, []);
     await clock.advance(10_000);
   }

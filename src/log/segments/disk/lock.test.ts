@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
-import { testClock } from '../../../../test/kit/test-clock.ts';
+import { Scheduler } from '../../../../test/kit/scheduler.ts';
 import { systemRandom } from '../../../system/index.ts';
 import type { LogError } from '../../log-error.ts';
 import { segmentPath } from '../files/segment.ts';
@@ -55,7 +55,7 @@ async function end(child: ChildProcess): Promise<void> {
 
 test('given a second opener in the same process, when the first is open, then it is refused by name, and not when it is closed', async () => {
   const directory = await newDirectory();
-  const clock = testClock();
+  const clock = new Scheduler();
   const log = await openSegmentLog({ directory, clock });
   assert.equal(await isLocked(directory), true);
   await assert.rejects(openSegmentLog({ directory, clock }), {
@@ -74,7 +74,7 @@ test('given several processes that start at once, when they open one log, then e
   const said = openers.map((one) => one.said.split(' ')[0]).sort();
   assert.deepEqual(said, ['LOG_LOCKED', 'LOG_LOCKED', 'LOG_LOCKED', 'opened']);
   for (const { child } of openers) await end(child);
-  await (await openSegmentLog({ directory, clock: testClock() }))[Symbol.asyncDispose]();
+  await (await openSegmentLog({ directory, clock: new Scheduler() }))[Symbol.asyncDispose]();
 });
 
 test('given the lock file of an older version or garbage in it, when opened, then nobody holds it', async () => {
@@ -82,7 +82,7 @@ test('given the lock file of an older version or garbage in it, when opened, the
   for (const text of [`{"pid":${process.pid}}`, '', 'x'.repeat(5000)]) {
     await writeFile(join(directory, 'lock'), text);
     assert.equal(await isLocked(directory), false);
-    await (await openSegmentLog({ directory, clock: testClock() }))[Symbol.asyncDispose]();
+    await (await openSegmentLog({ directory, clock: new Scheduler() }))[Symbol.asyncDispose]();
   }
 });
 
@@ -123,14 +123,14 @@ for (const [how, take] of TAKEN) {
   test(`given a lock file that was ${how}, when the next segment begins or some seconds pass, then the log is lost: it says so once and changes nothing more`, async () => {
     for (const when of ['segment', 'seconds'] as const) {
       const directory = await newDirectory();
-      const clock = testClock();
+      const clock = new Scheduler();
       const lost: LogError[] = [];
       const onLost = (error: LogError): void => void lost.push(error);
       const log = await openSegmentLog({ directory, clock, segmentSize: 4096, onLost });
       await append(log, 'mail-a', 'o'.repeat(2000));
       await take(directory);
       if (when === 'seconds') {
-        clock.advance(5000);
+        clock.sleep(5000);
         while (lost.length === 0) await new Promise((resolve) => setImmediate(resolve));
       } else {
         await assert.rejects(append(log, 'mail-a', 'x'.repeat(2500)), { code: 'LOG_UNAVAILABLE' });
@@ -156,7 +156,7 @@ test("given another's segment where the next one would begin, when it begins, th
   const directory = await newDirectory();
   const lost: LogError[] = [];
   const onLost = (error: LogError): void => void lost.push(error);
-  const log = await openSegmentLog({ directory, clock: testClock(), segmentSize: 4096, onLost });
+  const log = await openSegmentLog({ directory, clock: new Scheduler(), segmentSize: 4096, onLost });
   await append(log, 'mail-a', 'o'.repeat(2000));
   const path = segmentPath(directory, 'mail', 2);
   await writeFile(path, "another's");

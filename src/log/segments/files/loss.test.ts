@@ -3,13 +3,13 @@ import { cp, mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { testClock } from '../../../../test/kit/test-clock.ts';
+import { Scheduler } from '../../../../test/kit/scheduler.ts';
 import { LogError } from '../../log-error.ts';
 import { verifyLog } from '../inspect.ts';
 import { openSegmentLog, type SegmentLogOptions } from '../open-segment-log.ts';
 import type { SegmentLog } from '../segment-log.ts';
 
-const clock = testClock();
+const clock = new Scheduler();
 let root = '';
 let number = 0;
 

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { testClock } from '../../../../test/kit/test-clock.ts';
+import { Scheduler } from '../../../../test/kit/scheduler.ts';
 import type { RecordedEvent } from '../../event-log.ts';
 import { verifyLog } from '../inspect.ts';
 import { openSegmentLog } from '../open-segment-log.ts';
@@ -41,7 +41,7 @@ async function sizeOf(directory: string): Promise<number> {
 
 test('given streams that are over, when the log is maintained, then their space comes back, and everything else is read as before', () =>
   inDirectory(async (directory) => {
-    const clock = testClock();
+    const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, ...OPTIONS });
     for (let i = 0; i < 200; i++) {
       await note(log, `channel-closed${i}`);
@@ -52,7 +52,7 @@ test('given streams that are over, when the log is maintained, then their space 
     log.retire((stream) => stream.startsWith('channel-closed'));
     await log.maintain();
     assert.equal(await sizeOf(directory), before, 'what is fresh is not touched');
-    clock.advance(HOUR_MS);
+    clock.sleep(HOUR_MS);
     const open = await read(log.readStream('channel-open'));
     await log.maintain();
     assert.ok((await sizeOf(directory)) < before / 4, `${before} -> ${await sizeOf(directory)} bytes`);
@@ -69,14 +69,14 @@ test('given streams that are over, when the log is maintained, then their space 
 
 test('given a stream that is over and lies in several segments, when only a later one is mostly dead, then its end stays as long as its beginning does', () =>
   inDirectory(async (directory) => {
-    const clock = testClock();
+    const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, ...OPTIONS });
     await note(log, 'channel-long', 'opened');
     for (let i = 0; i < 60; i++) await note(log, 'user-kept');
     await note(log, 'channel-long', 'closed');
     for (let i = 0; i < 100; i++) await note(log, `channel-gone${i}`);
     log.retire((stream) => stream.startsWith('channel-'));
-    clock.advance(HOUR_MS);
+    clock.sleep(HOUR_MS);
     const before = await sizeOf(directory);
     await log.maintain();
     assert.ok((await sizeOf(directory)) < before);
@@ -90,10 +90,10 @@ test('given a stream that is over and lies in several segments, when only a late
 
 test('given events that somebody still has to see, when their stream is over, then they stay until then', () =>
   inDirectory(async (directory) => {
-    const clock = testClock();
+    const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, ...OPTIONS });
     for (let i = 0; i < 100; i++) await note(log, `channel-${i}`);
-    clock.advance(HOUR_MS);
+    clock.sleep(HOUR_MS);
     let seen = 0;
     log.retire((_stream, position) => position < seen);
     await log.maintain();
@@ -107,7 +107,7 @@ test('given events that somebody still has to see, when their stream is over, th
 
 test('given a profile that has changed often, when the log is maintained, then the newest event is left, before and after a restart', () =>
   inDirectory(async (directory) => {
-    const clock = testClock();
+    const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, ...OPTIONS });
     for (let i = 0; i < 200; i++) await note(log, 'profile-a', `${i}`.padEnd(100));
     await note(log, 'user-a');
@@ -126,7 +126,7 @@ test('given a profile that has changed often, when the log is maintained, then t
 
 test('given mail of channels that are no more, when all of it is delivered and old, then the log forgets how far each went, and remembers it of the others', () =>
   inDirectory(async (directory) => {
-    const clock = testClock();
+    const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, ...OPTIONS });
     const post = (stream: string) =>
       log.append([
@@ -142,7 +142,7 @@ test('given mail of channels that are no more, when all of it is delivered and o
     for (let round = 0; round < 3; round++) {
       // Streams carried on once more, and then a newer segment behind them.
       await log.maintain();
-      clock.advance(HOUR_MS);
+      clock.sleep(HOUR_MS);
       for (let i = 0; i < 30; i++) await post('mail-busy');
       await log.truncate('mail-busy', 30 * (round + 1));
     }

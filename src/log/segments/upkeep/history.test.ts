@@ -3,7 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { testClock } from '../../../../test/kit/test-clock.ts';
+import { Scheduler } from '../../../../test/kit/scheduler.ts';
 import { unknownWords, VOCABULARY } from '../../../events/vocabulary.ts';
 import { LogError } from '../../log-error.ts';
 import { nodeDisk } from '../disk/node-disk.ts';
@@ -12,7 +12,7 @@ import { openSegmentLog, type SegmentLogOptions } from '../open-segment-log.ts';
 import { HISTORY_FILE } from './history.ts';
 import { recordHistory } from './record-history.ts';
 
-const clock = testClock();
+const clock = new Scheduler();
 let root = '';
 let number = 0;
 
@@ -99,7 +99,7 @@ test('given a restored log, when it is opened, then it says how old its newest e
   await visit(directory);
   const written = clock.now();
   await cp(directory, copy, { recursive: true });
-  clock.advance(60_000);
+  clock.sleep(60_000);
   assert.equal((await visit(copy)).newestAt, written);
 });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { testClock } from '../../../../test/kit/test-clock.ts';
+import { Scheduler } from '../../../../test/kit/scheduler.ts';
 import type { RecordedEvent } from '../../event-log.ts';
 import { verifyLog } from '../inspect.ts';
 import { openSegmentLog } from '../open-segment-log.ts';
@@ -35,7 +35,7 @@ const mailFiles = async (directory: string): Promise<string[]> =>
 
 test('given delivered mail, when maintained, then its segments go, revisions stay, and the chain holds', () =>
   inDirectory(async (directory) => {
-    const clock = testClock();
+    const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, segmentSize: 4096 });
     for (let i = 0; i < 100; i++) await post(log, i < 50 ? 'mail-a' : 'mail-b');
     const before = await mailFiles(directory);
@@ -58,10 +58,10 @@ test('given delivered mail, when maintained, then its segments go, revisions sta
 
 test('given a few letters in old segments, when maintained, then these are compacted and read as before', () =>
   inDirectory(async (directory) => {
-    const clock = testClock();
+    const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, segmentSize: 4096 });
     for (let i = 0; i < 120; i++) {
-      clock.advance(1);
+      clock.sleep(1);
       await log.append([
         {
           stream: i % 10 === 7 ? 'mail-slow' : 'mail-fast',
@@ -100,10 +100,10 @@ test('given a few letters in old segments, when maintained, then these are compa
 
 test('given a journal, when its events are too old, then its segments go', () =>
   inDirectory(async (directory) => {
-    const clock = testClock();
+    const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, segmentSize: 4096 });
     for (let i = 0; i < 40; i++) await post(log, `session-${i}`);
-    clock.advance(91 * 86_400_000);
+    clock.sleep(91 * 86_400_000);
     await post(log, 'session-new');
     // The next segment tells that nothing in the old one is younger, so the one before the newest may stay.
     await log.maintain();
@@ -119,14 +119,14 @@ test('given a journal, when its events are too old, then its segments go', () =>
 
 test('given letters that are delivered all the time, when some of it is space, then it is given back within seconds all the same', () =>
   inDirectory(async (directory) => {
-    const clock = testClock();
+    const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, segmentSize: 4096 });
     for (let i = 0; i < 100; i++) await post(log, 'mail-a');
     const before = await mailFiles(directory);
     // Something dies twice a second, for three seconds.
     for (let i = 1; i <= 6; i++) {
       await log.truncate('mail-a', 90 + i);
-      clock.advance(500);
+      clock.sleep(500);
     }
     // The timer has fired or never will: the regular look is a minute away.
     let after = before;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { testClock } from '../../../../test/kit/test-clock.ts';
+import { Scheduler } from '../../../../test/kit/scheduler.ts';
 import type { HistoryBegun } from '../../../events/events.ts';
 import { decodeFact } from '../../../events/fact-encoding.ts';
 import { MemoryLog } from '../../memory/memory-log.ts';
@@ -15,7 +15,7 @@ async function histories(log: MemoryLog): Promise<HistoryBegun[]> {
 }
 
 test('given a new log, when its history is recorded twice, then there is one fact, and no number is skipped', async () => {
-  const clock = testClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock, { epoch: 'a'.repeat(32) });
   for (let start = 0; start < 2; start += 1) {
     await recordHistory(log, clock, { cause: 'created', newestAt: undefined });
@@ -26,7 +26,7 @@ test('given a new log, when its history is recorded twice, then there is one fac
 });
 
 test('given another epoch than the log knows, when it is recorded, then numbers are skipped, more the older it is', async () => {
-  const clock = testClock();
+  const clock = new Scheduler();
   const log = new MemoryLog(clock, { epoch: 'a'.repeat(32) });
   await recordHistory(log, clock, { cause: 'created', newestAt: undefined });
   log.epoch = 'b'.repeat(32);
