@@ -246,6 +246,7 @@ export async function createRelay(options: RelayOptions): Promise<RunningRelay> 
       presence[Symbol.dispose]();
       notices[Symbol.dispose]();
       callFrames[Symbol.dispose]();
+      await relay.settled();
       await office.drained();
       await facts[Symbol.asyncDispose]();
       await cursors.flush();

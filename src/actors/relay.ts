@@ -32,8 +32,6 @@ import type { SessionJournal } from './sessions/session-journal.ts';
 const TOKEN_BYTES = 32;
 /** The connection has gone meanwhile: nobody hears this. */
 const CLOSED = { ok: false, refusal: 'invalid request', reason: 'closed' } as const;
-/** What a waiting frame costs in memory beyond its payload, roughly. */
-const WAITING_OVERHEAD = 96;
 
 export interface RelayParts {
   readonly journal: SessionJournal;
@@ -86,7 +84,14 @@ export class Relay implements RelayPort {
 
   constructor(parts: RelayParts, dispatch: (relay: Relay) => FrameDispatch) {
     this.#parts = parts;
-    this.#intake = new Intake(parts.links, parts.congested);
+    this.#intake = new Intake({
+      links: parts.links,
+      clock: parts.clock,
+      isCongested: parts.congested,
+      waitingBytes: parts.waitingBytes,
+      handle: (session, frame) => this.#handle(session, frame),
+      flooded: (session) => this.#end(session, 'flooding', 'too many frames wait for an earlier one'),
+    });
     this.#writes = new PendingWrites(parts.links, parts.clock);
     this.#journal = parts.journal;
     this.#dispatch = dispatch;
@@ -165,18 +170,7 @@ export class Relay implements RelayPort {
     const session = this.#actors.get(number)?.session;
     if (session?.open !== true) return;
     this.#parts.events.frameReceived(frame.type);
-    if (session.waiting === undefined) {
-      this.#handle(session, frame);
-      if (this.#parts.congested(session)) this.#intake.hold(session);
-      return;
-    }
-    session.waiting.push(frame);
-    session.waitingBytes += frame.payload.length + WAITING_OVERHEAD;
-    this.#intake.hold(session);
-    // What was on its way when reading stopped still arrives; more than that is a flood.
-    if (session.waitingBytes > this.#parts.waitingBytes) {
-      this.#end(session, 'flooding', 'too many frames wait for an earlier one');
-    }
+    this.#intake.take(session, frame);
   }
 
   taken(number: SessionNumber, mark: number): void {
@@ -196,7 +190,9 @@ export class Relay implements RelayPort {
     if (actor !== undefined) {
       actor.send('CLOSED');
       this.#actors.delete(number);
-      if (actor.session !== undefined) this.#close(actor.session, reason);
+      const { session } = actor;
+      // What it said before it went is still heard.
+      if (session?.open === true) this.#intake.leave(session, () => this.#close(session, reason));
     }
   }
 
@@ -205,6 +201,11 @@ export class Relay implements RelayPort {
     this.#writes.flush();
     this.#intake.endOfSlice();
   };
+
+  /** Resolves when all frames of the sessions that have gone are handled. */
+  async settled(): Promise<void> {
+    while (this.#intake.isLeaving) await new Promise<void>((resolve) => this.#parts.clock.soon(resolve));
+  }
 
   /** A post is durable, for this many devices. */
   acknowledge(post: Post<Session | AbsentPoster>, stored: number | undefined): void {
@@ -227,42 +228,16 @@ export class Relay implements RelayPort {
     this.#drop(session, 'decode');
   }
 
-  #handle(session: Session, frame: Frame): void {
+  /** Neither throws nor rejects: what fails is answered. */
+  #handle(session: Session, frame: Frame): Promise<void> | undefined {
     this.#frames ??= this.#dispatch(this);
-    let pending: Promise<void> | undefined;
     try {
-      pending = this.#frames.handle(session, frame);
+      return this.#frames
+        .handle(session, frame)
+        ?.catch((error: unknown) => this.#frameFailed(session, frame, error));
     } catch (error) {
       this.#frameFailed(session, frame, error);
-      return;
-    }
-    if (pending !== undefined) {
-      session.waiting = [];
-      const { lane } = session.mailbox;
-      lane.begin();
-      pending
-        .catch((error: unknown) => this.#frameFailed(session, frame, error))
-        .finally(() => {
-          lane.end();
-          this.#resumeFrames(session);
-        });
-    }
-  }
-
-  #resumeFrames(session: Session): void {
-    const waiting = session.waiting ?? [];
-    session.waiting = undefined;
-    session.waitingBytes = 0;
-    this.#intake.release(session);
-    for (const [index, frame] of waiting.entries()) {
-      if (!session.open) return;
-      this.#handle(session, frame);
-      if (session.waiting !== undefined) {
-        const rest = waiting.slice(index + 1);
-        session.waiting = rest;
-        session.waitingBytes = rest.reduce((sum, { payload }) => sum + payload.length + WAITING_OVERHEAD, 0);
-        return;
-      }
+      return undefined;
     }
   }
 

@@ -1,5 +1,6 @@
 import { type Actor, createActor } from 'xstate';
 import type { Recipient } from '../../delivery/downstream.ts';
+import type { Deque } from '../../delivery/mailboxes/deque.ts';
 import type { Mailbox } from '../../delivery/mailboxes/mailbox.ts';
 import type { Outbox } from '../../delivery/outbox.ts';
 import type { Poster } from '../../delivery/post.ts';
@@ -38,9 +39,15 @@ export class Session implements Poster, Recipient {
    */
   open = true;
   outbox: Outbox | undefined;
-  /** Frames behind one whose handling has not finished; `undefined` when nothing is in progress. */
-  waiting: Frame[] | undefined;
+  /** A frame is being handled: the next one waits for it. */
+  busy = false;
+  /** Frames that wait for an earlier one, for the disk or for their turn; `undefined` when none does. */
+  waiting: Deque<Frame> | undefined;
   waitingBytes = 0;
+  /** The last turn of the event loop that had frames of the session, how many, and about when the first; see `Intake`. */
+  turn = -1;
+  handled = 0;
+  since = 0;
   dirty = false;
   /** The link does not read from the peer. */
   held = false;
