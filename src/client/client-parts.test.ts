@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { turns } from '../../test/kit/waiting.ts';
 import { utf8 } from '../protocol/bytes.ts';
 import { isJsonObject, parseJson } from '../protocol/json/json.ts';
 import { serialAfter } from '../protocol/serial.ts';
@@ -102,7 +103,7 @@ test('given a save that runs, when the state changes more than once, then one sa
   assert.deepEqual(saved, [1]);
   releases[0]?.();
   await first;
-  await new Promise((resolve) => setImmediate(resolve));
+  await turns();
   assert.deepEqual(saved, [1, 3]);
   releases[1]?.();
   await Promise.all([second, third]);

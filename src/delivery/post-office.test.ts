@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Scheduler, turns } from '../../test/kit/scheduler.ts';
+import { Scheduler } from '../../test/kit/scheduler.ts';
+import { turns } from '../../test/kit/waiting.ts';
 import type { StreamAppend } from '../log/event-log.ts';
 import { LogError } from '../log/log-error.ts';
 import { MemoryLog } from '../log/memory/memory-log.ts';

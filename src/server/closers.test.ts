@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { turns } from '../../test/kit/waiting.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { Closers } from './closers.ts';
 
@@ -24,7 +25,7 @@ describe('given the parts of a server', () => {
     for (const name of ['log', 'relay', 'gateway']) {
       closers.push(name, LONG, async () => {
         ended.push(`${name} begins`);
-        await new Promise((turn) => setImmediate(turn));
+        await turns();
         ended.push(`${name} ends`);
       });
     }
@@ -69,7 +70,7 @@ describe('given the parts of a server', () => {
     closers.push('late', 1, () => new Promise((_, reject) => (fail = reject)));
     assert.deepEqual(await closers.close(), ['late']);
     fail(new Error('too late'));
-    await new Promise((turn) => setImmediate(turn));
+    await turns();
     process.off('unhandledRejection', note);
     assert.deepEqual(unhandled, []);
   });
@@ -80,7 +81,7 @@ describe('given the parts of a server', () => {
     closers.push('log', LONG, async () => void ended.push('log'));
     closers.push('gateway', LONG, () => new Promise((resolve) => (endGateway = resolve)));
     const both = Promise.all([closers.close(), closers.close()]);
-    await new Promise((turn) => setImmediate(turn));
+    await turns();
     assert.deepEqual(ended, []);
     endGateway();
     assert.deepEqual(await both, [[], []]);

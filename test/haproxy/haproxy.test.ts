@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { asking, chat, everyDoor, untilUp } from '../kit/through-proxy.ts';
+import { until } from '../kit/waiting.ts';
 import { WireClient } from '../kit/wire-client.ts';
 import { haproxyMissing, startHaproxy } from './haproxy-process.ts';
 import { startLoggedServer } from './logged-server.ts';
@@ -105,7 +105,7 @@ test(
     await client.join(7, ['ada']);
     const stopped = server[Symbol.asyncDispose]();
     // CommuCat itself still answers this with 200.
-    while ((await http2('127.0.0.9', '/api/server-info')).status !== 503) await delay(50);
+    await until(async () => (await http2('127.0.0.9', '/api/server-info')).status === 503);
     await client.barrier();
     const { json } = await client.until(({ type }) => type === FRAME.ERROR);
     assert.equal(json.error, 'shutting_down');

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { pause } from '../kit/waiting.ts';
 import { FRAME_TYPE, type Http2Frame, Http2FrameReader, http2Frame, PREFACE } from './http2-frames.ts';
 
 /** Attackers come from another address than everybody else, so that limits per address meet them alone. */
@@ -92,7 +93,7 @@ export class RawHttp2 {
         await Promise.race([once(socket, 'drain').catch(() => undefined), closed]);
       }
     }
-    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 20_000))]);
+    await Promise.race([closed, pause(20_000)]);
     return socket.destroyed;
   }
 

@@ -2,9 +2,10 @@
 // doing, and not that of whoever attacks. Started by `Chat`, which says when they talk.
 import assert from 'node:assert/strict';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { pause } from '../kit/waiting.ts';
 import { type ServerAddress, WireClient } from '../kit/wire-client.ts';
 import type { ChatOrder, ChatReport } from './chat.ts';
-import { monotonic, pause } from './time.ts';
+import { monotonic } from './time.ts';
 
 const CHANNEL = 1;
 /** Between two messages, in milliseconds: enough messages for a p99, and no load to speak of. */

@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { until } from '../kit/waiting.ts';
 import type { ServerAddress } from '../kit/wire-client.ts';
-import { pause } from './time.ts';
 
 const CHILD = fileURLToPath(new URL('./chat-child.ts', import.meta.url));
 
@@ -85,9 +85,10 @@ export class Chat implements AsyncDisposable {
   }
 
   async #until(holds: () => boolean): Promise<void> {
-    while (!holds()) {
+    await until(() => {
+      if (holds()) return true;
       if (this.#failure !== undefined) throw new Error(`the chat ended: ${this.#failure}`);
-      await pause(10);
-    }
+      return false;
+    }, 'the chat');
   }
 }

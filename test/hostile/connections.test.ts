@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { stringifyJson } from '../../src/protocol/json/json-writer.ts';
+import { pause, until } from '../kit/waiting.ts';
 import { openTcp, openTls, type RawConnection, RawHttp2 } from './attacker.ts';
 import { Fortress, limitReached } from './fortress.ts';
 import { FLAG, FRAME_TYPE, http2Frame, PREFACE, requestHeaders } from './http2-frames.ts';
-import { pause } from './time.ts';
 
 const limits = { timeout: 60_000 };
 let fortress: Fortress;
@@ -161,7 +161,7 @@ test('flood: given more handshakes at once than allowed, then the rest is told t
       }
       const refusals = (): number =>
         http2.frames.filter(({ payload }) => payload.includes('too many handshakes at once')).length;
-      while (refusals() < 20) await Promise.race([pause(20), http2.connection.closed]);
+      await until(() => refusals() >= 20 || http2.connection.socket.destroyed);
       assert.equal(refusals(), 20);
       http2.connection.socket.destroy();
     },

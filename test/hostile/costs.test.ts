@@ -3,11 +3,11 @@ import { after, before, test } from 'node:test';
 import { utf8 } from '../../src/protocol/bytes.ts';
 import { encodeFrame } from '../../src/protocol/frames/frame.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { pause } from '../kit/waiting.ts';
 import type { WireClient } from '../kit/wire-client.ts';
 import { answerTo, ask, type FrameToSend, longIds, pour, pourBytes } from './attack-tools.ts';
 import { Fortress, limitReached } from './fortress.ts';
 import { besiege } from './siege.ts';
-import { pause } from './time.ts';
 
 /** What costs the server more than it seems to: each attack goes on for some seconds, whatever it is told. */
 const limits = { timeout: 180_000 };

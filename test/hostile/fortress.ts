@@ -3,10 +3,10 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { join } from 'node:path';
 import { ServerProcess } from '../kit/server-process.ts';
+import { comesAbout, until, within } from '../kit/waiting.ts';
 import { WireClient, type WireOptions } from '../kit/wire-client.ts';
 import { HOSTILE_ADDRESS } from './attacker.ts';
 import { Chat, type Round } from './chat.ts';
-import { pause } from './time.ts';
 
 /** Deadlines short enough for tests; the other limits as they are. */
 const SHORT = [
@@ -154,7 +154,7 @@ export class Fortress implements AsyncDisposable {
 
   /** Waits until a metric is above what it was. */
   async until(name: string, above: number): Promise<void> {
-    while (((await this.metrics()).get(name) ?? 0) <= above) await pause(50);
+    await until(async () => ((await this.metrics()).get(name) ?? 0) > above, name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -169,12 +169,13 @@ export class Fortress implements AsyncDisposable {
       const either = typeof alternatives === 'string' ? [alternatives] : alternatives;
       const hasMoved = (now: ReadonlyMap<string, number>): boolean =>
         either.some((name) => totalOf(now, name) > totalOf(before, name));
-      let now = await this.metrics();
-      for (let tries = 0; tries < 100 && !hasMoved(now); tries += 1) {
-        await pause(100);
+      let now = before;
+      const counts = async (): Promise<boolean> => {
         now = await this.metrics();
-      }
-      assert.ok(hasMoved(now), `${either.join(' or ')} did not move\n${moved(before, now)}`);
+        return hasMoved(now);
+      };
+      const isCounted = await comesAbout(counts, within(10_000, 100));
+      assert.ok(isCounted, `${either.join(' or ')} did not move\n${moved(before, now)}`);
     }
   }
 

@@ -3,10 +3,10 @@ import { after, before, test } from 'node:test';
 import { utf8 } from '../../src/protocol/bytes.ts';
 import { encodeFrame } from '../../src/protocol/frames/frame.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { pause } from '../kit/waiting.ts';
 import type { WireClient } from '../kit/wire-client.ts';
 import { pourBytes } from './attack-tools.ts';
 import { Fortress, limitReached } from './fortress.ts';
-import { pause } from './time.ts';
 
 const limits = { timeout: 60_000 };
 const MIB = 1_048_576;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { pause } from '../kit/waiting.ts';
 import { clientFrame } from '../kit/websocket-frames.ts';
 import { openTcp, openTls, type RawConnection } from './attacker.ts';
 import { Fortress } from './fortress.ts';
-import { pause } from './time.ts';
 
 const limits = { timeout: 60_000 };
 const OPCODE = { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9 } as const;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { pause, until } from '../kit/waiting.ts';
 import { RawHttp2 } from './attacker.ts';
 import { Fortress, limitReached } from './fortress.ts';
 import { FLAG, FRAME_TYPE, headerBlock, http2Frame, requestHeaders, uint32 } from './http2-frames.ts';
-import { pause } from './time.ts';
 
 const limits = { timeout: 60_000 };
 const CANCEL = 8;
@@ -99,7 +99,7 @@ test('stream flood: given requests as fast as they are answered, then the connec
           .length;
       for (let sent = 0; sent < 4000 && !http2.connection.socket.destroyed; sent += 100) {
         http2.send(many(100, (index) => get(2 * (sent + index) + 1, '/nothing')));
-        while (answered() < sent + 100 && !http2.connection.socket.destroyed) await pause(5);
+        await until(() => answered() >= sent + 100 || http2.connection.socket.destroyed);
       }
       assert.ok(http2.connection.socket.destroyed);
     },
@@ -205,7 +205,7 @@ test('zero window: given requests whose answers may not be sent, then each is gi
       const http2 = await open(Buffer.concat([Buffer.from([0, INITIAL_WINDOW_SIZE]), uint32(0)]));
       http2.send(many(100, (index) => get(2 * index + 1, '/metrics')));
       const resets = () => http2.frames.filter(({ type }) => type === FRAME_TYPE.RST_STREAM).length;
-      while (resets() < 100 && !http2.connection.socket.destroyed) await pause(20);
+      await until(() => resets() >= 100 || http2.connection.socket.destroyed);
       await http2.connection.closed;
     },
     { counted: [limitReached('response_ms'), limitReached('connection_idle_ms')] },
@@ -245,7 +245,7 @@ test(
         const attack = async (lie: Uint8Array): Promise<void> => {
           const http2 = await open();
           http2.send(post(1), lie);
-          while (http2.goaway === undefined) await pause(10);
+          await until(() => http2.goaway !== undefined);
           http2.connection.socket.destroy();
         };
         await Promise.all(lies.map(attack));
@@ -265,7 +265,7 @@ test('lies: given a content-length that the body does not have, then the session
       const isOver = (): boolean =>
         http2.connection.socket.destroyed ||
         http2.frames.some(({ type }) => type === FRAME_TYPE.RST_STREAM || type === FRAME_TYPE.GOAWAY);
-      while (!isOver()) await pause(10);
+      await until(isOver);
       http2.connection.socket.destroy();
     },
     { counted: ['commucat_handshakes_rejected_total'] },

@@ -3,9 +3,9 @@ import { after, before, test } from 'node:test';
 import { utf8 } from '../../src/protocol/bytes.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { stringifyJson } from '../../src/protocol/json/json-writer.ts';
+import { pause } from '../kit/waiting.ts';
 import { pour } from './attack-tools.ts';
 import { Fortress, limitReached } from './fortress.ts';
-import { pause } from './time.ts';
 
 const limits = { timeout: 60_000 };
 const KIB = 1024;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { comesAbout, pause, within } from '../kit/waiting.ts';
 import type { Round } from './chat.ts';
 import type { Expectation, Fortress } from './fortress.ts';
-import { monotonic, pause } from './time.ts';
+import { monotonic } from './time.ts';
 
 const MIB = 1_048_576;
 /** Messages that tell how quick the server is when nobody attacks it: a p99 of them leaves three out. */
@@ -59,8 +60,7 @@ export async function besiege(
     afterwards: grownBy(settled, resident),
     'after a restart': grownBy(fortress.resident, resident),
   };
-  const givenBack = performance.now() + GIVEN_BACK_MS;
-  while (grownBy(fortress.stored, stored) > left && performance.now() < givenBack) await pause(LOOK_MS);
+  await comesAbout(() => grownBy(fortress.stored, stored) <= left, within(GIVEN_BACK_MS, LOOK_MS));
   const disk = { 'at most': grownBy(assault.largest, stored), left: grownBy(fortress.stored, stored) };
   // What slows the machine down for a while, or what the attack has left, is no part of its own figure.
   const peace = [...calm, ...later];

@@ -2,7 +2,3 @@
 export function monotonic(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
-
-export function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}

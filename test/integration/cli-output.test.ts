@@ -9,7 +9,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../kit/waiting.ts';
 import { PROGRAM, startDev, temporaryFolder } from './cli-support.ts';
 
 async function freePort(): Promise<number> {
@@ -49,15 +49,13 @@ async function serve(folder: string, stdout: number): Promise<Served & AsyncDisp
     child.kill(signal);
     return (await exit)[0] as number | null;
   };
-  while (
-    !(await ask('/healthz').then(
+  await until(() => {
+    assert.equal(child.exitCode, null, 'it has ended');
+    return ask('/healthz').then(
       () => true,
       () => false,
-    ))
-  ) {
-    assert.equal(child.exitCode, null, 'it has ended');
-    await sleep(50);
-  }
+    );
+  }, 'a server that answers');
   const isGone = (): boolean => child.exitCode !== null || child.signalCode !== null;
   return { ask, port, end, [Symbol.asyncDispose]: async () => void (isGone() || (await end('SIGKILL'))) };
 }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { until } from '../kit/waiting.ts';
 
 export const PROGRAM = fileURLToPath(new URL('../../bin/commucat.js', import.meta.url));
 
@@ -46,30 +47,28 @@ export class RunningCommand implements AsyncDisposable {
   readonly lines: string[] = [];
   stderr = '';
   readonly #closed: Promise<unknown>;
-  readonly #waiting = new Set<() => void>();
 
   constructor(args: readonly string[]) {
     const child = spawn(process.execPath, [PROGRAM, ...args], { env: environment() });
     this.process = child;
     createInterface({ input: child.stdout }).on('line', (line) => {
       this.lines.push(line);
-      this.#wake();
     });
     child.stderr.on('data', (chunk: Buffer) => {
       this.stderr += chunk.toString();
-      this.#wake();
     });
-    this.#closed = once(child, 'close').then(() => this.#wake());
+    this.#closed = once(child, 'close');
   }
 
   /** Waits until the condition holds. @throws when the process ends before */
   async until(condition: () => boolean): Promise<void> {
-    while (!condition()) {
+    await until(() => {
+      if (condition()) return true;
       if (this.process.exitCode !== null || this.process.signalCode !== null) {
         throw new Error(`it has ended with ${this.process.exitCode}: ${this.stderr}`);
       }
-      await new Promise<void>((resolve) => this.#waiting.add(resolve));
-    }
+      return false;
+    }, 'what a command should print');
   }
 
   async line(index: number): Promise<string> {
@@ -86,11 +85,6 @@ export class RunningCommand implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.process.exitCode === null && this.process.signalCode === null) await this.end('SIGKILL');
-  }
-
-  #wake(): void {
-    for (const resolve of this.#waiting) resolve();
-    this.#waiting.clear();
   }
 }
 

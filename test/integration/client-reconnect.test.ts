@@ -11,6 +11,7 @@ import {
   pairingRequiredPayload,
 } from '../../src/protocol/frames/errors.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { until } from '../kit/waiting.ts';
 import { startTestServer } from './client-support.ts';
 import { finish, type World, world } from './client-world.ts';
 
@@ -62,19 +63,6 @@ const ANSWERS: readonly {
     },
   },
 ];
-
-/** Waits for the event that brings the condition about. */
-function until(client: Client, name: 'connected' | 'disconnected', condition: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (!condition()) return;
-      off();
-      resolve();
-    };
-    const off = client.on(name, look);
-    look();
-  });
-}
 
 /** Nobody answers wrongly any more. */
 function mend({ network, server }: World): void {
@@ -251,13 +239,13 @@ test('given a real session, when a portal with another certificate and then a pr
     });
     proxy.listen(server.port, '127.0.0.1');
     await once(proxy, 'listening');
-    await until(client, 'disconnected', () => codes.has(code));
+    await until(() => codes.has(code));
     for (const session of sessions) session.destroy();
     proxy.close();
     await once(proxy, 'close');
   }
   await server.start();
-  await until(client, 'connected', () => client.state === 'connected');
+  await until(() => client.state === 'connected');
   await client.close();
   await server.close();
 });

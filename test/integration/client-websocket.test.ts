@@ -17,6 +17,7 @@ import {
 } from '../../src/client/index.ts';
 import { ensureDevIdentity } from '../../src/keys/dev-identity.ts';
 import { systemClock, systemRandom } from '../../src/system/index.ts';
+import { pause, until } from '../kit/waiting.ts';
 import { startTestServer } from './client-support.ts';
 
 const limits = { timeout: 20_000 };
@@ -85,7 +86,7 @@ test(
     const { connection, chunks, closed } = await open();
     connection.write(Buffer.from('one,'));
     connection.write(Buffer.from('two'));
-    while (asText(chunks) !== 'one,two') await new Promise((resolve) => setImmediate(resolve));
+    await until(() => asText(chunks) === 'one,two');
     assert.equal(protocol, '');
     connection.end();
     connection.write(Buffer.from('too late'));
@@ -109,7 +110,7 @@ test(
     connection.pause();
     connection.write(Buffer.from('go'));
     await Promise.all([...sockets.clients].map((socket) => once(socket, 'close')));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pause(20);
     assert.deepEqual(chunks, []);
     connection.resume();
     assert.equal(await closed, undefined);
@@ -193,7 +194,7 @@ test(
     const opening = transport.open(receiver, abort.signal);
     abort.abort();
     await assert.rejects(opening, { code: 'CLIENT_ABORTED' });
-    while (terminated.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => terminated.length > 0);
     assert.deepEqual(terminated, [`${origin().replace('https', 'wss')}/connect`]);
   },
 );
@@ -240,7 +241,7 @@ test(
       }
       assert.deepEqual(heard, ['over WebSocket', 'over HTTP/2']);
       const before = sent;
-      while (sent < before + 10) await new Promise((resolve) => setTimeout(resolve, 5));
+      await until(() => sent >= before + 10);
       assert.deepEqual(errors, []);
       assert.equal(one.state, 'connected');
     } finally {

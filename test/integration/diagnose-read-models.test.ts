@@ -10,8 +10,9 @@ import type { Finding } from '../../cli/diagnose/finding.ts';
 import { loadServerConfig } from '../../cli/kit/server-config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/projections/index.ts';
 import { systemRandom } from '../../src/system/index.ts';
+import { until } from '../kit/waiting.ts';
 import { commucat, RunningCommand, temporaryFolder } from './cli-support.ts';
-import { postgresProblem, until } from './projections-support.ts';
+import { postgresProblem } from './projections-support.ts';
 
 const skip = await postgresProblem();
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

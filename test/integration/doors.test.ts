@@ -5,6 +5,7 @@ import { errorPayload } from '../../src/protocol/frames/errors.ts';
 import { encodeFrame } from '../../src/protocol/frames/frame.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { DOORS, type Door, DoorStream } from '../kit/doors.ts';
+import { pause, until } from '../kit/waiting.ts';
 import { type ServerAddress, WireClient } from '../kit/wire-client.ts';
 import { DOMAIN, startGateway, type TestGateway } from './gateway-support.ts';
 
@@ -40,7 +41,7 @@ async function connected(door: Door, older = false): Promise<Connected> {
 async function reasonOf(session: number): Promise<string> {
   const { relay } = gateway;
   const end = () => relay.ends.find((known) => known.session === session);
-  await relay.until(() => end() !== undefined);
+  await until(() => end() !== undefined);
   return end()?.reason ?? '';
 }
 
@@ -60,7 +61,7 @@ for (const door of DOORS) {
       assert.deepEqual([frame.sequence, frame.text.length], [sequence, 30_000]);
     }
     // The peer's own transport said so, or the operating system where there is no such word.
-    await relay.until(() => relay.receivedMarks.includes(99));
+    await until(() => relay.receivedMarks.includes(99));
     stream.end();
     assert.equal(await reasonOf(session), 'client_closed');
     await client.end();
@@ -133,12 +134,12 @@ for (const door of DOORS) {
       for (let sequence = 0; sequence < most; sequence += 1) {
         client.post(FRAME.MSG, 7, new Uint8Array(60_000));
       }
-      await relay.until(() => mine() > 0);
+      await until(() => mine() > 0);
       // Twelve megabytes do not fit on the way: whoever read all of them has not stopped.
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await pause(200);
       assert.ok(mine() < most, `${mine()} frames were read`);
       links.hold(session, false);
-      await relay.until(() => mine() === most);
+      await until(() => mine() === most);
       relay.onFrame = before;
       client.close();
       assert.equal(await reasonOf(session), 'connection_lost');
@@ -176,9 +177,7 @@ test(
       DOORS.filter(({ mode }) => mode === 'sse' || mode === 'long-poll').map(async (door) => {
         const { client, stream } = await connected(door);
         assert.equal(client.facts.keepalive_interval, 5);
-        while (!stream.lines.some(({ keepalive }) => keepalive)) {
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
+        await until(() => stream.lines.some(({ keepalive }) => keepalive));
         client.close();
       }),
     );

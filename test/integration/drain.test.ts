@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { DOORS, type DoorStream } from '../kit/doors.ts';
 import { startRunningServer } from '../kit/running-server.ts';
 import { ServerProcess } from '../kit/server-process.ts';
+import { until } from '../kit/waiting.ts';
 import { WireClient } from '../kit/wire-client.ts';
 import { dial, get1, secure, session2 } from '../listeners/raw-client.ts';
 
@@ -78,7 +78,7 @@ test(
     await early.join(1, ['early', 'late']);
     assert.equal(await ready(), 200);
     const stopped = server.stop();
-    while ((await ready()) !== 503) await delay(20);
+    await until(async () => (await ready()) === 503);
     const late = await WireClient.connect(address, 'late');
     await late.join(1, ['early', 'late']);
     await early.say(1, 'still here');

@@ -4,6 +4,7 @@ import { toHex } from '../../src/protocol/bytes.ts';
 import { encodeFrame } from '../../src/protocol/frames/frame.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { noiseKeyPair } from '../../src/protocol/identity/keys.ts';
+import { until } from '../kit/waiting.ts';
 import {
   backend,
   EPOCH,
@@ -240,7 +241,7 @@ for (const [name, answer, expected] of auths) {
       const { session } = gateway.relay.hellos.at(-1) ?? assert.fail('no HELLO');
       answer(peer);
       assert.equal(await refusal(peer, 2), expected);
-      await gateway.relay.until(() => gateway.relay.ends.some((end) => end.session === session));
+      await until(() => gateway.relay.ends.some((end) => end.session === session));
       assert.equal(gateway.relay.ends.filter((end) => end.session === session).length, 1);
     },
   );
@@ -335,10 +336,10 @@ test(
     const peer = new Peer(gateway);
     const heard = relay.hellos.length;
     peer.sendHello();
-    while (relay.hellos.length === heard) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => relay.hellos.length > heard);
     const { session } = relay.hellos.at(-1) ?? assert.fail('no HELLO');
     peer.close();
-    await relay.until(() => relay.ends.some((end) => end.session === session));
+    await until(() => relay.ends.some((end) => end.session === session));
     answer();
     relay.resolution = resolution;
     const next = new Peer(gateway);

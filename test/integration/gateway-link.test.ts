@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { encodeFrame } from '../../src/protocol/frames/frame.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { until } from '../kit/waiting.ts';
 import { json, Peer, startGateway, type TestGateway, text } from './gateway-support.ts';
 
 const limits = { timeout: 20_000 };
@@ -26,7 +27,7 @@ function endOf(session: number): string | undefined {
 }
 
 async function reasonOf(session: number): Promise<string | undefined> {
-  await gateway.relay.until(() => endOf(session) !== undefined);
+  await until(() => endOf(session) !== undefined);
   return endOf(session);
 }
 
@@ -75,10 +76,10 @@ test(
       assert.equal(frame?.sequence, sequence);
       assert.ok(frame.payload.length === 1000 && frame.payload.every((byte) => byte === (sequence & 255)));
     }
-    await relay.until(() => relay.marks.includes(4711));
+    await until(() => relay.marks.includes(4711));
     assert.equal(links.backlog(session), 0);
     links.flush(session, 4712);
-    await relay.until(() => relay.marks.includes(4712));
+    await until(() => relay.marks.includes(4712));
     peer.close();
   },
 );
@@ -214,7 +215,7 @@ test(
     assert.ok(own.links.backlog(session) > 65_536);
     peer.send(FRAME.MSG, 1, 3, new Uint8Array(1));
     peer.stream.resume();
-    await own.relay.until(() => own.relay.writableCalls === 1 && own.relay.frames.length === 1);
+    await until(() => own.relay.writableCalls === 1 && own.relay.frames.length === 1);
     assert.deepEqual(own.relay.marks.slice(0, 1), [300]);
     peer.close();
     await own.close();
@@ -234,7 +235,7 @@ test(
       own.links.send(session, FRAME.MSG, 7, sequence, new Uint8Array(1000));
     }
     own.links.flush(session, 1);
-    await own.relay.until(() => own.relay.ends.length > 0);
+    await until(() => own.relay.ends.length > 0);
     assert.deepEqual(own.relay.ends, [{ session, reason: 'slow_peer' }]);
     assert.match(await own.metrics.expose(), /commucat_slow_peers_closed_total 1/);
     peer.close();

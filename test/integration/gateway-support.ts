@@ -51,7 +51,6 @@ const RESUMPTION: Resumption = {
 };
 
 /** The smallest relay that answers: it knows one user, acknowledges every MSG, and notes what it is told. */
-
 export class TestRelay implements RelayPort {
   readonly hellos: HelloFacts[] = [];
   readonly begun: SessionNumber[] = [];
@@ -64,7 +63,6 @@ export class TestRelay implements RelayPort {
   refusal: Extract<Establishment, { ok: false }> | undefined;
   onFrame: (frame: ReceivedFrame) => void = (frame) => this.acknowledge(frame);
   readonly #links: LinkTable;
-  #waiting: { readonly done: () => boolean; readonly resolve: () => void }[] = [];
 
   constructor(links: LinkTable) {
     this.#links = links;
@@ -103,52 +101,34 @@ export class TestRelay implements RelayPort {
 
   begin(session: SessionNumber): void {
     this.begun.push(session);
-    this.#check();
   }
 
   frame(session: SessionNumber, frame: Frame): void {
     const received = { session, ...frame };
     this.frames.push(received);
     this.onFrame(received);
-    this.#check();
   }
 
   received(_session: SessionNumber, mark: number): void {
     this.receivedMarks.push(mark);
-    this.#check();
   }
 
   taken(_session: SessionNumber, mark: number): void {
     this.marks.push(mark);
-    this.#check();
   }
 
   writable(): void {
     this.writableCalls += 1;
-    this.#check();
   }
 
   closed(session: SessionNumber, reason: string): void {
     this.ends.push({ session, reason });
-    this.#check();
   }
 
   acknowledge({ session, channel, sequence, type }: ReceivedFrame): void {
     if (type !== FRAME.MSG) return;
     this.#links.send(session, FRAME.ACK, channel, sequence, json({ ack: sequence }));
     this.#links.flush(session, sequence);
-  }
-
-  /** Resolves when the condition holds, looked at after each call of the gateway. */
-  async until(done: () => boolean): Promise<void> {
-    if (done()) return;
-    await new Promise<void>((resolve) => this.#waiting.push({ done, resolve }));
-  }
-
-  #check(): void {
-    const ready = this.#waiting.filter(({ done }) => done());
-    this.#waiting = this.#waiting.filter((waiter) => !ready.includes(waiter));
-    for (const { resolve } of ready) resolve();
   }
 }
 

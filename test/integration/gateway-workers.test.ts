@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { utf8 } from '../../src/protocol/bytes.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Load } from '../kill/load.ts';
 import { type RunningServer, startRunningServer } from '../kit/running-server.ts';
+import { pause, until } from '../kit/waiting.ts';
 import { WireClient } from '../kit/wire-client.ts';
 import { SKIPPED_WITHOUT_WORKERS, startedThreads } from '../kit/workers.ts';
 
@@ -24,7 +24,7 @@ function sampleOf(page: string, series: string): number {
 
 /** Asks again until the page of `/metrics` says so. */
 async function untilMetrics(server: RunningServer, line: RegExp): Promise<void> {
-  while (!line.test((await get(server, '/metrics')).body)) await delay(50);
+  await until(async () => line.test((await get(server, '/metrics')).body), `${line}`);
 }
 
 /** One request over a connection of its own, so that any worker may get it. */
@@ -167,7 +167,7 @@ test(
     };
     await using load = await Load.start({ ready, ca: server.ca });
     for (let death = 0; death < 4; death += 1) {
-      await delay(400);
+      await pause(400);
       const alive = threads.filter((thread) => thread.threadId >= 0);
       await alive[death % alive.length]?.terminate();
     }

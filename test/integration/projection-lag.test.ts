@@ -7,7 +7,8 @@ import { parseRegistration, register } from '../../src/operator/registration.ts'
 import { READ_MODELS, startEmbeddedPostgres } from '../../src/projections/index.ts';
 import { systemRandom } from '../../src/system/index.ts';
 import { type RunningServer, startRunningServer } from '../kit/running-server.ts';
-import { postgresProblem, until } from './projections-support.ts';
+import { until } from '../kit/waiting.ts';
+import { postgresProblem } from './projections-support.ts';
 
 const skip = await postgresProblem();
 const timeout = 180_000;

@@ -16,7 +16,8 @@ import {
   startEmbeddedPostgres,
 } from '../../src/projections/index.ts';
 import { systemClock, systemRandom } from '../../src/system/index.ts';
-import { postgresProblem, recordingLogger, until } from './projections-support.ts';
+import { until } from '../kit/waiting.ts';
+import { postgresProblem, recordingLogger } from './projections-support.ts';
 
 const skip = await postgresProblem();
 const [FIRST, SECOND] = ['a'.repeat(32), 'b'.repeat(32)];

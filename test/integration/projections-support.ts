@@ -60,8 +60,3 @@ export async function dump(pool: pg.Pool): Promise<Record<string, readonly strin
 export function openTestPool(dsn: string): pg.Pool {
   return openPostgres({ dsn, onIdleError: () => undefined, maxConnections: 6 });
 }
-
-/** Waits until it holds; the test runner's own time-out ends it otherwise. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise<void>((wake) => setTimeout(wake, 10));
-}

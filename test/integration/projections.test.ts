@@ -27,7 +27,8 @@ import {
   startEmbeddedPostgres,
 } from '../../src/projections/index.ts';
 import { systemClock, systemRandom } from '../../src/system/index.ts';
-import { dump, postgresProblem, recordingLogger, until } from './projections-support.ts';
+import { until } from '../kit/waiting.ts';
+import { dump, postgresProblem, recordingLogger } from './projections-support.ts';
 
 const skip = await postgresProblem();
 const START = Date.UTC(2026, 0, 1);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { ServerProcess } from '../kit/server-process.ts';
+import { pause } from '../kit/waiting.ts';
 import { Load } from './load.ts';
 import { finish } from './verdict.ts';
 
@@ -14,7 +14,7 @@ test(`given a server under load, when it is told to stop ${STOPS} times, then it
   await using server = await ServerProcess.start();
   await using load = await Load.start(server);
   for (let stop = 0; stop < STOPS; stop += 1) {
-    await delay(LIFE_MS);
+    await pause(LIFE_MS);
     assert.equal(await server.stop(), 0);
     await server.start();
   }

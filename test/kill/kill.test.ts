@@ -1,6 +1,6 @@
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { ServerProcess } from '../kit/server-process.ts';
+import { pause } from '../kit/waiting.ts';
 import { Load } from './load.ts';
 import { finish } from './verdict.ts';
 
@@ -17,7 +17,7 @@ test(`given a server under load, when it is killed ${KILLS} times, then what was
   for (let kill = 0; kill < KILLS; kill += 1) {
     const life = Math.round(Math.random() * LONGEST_LIFE_MS);
     lives.push(life);
-    await delay(life);
+    await pause(life);
     await server.kill();
     await server.start();
   }

@@ -7,6 +7,7 @@ import {
   MemoryDeviceStore,
 } from '../../src/client/index.ts';
 import type { ServerProcess } from '../kit/server-process.ts';
+import { until, within } from '../kit/waiting.ts';
 
 /** Where the server is, also after it was started again. */
 type Target = Pick<ServerProcess, 'ready' | 'ca'>;
@@ -16,11 +17,12 @@ const SENDERS = ['exact-0', 'exact-1', 'exact-2', 'plain-0'] as const;
 const RECEIVERS = ['exact-receiver', 'plain-receiver'] as const;
 /** Messages of one sender and channel that have no answer yet. */
 const IN_FLIGHT = 8;
+/** Milliseconds in which everybody gets what is left, also on a busy machine. */
+const FINISH_MS = 120_000;
 
 /** What one device has received: for each sender and channel, the numbers in order of arrival. */
 class Heard {
   readonly #numbers = new Map<string, number[]>();
-  #waiting: (() => void) | undefined;
   count = 0;
 
   note(text: string): void {
@@ -29,19 +31,10 @@ class Heard {
     numbers.push(Number(number));
     this.#numbers.set(lane, numbers);
     this.count += 1;
-    this.#waiting?.();
   }
 
   of(lane: string): readonly number[] {
     return this.#numbers.get(lane) ?? [];
-  }
-
-  async until(done: () => boolean): Promise<void> {
-    while (!done()) {
-      await new Promise<void>((resolve) => {
-        this.#waiting = resolve;
-      });
-    }
   }
 }
 
@@ -84,7 +77,9 @@ export class Load implements AsyncDisposable {
     this.#stopping = true;
     await Promise.all(this.#work);
     for (const heard of this.#heard.values()) {
-      await heard.until(() => this.#lanes.every((lane) => hasAll(heard.of(lane.name), lane.acknowledged)));
+      const hasHeard = (): boolean =>
+        this.#lanes.every((lane) => hasAll(heard.of(lane.name), lane.acknowledged));
+      await until(hasHeard, 'what was acknowledged', within(FINISH_MS));
     }
     return this.#judge();
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { ServerProcess } from '../kit/server-process.ts';
+import { pause } from '../kit/waiting.ts';
 import { SKIPPED_WITHOUT_WORKERS } from '../kit/workers.ts';
 import { Load } from './load.ts';
 import { finish } from './verdict.ts';
@@ -14,10 +14,10 @@ test('given a server with two gateway workers under load, when it is killed and 
 }, async (t) => {
   await using server = await ServerProcess.start(['server.workers=2']);
   await using load = await Load.start(server);
-  await delay(LIFE_MS);
+  await pause(LIFE_MS);
   await server.kill();
   await server.start();
-  await delay(LIFE_MS);
+  await pause(LIFE_MS);
   // An orderly end, under load: the workers drain.
   assert.equal(await server.stop(), 0);
   await server.start();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { eventCost } from '../../src/log/append-check.ts';
 import type { EventLog, NewEvent, RecordedEvent, StreamAppend } from '../../src/log/event-log.ts';
+import { turns, until } from './waiting.ts';
 
 /** An adapter under test; the clock is the test's. */
 export interface LogUnderTest {
@@ -26,11 +27,6 @@ async function all(events: AsyncIterable<RecordedEvent>): Promise<RecordedEvent[
 }
 
 const data = (events: readonly RecordedEvent[]): string[] => events.map((one) => text(one.data));
-
-/** Resolves once `done` holds; a log that never gets there fails by the runner's timeout. */
-async function until(done: () => boolean): Promise<void> {
-  while (!done()) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** What every adapter of the `EventLog` port promises. */
 export function eventLogContract(name: string, open: () => Promise<LogUnderTest>): void {
@@ -236,7 +232,7 @@ export function eventLogContract(name: string, open: () => Promise<LogUnderTest>
       for (let i = 0; i < 20; i++) await log.append([to(i % 2 ? 'mail-a' : 'user-a', `${i}`)]);
       const seen: RecordedEvent[] = [];
       await using _ = log.subscribeAll(async (events) => {
-        await new Promise((resolve) => setImmediate(resolve));
+        await turns();
         seen.push(...events);
       });
       const calls = Array.from({ length: 200 }, (_, i) =>

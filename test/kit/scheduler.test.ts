@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Scheduler } from './scheduler.ts';
-import { until, within } from './until.ts';
+import { until, within } from './waiting.ts';
 
 /** Ten timers of one moment and ten callbacks of `soon`, in the order in which they ran. */
 async function orderOf(seed?: number): Promise<string> {

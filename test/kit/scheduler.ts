@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers';
 import type { CancelTimer, Clock } from '../../src/ports/ports.ts';
-import { type PassingTime, until } from './until.ts';
+import { type PassingTime, turns, until } from './waiting.ts';
 
 /** Steps after which what runs is at fault: it keeps itself busy for ever. */
 const MOST_STEPS = 200_000;
@@ -131,11 +131,6 @@ export class Scheduler implements Clock, PassingTime {
     this.#now += elapsed - this.#elapsed;
     this.#elapsed = elapsed;
   }
-}
-
-/** Turns of the event loop, in each of which every promise that can go on goes on: a part of what `settle` waits for. */
-export async function turns(count = 1): Promise<void> {
-  for (let turn = 0; turn < count; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
 /** Park and Miller's generator: enough to choose with. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { LoggedServer } from '../haproxy/logged-server.ts';
 import { type Answer, dial, get1, get2, type Headers, secure, session2 } from '../listeners/raw-client.ts';
 import { DOORS } from './doors.ts';
+import { until } from './waiting.ts';
 import { WireClient } from './wire-client.ts';
 
 export type Ask = (from: string, path: string, headers?: Headers) => Promise<Answer>;
@@ -27,12 +27,11 @@ export function asking(port: number, ca: Buffer): { readonly http1: Ask; readonl
 
 /** Until the proxy has found the server in order. */
 export async function untilUp(proxy: { assertAlive(): void }, ask: Ask): Promise<void> {
-  for (;;) {
-    const answer = await ask('127.0.0.9', '/readyz').catch(() => undefined);
-    if (answer?.status === 200) return;
+  const isUp = async (): Promise<boolean> => {
     proxy.assertAlive();
-    await delay(100);
-  }
+    return (await ask('127.0.0.9', '/readyz').catch(() => undefined))?.status === 200;
+  };
+  await until(isUp, 'a proxy that answers');
 }
 
 /** Two devices talk through the proxy; the server must see them where they are. */

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { CertificateKeeper } from '../../src/gateway/listen/certificate-keeper.ts';
 import { readTlsIdentity, TlsIdentityError } from '../../src/gateway/listen/tls-identity.ts';
 import { systemClock } from '../../src/system/index.ts';
 import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
 import { Scheduler } from '../kit/scheduler.ts';
+import { until } from '../kit/waiting.ts';
 import { CertificateFolder, issuePair } from './certificates.ts';
 
 interface Line {
@@ -137,7 +137,7 @@ test('given a folder above the files that is replaced, when no watch sees it, th
   const { applied, keeper } = keep(await folder.released(first), { pollMs: 20 });
   await keeper.start();
   await folder.released(second);
-  while (applied.length === 0) await delay(10);
+  await until(() => applied.length > 0);
   assert.deepEqual(applied, [second.fingerprint]);
   keeper.stop();
 });
@@ -151,9 +151,9 @@ test('given a refused pair that nobody touches, when it becomes usable by itself
   const { applied, keeper, refused } = keep(files, { pollMs: 20 });
   await keeper.start();
   await rm(files.key);
-  while ((await refused()) === 0) await delay(10);
+  await until(async () => (await refused()) > 0);
   await folder.renamed(second);
-  while (applied.length === 0) await delay(10);
+  await until(() => applied.length > 0);
   assert.deepEqual(applied, [second.fingerprint]);
   keeper.stop();
 });

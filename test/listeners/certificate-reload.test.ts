@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { commucat, RunningCommand } from '../integration/cli-support.ts';
 import { startGateway } from '../integration/gateway-support.ts';
+import { until } from '../kit/waiting.ts';
 import { CertificateFolder, issuePair } from './certificates.ts';
 import { dial, fingerprintAt, get2, secure, session2 } from './raw-client.ts';
 
@@ -24,7 +24,7 @@ for (const way of WAYS) {
     for (const pair of [second, third]) {
       await folder[way](pair);
       // Watches are told within half a second or so; the poll would take fifteen.
-      while ((await fingerprintAt(gateway.port)) !== pair.fingerprint) await delay(50);
+      await until(async () => (await fingerprintAt(gateway.port)) === pair.fingerprint);
     }
     assert.equal((await get2(session, '/readyz')).status, 200);
     session.destroy();

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { startGateway, type TestGateway } from '../integration/gateway-support.ts';
+import { pause } from '../kit/waiting.ts';
 import { dial, get1, get2, rest, session2 } from './raw-client.ts';
 
 const PLAIN = 'server.plain_bind=127.0.0.1:0';
@@ -46,7 +46,7 @@ test('given the preface of HTTP/2 byte by byte, when it is complete, then the se
     const answer = new Promise<Buffer>((resolve) => socket.once('data', resolve));
     for (const byte of preface) {
       socket.write(Buffer.from([byte]));
-      await delay(1);
+      await pause(1);
     }
     assert.equal((await answer)[3], 0x04);
     socket.destroy();
@@ -57,9 +57,9 @@ test('given requests that begin like the preface, when they are sent, then HTTP/
   await withPlain([], async (port) => {
     const socket = await dial(port);
     socket.write('P');
-    await delay(20);
+    await pause(20);
     socket.write('R');
-    await delay(20);
+    await pause(20);
     socket.write('OPFIND /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
     assert.match(await rest(socket), /^HTTP\/1\.1 404 /);
   });

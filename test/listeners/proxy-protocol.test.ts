@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { startGateway, type TestGateway } from '../integration/gateway-support.ts';
+import { pause } from '../kit/waiting.ts';
 import { dial, get1, get2, rest, secure, session2 } from './raw-client.ts';
 
 const PROXY = '127.0.0.2';
@@ -71,7 +71,7 @@ test('given a PROXY header and the whole ClientHello in one segment, when it arr
     socket.cork();
     socket.write(version2('198.51.100.1'));
     const answer = overTls(gateway, socket);
-    await delay(50);
+    await pause(50);
     socket.uncork();
     assert.equal(await answer, 200);
   });
@@ -84,7 +84,7 @@ test('given a PROXY header byte by byte, when it is complete, then both listener
       socket.setNoDelay(true);
       for (const byte of header) {
         socket.write(Buffer.from([byte]));
-        await delay(1);
+        await pause(1);
       }
       return socket;
     };

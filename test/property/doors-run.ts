@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { setTimeout as delay } from 'node:timers/promises';
 import { toHex } from '../../src/protocol/bytes.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { startTestServer, type TestServer } from '../integration/client-support.ts';
 import { DOORS, type Door } from '../kit/doors.ts';
+import { pause, until, within } from '../kit/waiting.ts';
 import { DOOR_DEVICES, type DoorCommand, type DoorPlan, GROUP_CHANNEL } from './doors-commands.ts';
 import {
   type DoorFigures,
@@ -112,9 +112,7 @@ export class DoorsRun implements Watcher {
   }
 
   async #until(done: () => boolean): Promise<void> {
-    const end = performance.now() + DEADLINE_MS;
-    while (!done() && performance.now() < end) await delay(2);
-    assert.ok(done(), 'the server does not come to it');
+    await until(done, 'the group', within(DEADLINE_MS));
   }
 
   async #connect(device: Device, door: number, confirmAtOnce = false): Promise<void> {
@@ -159,7 +157,7 @@ export class DoorsRun implements Watcher {
         await this.#connect(device, command.door, command.confirmAtOnce);
         break;
       case 'wait':
-        await delay(command.milliseconds);
+        await pause(command.milliseconds);
         break;
       case 'restart':
         await this.#restart();
@@ -284,7 +282,7 @@ export class DoorsRun implements Watcher {
       for (const device of this.#devices) {
         if (device.client === undefined) await this.#connect(device, this.#messages, true);
       }
-      await delay(20);
+      await pause(20);
       this.#absorb();
       for (const device of this.#devices) {
         if (device.confirms) device.confirm(device.processed);

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { Scheduler, turns } from '../kit/scheduler.ts';
+import { Scheduler } from '../kit/scheduler.ts';
+import { turns } from '../kit/waiting.ts';
 import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
 

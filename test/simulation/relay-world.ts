@@ -17,7 +17,8 @@ import type {
   LinkPort,
   SessionNumber,
 } from '../../src/relay-port/relay-port.ts';
-import { type Scheduler, turns } from '../kit/scheduler.ts';
+import type { Scheduler } from '../kit/scheduler.ts';
+import { turns } from '../kit/waiting.ts';
 
 const text = new TextEncoder();
 const decoder = new TextDecoder();

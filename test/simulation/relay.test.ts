@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { LogError } from '../../src/log/log-error.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { Scheduler, turns } from '../kit/scheduler.ts';
+import { Scheduler } from '../kit/scheduler.ts';
+import { turns } from '../kit/waiting.ts';
 import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
 

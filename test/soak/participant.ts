@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Client,
   ClientError,
@@ -10,6 +9,7 @@ import {
 import { DoorTransport } from '../kit/door-transport.ts';
 import type { Door } from '../kit/doors.ts';
 import type { ServerProcess } from '../kit/server-process.ts';
+import { pause } from '../kit/waiting.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface ParticipantSetting {
@@ -104,14 +104,14 @@ export class Participant {
       this.#setting.ledger.hear(this.id, text, this.steady && isSteady(text));
       message.ack();
       const slow = this.#slowUntil - performance.now();
-      if (slow > 0) await delay(slow);
+      if (slow > 0) await pause(slow);
     }
   }
 
   async #talk(): Promise<void> {
     const { channels, random } = this.#setting;
     while (!this.#stopped) {
-      await delay(10 + random() * 60);
+      await pause(10 + random() * 60);
       const channel = channels[Math.floor(random() * channels.length)];
       const client = this.#client;
       if (channel === undefined || client === undefined || client.state === 'closed') continue;
@@ -140,7 +140,7 @@ export class Participant {
   async #suffer(): Promise<void> {
     const { random } = this.#setting;
     while (!this.#stopped) {
-      await delay(500 + random() * 4_000);
+      await pause(500 + random() * 4_000);
       if (this.#stopped) return;
       const what = random();
       if (what < 0.45) {
@@ -161,7 +161,7 @@ export class Participant {
     this.#client = undefined;
     await Promise.all(this.#inFlight);
     await client?.close();
-    await delay(this.#stopped ? 0 : 3_000 * this.#setting.random());
+    await pause(this.#stopped ? 0 : 3_000 * this.#setting.random());
     await this.connect();
   }
 
@@ -174,7 +174,7 @@ export class Participant {
     await Promise.all(this.#inFlight);
     try {
       await this.#client.leave(channel);
-      await delay(1_000 * random());
+      await pause(1_000 * random());
       await this.#client.join(channel, { members });
       this.#away.delete(channel);
     } catch (error) {

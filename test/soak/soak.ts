@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Prng } from '../../fuzz/engine/prng.ts';
 import { DOORS, type Door } from '../kit/doors.ts';
 import type { ServerProcess } from '../kit/server-process.ts';
+import { comesAbout, pause, within } from '../kit/waiting.ts';
 import { Ledger } from './ledger.ts';
 import { isSteady, Participant } from './participant.ts';
 import { anonymousMemory, openDescriptors } from './process-samples.ts';
@@ -107,7 +107,7 @@ async function watch(server: ServerProcess, options: SoakOptions, ledger: Ledger
       const said = `${Math.round(at)} s: ${ledger.acknowledged} acknowledged, ${ledger.received} received, ${mib} MiB`;
       options.progress?.(said);
     }
-    await delay(Math.min(SAMPLE_MS, options.seconds * 50));
+    await pause(Math.min(SAMPLE_MS, options.seconds * 50));
   }
   return samples;
 }
@@ -116,8 +116,7 @@ async function watch(server: ServerProcess, options: SoakOptions, ledger: Ledger
 async function settle(participants: readonly Participant[], ledger: Ledger): Promise<void> {
   const steady = participants.filter((participant) => participant.steady);
   const missing = (): string[] => steady.flatMap((participant) => missingOf(participant, ledger));
-  const end = performance.now() + SETTLE_MS;
-  while (missing().length > 0 && ledger.faults.length === 0 && performance.now() < end) await delay(100);
+  await comesAbout(() => missing().length === 0 || ledger.faults.length > 0, within(SETTLE_MS, 100));
   ledger.faults.push(...missing());
 }
 
@@ -130,7 +129,6 @@ function missingOf(participant: Participant, ledger: Ledger): string[] {
 
 /** Descriptors of the server when the last connection has left it. */
 async function whenGone(server: ServerProcess, before: number): Promise<number> {
-  const end = performance.now() + GONE_MS;
-  while (openDescriptors(server) > before && performance.now() < end) await delay(200);
+  await comesAbout(() => openDescriptors(server) <= before, within(GONE_MS, 200));
   return openDescriptors(server);
 }

@@ -1,9 +1,9 @@
 import https from 'node:https';
-import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { DOORS } from '../kit/doors.ts';
 import type { ServerProcess } from '../kit/server-process.ts';
+import { pause } from '../kit/waiting.ts';
 import { WireClient } from '../kit/wire-client.ts';
 
 /** Those who come and go: nothing of theirs may stay. Always the same few device ids, so that no accounts pile up. */
@@ -32,7 +32,7 @@ export class Strangers {
       () => this.#page(),
     ];
     while (!this.#stopped) {
-      await delay(50 + 400 * this.#random());
+      await pause(50 + 400 * this.#random());
       this.visits += 1;
       await visits[Math.floor(this.#random() * visits.length)]?.();
     }
@@ -47,7 +47,7 @@ export class Strangers {
       ca: this.#ca,
     });
     socket.on('error', () => undefined);
-    await delay(100 * this.#random());
+    await pause(100 * this.#random());
     socket.destroy();
   }
 
@@ -59,7 +59,7 @@ export class Strangers {
     const client = new WireClient(address, 'stranger', door === undefined ? {} : { door });
     client.stream.on('error', () => undefined);
     client.plain(FRAME.HELLO, 0, 1, JSON.stringify(client.hello));
-    await delay(60 * this.#random());
+    await pause(60 * this.#random());
     client.close();
   }
 
@@ -69,7 +69,7 @@ export class Strangers {
     stream?.on('error', () => undefined);
     stream?.resume();
     stream?.write(Buffer.from(Array.from({ length: 200 }, () => Math.floor(this.#random() * 256))));
-    await delay(60 * this.#random());
+    await pause(60 * this.#random());
     stream?.destroy();
   }
 

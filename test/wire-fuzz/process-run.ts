@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '../kit/waiting.ts';
 import type { Judge } from './broken-promise.ts';
 import type { FuzzDevice } from './device.ts';
 import { Ledger } from './ledger.ts';
@@ -89,7 +89,7 @@ export class ProcessRun {
   async #step({ action, after }: Step): Promise<void> {
     await this.#act(action);
     if (after === 'rest') await this.#rest();
-    else if (after > 0) await delay(after * STEP_MS);
+    else if (after > 0) await pause(after * STEP_MS);
     this.#absorb();
   }
 
@@ -102,7 +102,7 @@ export class ProcessRun {
       case 'refuse':
         this.#server.fill();
         this.figures.storms += 1;
-        await delay(BRIEF_MS);
+        await pause(BRIEF_MS);
         this.#server.heal();
         return;
       case 'heal':
@@ -114,7 +114,7 @@ export class ProcessRun {
         return this.#restart('stop');
       case 'pass':
         this.#server.freeze();
-        setTimeout(() => this.#server.thaw(), FROZEN_MS);
+        void pause(FROZEN_MS).then(() => this.#server.thaw());
         return;
       default:
         this.#actOf(action);
@@ -159,7 +159,7 @@ export class ProcessRun {
   #hesitate(device: FuzzDevice, connection: ProcessConnection): void {
     if (!device.confirms) return;
     connection.pause();
-    setTimeout(() => connection.listen(), FROZEN_MS);
+    void pause(FROZEN_MS).then(() => connection.listen());
   }
 
   async #connect(device: FuzzDevice, confirmAtOnce: boolean): Promise<void> {
@@ -236,7 +236,7 @@ export class ProcessRun {
   async #rest(most = REST_MS): Promise<void> {
     const end = performance.now() + most;
     do {
-      await delay(STEP_MS);
+      await pause(STEP_MS);
       this.#absorb();
     } while (this.#stage.devices.some(({ waiting }) => waiting > 0) && performance.now() < end);
   }
@@ -255,7 +255,7 @@ export class ProcessRun {
       for (const device of this.#stage.devices) {
         if (device.confirms) device.confirm(device.processed);
       }
-      await delay(150);
+      await pause(150);
       await this.#rest();
       const { devices } = this.#stage;
       const sum = progress(devices);

@@ -1,5 +1,6 @@
-import { chooser, Scheduler, turns } from '../kit/scheduler.ts';
+import { chooser, Scheduler } from '../kit/scheduler.ts';
 import { seededRandom } from '../kit/seeded-random.ts';
+import { turns } from '../kit/waiting.ts';
 import { RelayWorld } from '../simulation/relay-world.ts';
 import type { Judge } from './broken-promise.ts';
 import type { Weather } from './connection.ts';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { turns } from '../../../test/kit/waiting.ts';
 import type { EventLog, StreamAppend } from '../../log/event-log.ts';
 import { LogError } from '../../log/log-error.ts';
 import { MemoryLog } from '../../log/memory/memory-log.ts';
@@ -68,7 +69,7 @@ function sums(maxBytes = 1_000_000) {
 test('given commands that come while one is being written, then the next append takes all of them, each decided upon those before', async () => {
   const { registry, appended, add } = sums();
   const first = add(1);
-  await new Promise<void>((resolve) => setImmediate(resolve));
+  await turns();
   const outcomes = await Promise.all([first, add(2), add(4, 6), add(8)]);
   assert.deepEqual(
     outcomes.map((outcome) => (outcome.ok ? outcome.state : outcome.rejection)),

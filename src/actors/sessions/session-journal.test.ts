@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Scheduler } from '../../../test/kit/scheduler.ts';
+import { turns } from '../../../test/kit/waiting.ts';
 import type { FactEvent, SessionOpened } from '../../events/events.ts';
 import { decodeFact, encodeFact } from '../../events/fact-encoding.ts';
 import type { EventLog, ReadAllOptions, StreamAppend } from '../../log/event-log.ts';
@@ -31,11 +32,6 @@ async function started(
   const journal = new SessionJournal({ log, clock, events, breaker: new WriteBreaker(clock) });
   await journal.restore();
   return { journal, failures };
-}
-
-/** Lets what is ready run, the log's writes included. */
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 12; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** What the log has of each session, in short: `a: opened, closed server_restart`. */
@@ -75,7 +71,7 @@ test('given sessions that were open when the process was killed, when a journal 
   await journal.opened('b', openedBy('laptop'));
   await journal.opened('c', openedBy('tablet'));
   journal.closed('b', 'laptop', 'closed');
-  await settled();
+  await turns(12);
   const next = await started(log);
   const expected = [
     'a: opened, closed server_restart',
@@ -104,7 +100,7 @@ test('given many sessions in the past and few open, when a journal starts after 
     await journal.opened(`s${i}`, openedBy('phone'));
     journal.closed(`s${i}`, 'phone', 'closed');
   }
-  await settled();
+  await turns(12);
   const after = counted(log);
   await started(after.log);
   assert.ok(after.reads() <= 4096, `${after.reads()} events of ${10_001}`);
@@ -169,19 +165,19 @@ test('given a disk that refuses, when many sessions end, then one append in a se
   const appends = counting(log);
   log.failing = new LogError('LOG_UNAVAILABLE', 'full', { retryable: true });
   for (const id of ids.slice(0, 300)) journal.closed(id, id, 'broken');
-  await settled();
+  await turns(12);
   for (const id of ids.slice(300)) journal.closed(id, id, 'broken');
-  await settled();
+  await turns(12);
   assert.equal(appends(), 1);
   for (let second = 1; second <= 3; second += 1) {
     clock.sleep(1000);
-    await settled();
+    await turns(12);
     assert.equal(appends(), 1 + second);
   }
   assert.deepEqual(new Set(failures), new Set(['session.closed']));
   log.failing = undefined;
   clock.sleep(1000);
-  await settled();
+  await turns(12);
   assert.deepEqual(await lives(log), ids.map((id) => `${id}: opened, closed broken`).sort());
 });
 
@@ -191,7 +187,7 @@ test('given a disk that refuses while a session ends, when the journal ends on a
   await journal.opened('a', openedBy('phone'));
   log.failing = new LogError('LOG_UNAVAILABLE', 'full', { retryable: true });
   journal.closed('a', 'phone', 'broken');
-  await settled();
+  await turns(12);
   log.failing = undefined;
   await journal[Symbol.asyncDispose]();
   assert.deepEqual(await lives(log), ['a: opened, closed broken']);
@@ -206,7 +202,7 @@ test('given a disk that refuses when a journal starts, when it is well, then wha
   await started(log, clock);
   log.failing = undefined;
   clock.sleep(1000);
-  await settled();
+  await turns(12);
   assert.deepEqual(await lives(log), ['a: opened, closed server_restart']);
 });
 

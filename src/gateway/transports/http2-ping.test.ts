@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import { turns } from '../../../test/kit/waiting.ts';
 import { askByPing } from './http2-ping.ts';
 
 /** A connection over a real socket: the server's session, what the client has seen, and the end of both. */
@@ -58,7 +59,7 @@ test('given PINGs on their way that leave no room for another, when somebody ask
       resolve(received);
     });
   });
-  await new Promise((resolve) => setImmediate(resolve));
+  await turns();
 
   assert.equal(answer, false);
   assert.equal(answers, 1);

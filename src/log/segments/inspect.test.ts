@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { pause } from '../../../test/kit/waiting.ts';
 import { systemClock } from '../../system/system-clock.ts';
 import type { RecordedEvent } from '../event-log.ts';
 import { logStats, showEvent, tailLog, verifyLog } from './inspect.ts';
@@ -49,9 +50,7 @@ test('given a log that is being written, when inspected, then it is whole and sh
       tailLog(directory, 1, { ...options, follow: true, signal: controller.signal }),
     );
     await append(1);
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, 600);
-    });
+    await pause(600);
     controller.abort();
     assert.deepEqual((await followed).slice(-1), [head + 1]);
   } finally {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { Scheduler } from '../../../../test/kit/scheduler.ts';
+import { until } from '../../../../test/kit/waiting.ts';
 import { systemRandom } from '../../../system/index.ts';
 import type { LogError } from '../../log-error.ts';
 import { segmentPath } from '../files/segment.ts';
@@ -131,7 +132,7 @@ for (const [how, take] of TAKEN) {
       await take(directory);
       if (when === 'seconds') {
         clock.sleep(5000);
-        while (lost.length === 0) await new Promise((resolve) => setImmediate(resolve));
+        await until(() => lost.length > 0);
       } else {
         await assert.rejects(append(log, 'mail-a', 'x'.repeat(2500)), { code: 'LOG_UNAVAILABLE' });
       }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { faultyDisk } from '../../../../test/kit/faulty-disk.ts';
 import { Scheduler } from '../../../../test/kit/scheduler.ts';
+import { turns } from '../../../../test/kit/waiting.ts';
 import { LogError } from '../../log-error.ts';
 import { verifyLog } from '../inspect.ts';
 import { openSegmentLog, type SegmentLogOptions } from '../open-segment-log.ts';
@@ -162,7 +163,7 @@ test('given an index file that changes under a running server, when a stream is 
         String(error),
       );
       refused += 1;
-      await new Promise((resolve) => setImmediate(resolve));
+      await turns();
     }
   }
   assert.ok(refused > 0 && (rebuilt.damaged ?? 0) > 0);

@@ -3,8 +3,8 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
 import { Scheduler } from '../../../../test/kit/scheduler.ts';
+import { comesAbout, within } from '../../../../test/kit/waiting.ts';
 import type { RecordedEvent } from '../../event-log.ts';
 import { verifyLog } from '../inspect.ts';
 import { openSegmentLog } from '../open-segment-log.ts';
@@ -130,10 +130,10 @@ test('given letters that are delivered all the time, when some of it is space, t
     }
     // The timer has fired or never will: the regular look is a minute away.
     let after = before;
-    for (let tries = 0; tries < 500 && after.length > 3; tries += 1) {
-      await setTimeout(10);
+    await comesAbout(async () => {
       after = await mailFiles(directory);
-    }
+      return after.length <= 3;
+    }, within(10_000));
     await log[Symbol.asyncDispose]();
     assert.ok(before.length > 6 && after.length <= 3, `${before.length} -> ${after.length}`);
   }));
