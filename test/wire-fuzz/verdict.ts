@@ -13,28 +13,57 @@ export interface Circumstances {
   readonly forgetful: boolean;
 }
 
+/**
+ * What a device was told of frames that it will never see. Nobody is told which frames these were: each of them that did
+ * not arrive claims one of the kinds that it can be, and all claims together must find one.
+ */
+interface Excuses {
+  /** Inbox numbers that expired, and frames for which the mailbox had no room. */
+  readonly expired: number;
+  readonly missed: number;
+  readonly claims: {
+    readonly expired: Dispatch[];
+    readonly missed: Dispatch[];
+    readonly either: Dispatch[];
+  };
+}
+
+function excusesOf({ gaps, inbox, missed, confirms }: FuzzDevice, { forgetful }: Circumstances): Excuses {
+  const expired = [...gaps].filter((number) => !inbox.has(number)).length;
+  return {
+    expired: confirms ? expired : Number.POSITIVE_INFINITY,
+    missed: forgetful || !confirms ? Number.POSITIVE_INFINITY : missed,
+    claims: { expired: [], missed: [], either: [] },
+  };
+}
+
+/** A frame that nothing excuses, if the claims are more than a device was told of. */
+function withoutExcuse({ expired, missed, claims }: Excuses): Dispatch | undefined {
+  const left = expired - claims.expired.length + (missed - claims.missed.length);
+  return claims.expired[expired] ?? claims.missed[missed] ?? claims.either[left];
+}
+
 /** Holds what every device has in the end against what was sent and answered. */
 export class Verdict {
   readonly #devices: readonly FuzzDevice[];
   readonly #ledger: Ledger;
   readonly #circumstances: Circumstances;
-  /** Inbox numbers of a device that expired, and frames that a full mailbox did not take: each excuses one frame. */
-  readonly #expired = new Map<string, number>();
-  readonly #missed = new Map<string, number>();
+  readonly #excuses = new Map<string, Excuses>();
 
   constructor(devices: readonly FuzzDevice[], ledger: Ledger, circumstances: Circumstances) {
     this.#devices = devices;
     this.#ledger = ledger;
     this.#circumstances = circumstances;
-    for (const { name, gaps, inbox, missed } of devices) {
-      this.#expired.set(name, [...gaps].filter((number) => !inbox.has(number)).length);
-      this.#missed.set(name, missed);
-    }
+    for (const device of devices) this.#excuses.set(device.name, excusesOf(device, circumstances));
   }
 
   /** @throws BrokenPromise for what is lost, doubled, out of order, or not stored without a word */
   judge(): void {
     for (const dispatch of this.#ledger.dispatches) this.#judgeFate(dispatch);
+    for (const [device, excuses] of this.#excuses) {
+      const lost = withoutExcuse(excuses);
+      if (lost !== undefined) this.#demandArrival(false, lost, device);
+    }
     for (const device of this.#devices) {
       this.#judgeInbox(device);
       if (this.#hasOneOrder(device)) this.#judgeSenders(device);
@@ -76,11 +105,18 @@ export class Verdict {
       this.#demandArrival(lost.length <= notStored, dispatch, lost.join(', '));
       return;
     }
-    for (const device of missing) {
-      // Only a frame without an ACK can be one of the missed: these do not use up what has expired.
-      const isMissed = dispatch.fate.is !== 'acknowledged' && this.#wasToldOfMissed(device);
-      this.#demandArrival(isMissed || this.#hasExpired(dispatch, device), dispatch, device);
-    }
+    for (const device of missing) this.#excuse(dispatch, device);
+  }
+
+  #excuse(dispatch: Dispatch, device: string): void {
+    const { claims } = this.#excusesOf(device);
+    // Only a frame without an ACK can be one of the missed: no ACK came that could have told the sender.
+    const isMissed = dispatch.fate.is !== 'acknowledged' && this.#circumstances.mailboxesFill;
+    const isExpired = this.#mayExpire(dispatch, device);
+    this.#demandArrival(isMissed || isExpired, dispatch, device);
+    if (isMissed && isExpired) claims.either.push(dispatch);
+    else if (isMissed) claims.missed.push(dispatch);
+    else claims.expired.push(dispatch);
   }
 
   #demandArrival(holds: boolean, dispatch: Dispatch, device: string): void {
@@ -90,11 +126,6 @@ export class Verdict {
   #ruleFor({ fate }: Dispatch): Rule {
     if (fate.is === 'received') return 'silent';
     return this.#circumstances.mailboxesFill ? 'untold' : 'lost';
-  }
-
-  #hasExpired(dispatch: Dispatch, device: string): boolean {
-    if (!this.#mayExpire(dispatch, device)) return false;
-    return this.#device(device)?.confirms !== true || this.#take(this.#expired, device);
   }
 
   /** Who does not confirm is not told of gaps. */
@@ -108,17 +139,10 @@ export class Verdict {
     return this.#devices.find((device) => device.name === name);
   }
 
-  /** No ACK came that could have told the sender; the device itself was told. */
-  #wasToldOfMissed(device: string): boolean {
-    const { mailboxesFill, forgetful } = this.#circumstances;
-    const { confirms = false } = this.#device(device) ?? {};
-    return mailboxesFill && (forgetful || !confirms || this.#take(this.#missed, device));
-  }
-
-  #take(budgets: Map<string, number>, device: string): boolean {
-    const left = budgets.get(device) ?? 0;
-    budgets.set(device, left - 1);
-    return left > 0;
+  #excusesOf(device: string): Excuses {
+    const excuses = this.#excuses.get(device);
+    if (excuses === undefined) throw new Error(`${device} is no device of this run`);
+    return excuses;
   }
 
   #judgeCount(dispatch: Dispatch, stored: number, notStored: number): void {
