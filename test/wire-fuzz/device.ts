@@ -126,12 +126,18 @@ export class FuzzDevice {
    * would be announced with the next frame.
    */
   noteTail(mayHaveExpired: boolean): void {
-    const { inbox } = this.connection?.welcome ?? {};
-    if (inbox === undefined) return;
-    const last = Math.max(this.processed, ...this.gaps);
-    const isComplete = inbox.next === last + 1 || mayHaveExpired;
-    this.#demand(isComplete, 'lost', () => `has ${last} frames, and the next one is ${inbox.next}`);
-    for (let number = last + 1; number < inbox.next; number += 1) this.gaps.add(number);
+    const isComplete = !this.isBehind || mayHaveExpired;
+    this.#demand(isComplete, 'lost', () => `has ${this.#last} frames, and the next one is ${this.#next}`);
+    for (let number = this.#last + 1; number < this.#next; number += 1) this.gaps.add(number);
+  }
+
+  /** The session began with stored frames that neither came nor were said to have expired. */
+  get isBehind(): boolean {
+    return this.#last + 1 < this.#next;
+  }
+
+  get #last(): number {
+    return Math.max(this.processed, ...this.gaps);
   }
 
   join(room: Room): void {
