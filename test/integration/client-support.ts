@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/config/index.ts';
 import { sodiumBackend } from '../../src/crypto/index.ts';
 import { Gateway, LinkTable, rateLimiters } from '../../src/gateway/index.ts';
 import { ensureDevIdentity } from '../../src/keys/dev-identity.ts';
+import type { EventLog } from '../../src/log/event-log.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { MemoryPresence } from '../../src/presence/memory-presence.ts';
 import { deriveAuthorityKey, noiseKeyPair } from '../../src/protocol/identity/keys.ts';
@@ -26,7 +27,7 @@ interface RunningParts {
 
 /** The real gateway and relay on a log in memory; it can stop and come back on its port with what its log holds. */
 export class TestServer {
-  readonly log: MemoryLog;
+  readonly log: EventLog;
   readonly ca: Buffer;
   readonly domain = DOMAIN;
   readonly noisePublic = NOISE_KEY.publicKey;
@@ -36,7 +37,12 @@ export class TestServer {
   #running: RunningParts | undefined;
   #port = 0;
 
-  constructor(directory: string, ca: Buffer, overrides: readonly string[], log = new MemoryLog(systemClock)) {
+  constructor(
+    directory: string,
+    ca: Buffer,
+    overrides: readonly string[],
+    log: EventLog = new MemoryLog(systemClock),
+  ) {
     this.log = log;
     this.#directory = directory;
     this.ca = ca;
@@ -92,7 +98,7 @@ export class TestServer {
 /** A server on a free port of this machine. `overrides`: `section.key=value`. */
 export async function startTestServer(
   overrides: readonly string[] = [],
-  log?: MemoryLog,
+  log?: EventLog,
 ): Promise<TestServer> {
   const directory = mkdtempSync(join(tmpdir(), 'commucat-client-'));
   const identity = await ensureDevIdentity(directory, { clock: systemClock, random: systemRandom });
@@ -104,7 +110,7 @@ export async function startTestServer(
 
 async function startParts(
   workingDirectory: string,
-  log: MemoryLog,
+  log: EventLog,
   authority: ReturnType<typeof deriveAuthorityKey>,
   port: number,
   overrides: readonly string[],

@@ -1,5 +1,5 @@
 import { decodeFact } from '../../src/events/fact-encoding.ts';
-import type { DurableEvent } from '../simulation/disk.ts';
+import type { DurableEvent } from '../kit/simulated-disk.ts';
 
 /** What the log says about one channel, folded by a second, simpler hand than the server's own. */
 export interface ModelChannel {

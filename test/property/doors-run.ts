@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { toHex } from '../../src/protocol/bytes.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import { systemClock } from '../../src/system/index.ts';
 import { startTestServer, type TestServer } from '../integration/client-support.ts';
 import { DOORS, type Door } from '../kit/doors.ts';
+import { SimulatedDisk } from '../kit/simulated-disk.ts';
 import { pause, until, within } from '../kit/waiting.ts';
 import { DOOR_DEVICES, type DoorCommand, type DoorPlan, GROUP_CHANNEL } from './doors-commands.ts';
 import {
@@ -14,7 +16,6 @@ import {
   type Sent,
 } from './doors-verdict.ts';
 import { ModelDevice, type Upstream, type Watcher } from './model-device.ts';
-import { RecordingLog } from './recording-log.ts';
 import { WireModelClient } from './wire-model-client.ts';
 
 type Device = ModelDevice<WireModelClient>;
@@ -33,7 +34,7 @@ export class DoorsRun implements Watcher {
     restarts: 0,
   };
   readonly #plan: DoorPlan;
-  readonly #log = new RecordingLog();
+  readonly #disk = new SimulatedDisk(systemClock);
   readonly #devices: readonly Device[];
   readonly #sent = new Map<string, Sent>();
   /** A connection of theirs was cut: what was on its way may be lost to those who do not confirm. */
@@ -57,7 +58,7 @@ export class DoorsRun implements Watcher {
   }
 
   async run(): Promise<DoorFigures> {
-    const server = await startTestServer(['server.auto_approve_devices=true'], this.#log);
+    const server = await startTestServer(['server.auto_approve_devices=true'], this.#disk.open());
     this.#server = server;
     try {
       await this.#begin();
@@ -75,7 +76,7 @@ export class DoorsRun implements Watcher {
   }
 
   acknowledged(device: { readonly name: string }, upstream: Upstream): void {
-    const isDurable = postedLetters(this.#log.history).some(({ id }) => id === upstream.id);
+    const isDurable = postedLetters(this.#disk.history).some(({ id }) => id === upstream.id);
     assert.ok(isDurable, `${device.name}: ${upstream.id} is acknowledged and not durable`);
   }
 
@@ -85,7 +86,7 @@ export class DoorsRun implements Watcher {
 
   get #evidence(): DoorsEvidence {
     return {
-      history: this.#log.history,
+      history: this.#disk.history,
       devices: this.#devices,
       sent: this.#sent,
       cut: this.#cut,
@@ -108,7 +109,7 @@ export class DoorsRun implements Watcher {
   }
 
   #groupHistory(type: string): number {
-    return this.#log.history.filter((event) => event.type === type).length;
+    return this.#disk.history.filter((event) => event.type === type).length;
   }
 
   async #until(done: () => boolean): Promise<void> {
@@ -142,7 +143,7 @@ export class DoorsRun implements Watcher {
     this.#messages += 1;
     const id = `${device.name}#${this.#messages}`;
     const body = `${id}|${'x'.repeat(size)}`;
-    this.#sent.set(id, { device: device.name, channel, body, from: this.#log.headPosition });
+    this.#sent.set(id, { device: device.name, channel, body, from: this.#disk.memory.headPosition });
     device.send(FRAME.MSG, channel, id, body, lost);
   }
 
@@ -224,7 +225,7 @@ export class DoorsRun implements Watcher {
         post(FRAME.LEAVE, {});
         break;
       case 'leaveGroup':
-        this.#withdrawals.push({ device: device.name, from: this.#log.headPosition });
+        this.#withdrawals.push({ device: device.name, from: this.#disk.memory.headPosition });
         post(FRAME.GROUP_EVENT, { type: 'group-member-left' });
         break;
       case 'invite': {
@@ -234,7 +235,7 @@ export class DoorsRun implements Watcher {
       }
       case 'remove': {
         const other = this.#device(command.other).name;
-        this.#withdrawals.push({ device: other, from: this.#log.headPosition });
+        this.#withdrawals.push({ device: other, from: this.#disk.memory.headPosition });
         post(FRAME.GROUP_EVENT, { type: 'group-member-removed', device: other });
         break;
       }
@@ -294,7 +295,7 @@ export class DoorsRun implements Watcher {
 
   #isComplete(device: Device): boolean {
     if (device.client === undefined || device.unanswered.length > 0) return false;
-    const due = dueLetters(postedLetters(this.#log.history), device.name).length;
+    const due = dueLetters(postedLetters(this.#disk.history), device.name).length;
     return device.confirms
       ? device.processedFrames.size >= due
       : device.arrivals.length >= due || this.#cut.has(device.name);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { decodeMailPosted, type MailPosted } from '../../src/events/mail-encoding.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
+import type { DurableEvent } from '../kit/simulated-disk.ts';
 import { ChannelModel } from './channel-model.ts';
 import { GROUP_CHANNEL } from './doors-commands.ts';
 import type { AnyDevice } from './model-device.ts';
-import type { PlacedEvent } from './recording-log.ts';
 
 export interface DoorFigures {
   letters: number;
@@ -25,7 +25,7 @@ export interface Sent {
 
 /** What a run leaves behind. */
 export interface DoorsEvidence {
-  readonly history: readonly PlacedEvent[];
+  readonly history: readonly DurableEvent[];
   readonly devices: readonly AnyDevice[];
   /** By id. */
   readonly sent: ReadonlyMap<string, Sent>;
@@ -47,7 +47,7 @@ export interface PostedLetter {
 
 const decoder = new TextDecoder();
 
-export function postedLetters(history: readonly PlacedEvent[]): PostedLetter[] {
+export function postedLetters(history: readonly DurableEvent[]): PostedLetter[] {
   return history.flatMap(({ stream, type, data }, place) => {
     if (type !== 'mail.posted') return [];
     const mail = decodeMailPosted(data);

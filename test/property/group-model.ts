@@ -4,7 +4,7 @@ import { decodeFact } from '../../src/events/fact-encoding.ts';
 import { decodeMailPosted } from '../../src/events/mail-encoding.ts';
 import type { NewEvent } from '../../src/log/event-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import type { DurableEvent } from '../simulation/disk.ts';
+import type { DurableEvent } from '../kit/simulated-disk.ts';
 
 export interface ModelMember {
   role: GroupRole;

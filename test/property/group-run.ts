@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Scheduler } from '../kit/scheduler.ts';
 import { seededRandom } from '../kit/seeded-random.ts';
-import { SimulatedDisk } from '../simulation/disk.ts';
+import { SimulatedDisk } from '../kit/simulated-disk.ts';
 import { RelayWorld, type TestClient } from '../simulation/relay-world.ts';
 import { GROUP_DEVICES, type GroupAction, type GroupStep } from './group-commands.ts';
 import { GroupModel, type ModelGroup } from './group-model.ts';

@@ -6,7 +6,7 @@ import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { serialNext } from '../../src/protocol/serial.ts';
 import { Scheduler } from '../kit/scheduler.ts';
 import { seededRandom } from '../kit/seeded-random.ts';
-import { SimulatedDisk } from '../simulation/disk.ts';
+import { SimulatedDisk } from '../kit/simulated-disk.ts';
 import { RelayWorld, type SeenFrame, type TestClient } from '../simulation/relay-world.ts';
 import { ChannelModel } from './channel-model.ts';
 import { type AnyDevice, type Arrival, ModelDevice, type Upstream, type Watcher } from './model-device.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { decodeFact } from '../../src/events/fact-encoding.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Scheduler } from '../kit/scheduler.ts';
-import { SimulatedDisk } from './disk.ts';
+import { SimulatedDisk } from '../kit/simulated-disk.ts';
 import { RelayWorld, type TestClient } from './relay-world.ts';
 
 const clock = new Scheduler();

@@ -4,8 +4,8 @@ import { decodeMailPosted } from '../../src/events/mail-encoding.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Scheduler } from '../kit/scheduler.ts';
+import { SimulatedDisk } from '../kit/simulated-disk.ts';
 import { turns } from '../kit/waiting.ts';
-import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type SeenFrame, type TestClient, type WorldOptions } from './relay-world.ts';
 
 const GROUP = 'g-1';

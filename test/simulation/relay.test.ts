@@ -4,8 +4,8 @@ import { LogError } from '../../src/log/log-error.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Scheduler } from '../kit/scheduler.ts';
+import { SimulatedDisk } from '../kit/simulated-disk.ts';
 import { turns } from '../kit/waiting.ts';
-import { SimulatedDisk } from './disk.ts';
 import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
 
 async function world(options: Partial<WorldOptions> = {}): Promise<RelayWorld> {

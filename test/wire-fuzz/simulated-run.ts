@@ -1,5 +1,6 @@
 import { chooser, Scheduler } from '../kit/scheduler.ts';
 import { seededRandom } from '../kit/seeded-random.ts';
+import { type Lane, SimulatedDisk } from '../kit/simulated-disk.ts';
 import { turns } from '../kit/waiting.ts';
 import { RelayWorld } from '../simulation/relay-world.ts';
 import type { Judge } from './broken-promise.ts';
@@ -7,7 +8,6 @@ import type { Weather } from './connection.ts';
 import type { FuzzDevice } from './device.ts';
 import { Ledger } from './ledger.ts';
 import { count, noFigures, progress, type RunFigures } from './run-figures.ts';
-import { type Lane, ScheduledDisk } from './scheduled-log.ts';
 import { connectSimulated, SimulatedConnection } from './simulated-network.ts';
 import { castOf, Stage } from './stage.ts';
 import type { Action, Plan, Step } from './steps.ts';
@@ -19,6 +19,8 @@ const TTL = 3_600;
 const COLLECTED = 16_384;
 /** Rounds after which a run that does not come to rest is at fault. */
 const MOST_ROUNDS = 50_000;
+/** What an append may hold: a segment of the real log, made small so that a run reaches it. */
+const MOST_APPENDED = 65_536;
 const FULL_MAILBOX = 1_000;
 
 /** Longer than handshakes rest after a write that was refused, in milliseconds. */
@@ -30,7 +32,7 @@ export class SimulatedRun {
   readonly #plan: Plan;
   readonly #judge: Judge;
   readonly #clock: Scheduler;
-  readonly #disk: ScheduledDisk;
+  readonly #disk: SimulatedDisk;
   readonly #random = seededRandom('wire fuzz');
   readonly #ledger: Ledger;
   readonly #stage: Stage;
@@ -49,7 +51,7 @@ export class SimulatedRun {
   constructor(plan: Plan, judge: Judge) {
     this.#plan = plan;
     this.#clock = new Scheduler({ seed: plan.order });
-    this.#disk = new ScheduledDisk(this.#clock);
+    this.#disk = new SimulatedDisk(this.#clock, { stepwise: true, appendLimit: MOST_APPENDED });
     this.#begun = this.#clock.now();
     this.#judge = judge;
     this.#ledger = new Ledger(judge, () => this.#clock.now());

@@ -10,7 +10,7 @@ import type { LogObserver } from '../log-observer.ts';
 import { RETENTION_CLASSES, type RetentionClass } from '../retention.ts';
 import type { Disk } from './disk/disk.ts';
 import { guardedDisk } from './disk/guarded-disk.ts';
-import { LogLock } from './disk/lock.ts';
+import { LogLock, type WriteLock } from './disk/lock.ts';
 import { watchLock } from './disk/lock-watch.ts';
 import { nodeDisk } from './disk/node-disk.ts';
 import { Family, type FamilyOptions, type Positions } from './families/family.ts';
@@ -34,6 +34,8 @@ export interface SegmentLogOptions {
   readonly clock: Clock;
   /** @default the real one */
   readonly disk?: Disk;
+  /** Takes the lock. @default the one in the file `lock` of the directory, kept by the kernel */
+  readonly lock?: (directory: string, random: Random) => Promise<WriteLock>;
   readonly logger?: LogLogger;
   readonly observer?: LogObserver;
   /** Another process writes this log now: nothing is written any more, and the process should end at once. Called once. */
@@ -58,7 +60,7 @@ const SEGMENT_SIZE = 64 * 1024 * 1024;
 export async function openSegmentLog(options: SegmentLogOptions): Promise<SegmentLog> {
   const { directory, random = systemRandom, onLost } = options;
   await (options.disk ?? nodeDisk).makeDirectory(directory);
-  const lock = await LogLock.acquire(directory, random);
+  const lock = await (options.lock ?? LogLock.acquire)(directory, random);
   if (onLost !== undefined) lock.onLost = onLost;
   const disk = guardedDisk(options.disk ?? nodeDisk, lock);
   try {
@@ -70,7 +72,7 @@ export async function openSegmentLog(options: SegmentLogOptions): Promise<Segmen
   }
 }
 
-async function open(options: SegmentLogOptions, disk: Disk, lock: LogLock): Promise<SegmentLog> {
+async function open(options: SegmentLogOptions, disk: Disk, lock: WriteLock): Promise<SegmentLog> {
   const { directory, clock, observer } = options;
   const logger = options.logger ?? silentLogger;
   const segmentSize = options.segmentSize ?? SEGMENT_SIZE;

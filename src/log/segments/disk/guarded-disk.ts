@@ -1,13 +1,15 @@
 import type { Disk, DiskFile, FileIdentity } from './disk.ts';
-import type { LogLock } from './lock.ts';
+import type { WriteLock } from './lock.ts';
 
 /**
  * The disk for as long as the log is ours. Before a name is made, moved or removed, the lock is looked at; once it is lost,
  * nothing is changed any more: what lies there is another's.
  */
-export function guardedDisk(disk: Disk, lock: LogLock): Disk {
+export function guardedDisk(disk: Disk, lock: WriteLock): Disk {
   return {
-    ...disk,
+    list: (directory) => disk.list(directory),
+    makeDirectory: (path) => disk.makeDirectory(path),
+    syncDirectory: (path) => disk.syncDirectory(path),
     async open(path, mode) {
       if (mode === 'read') return disk.open(path, mode);
       await lock.verify();
@@ -31,9 +33,9 @@ export function guardedDisk(disk: Disk, lock: LogLock): Disk {
 
 class GuardedFile implements DiskFile {
   readonly #file: DiskFile;
-  readonly #lock: LogLock;
+  readonly #lock: WriteLock;
 
-  constructor(file: DiskFile, lock: LogLock) {
+  constructor(file: DiskFile, lock: WriteLock) {
     this.#file = file;
     this.#lock = lock;
   }

@@ -31,6 +31,22 @@ interface Holder {
   readonly host: string;
 }
 
+/** That this process is the one that writes a log, and for how long. */
+export interface WriteLock extends AsyncDisposable {
+  /** Called once, when the log is found to be lost. */
+  onLost: (error: LogError) => void;
+  /** Why the log is lost; undefined: it is not. */
+  readonly lost: LogError | undefined;
+  /**
+   * Looks whether this is still the one that writes the log.
+   *
+   * @throws LogError `LOG_LOCKED` when it is not; what the disk threw when it cannot be told
+   */
+  verify(): Promise<void>;
+  /** The log is another's from now on. Returns the error that says so. */
+  lose(reason: string): LogError;
+}
+
 /**
  * Only one process writes a log. The kernel says so: a lock on the open file (`F_OFD_SETLK`), which it holds for all processes
  * of the machine, whatever containers they are in, and gives back when the process dies, however it dies. The file stays.
@@ -39,8 +55,7 @@ interface Holder {
  * the instance id in the file does, after the fact: a writer that does not find its own any more has lost the log, touches
  * nothing from then on, and never gets it back.
  */
-export class LogLock implements AsyncDisposable {
-  /** Called once, when the log is found to be lost. */
+export class LogLock implements WriteLock {
   onLost: (error: LogError) => void = () => undefined;
   readonly instance: string;
   readonly #path: string;
@@ -81,16 +96,10 @@ export class LogLock implements AsyncDisposable {
     throw locked(path, undefined);
   }
 
-  /** Why the log is lost; undefined: it is not. */
   get lost(): LogError | undefined {
     return this.#lost;
   }
 
-  /**
-   * Looks whether this is still the one that writes the log.
-   *
-   * @throws LogError `LOG_LOCKED` when it is not; what the disk threw when it cannot be told
-   */
   async verify(): Promise<void> {
     if (this.#lost !== undefined) throw this.#lost;
     if (!(await isAt(this.#path, this.#file))) throw this.lose('the lock file was removed or replaced');
@@ -101,7 +110,6 @@ export class LogLock implements AsyncDisposable {
     }
   }
 
-  /** The log is another's from now on. Returns the error that says so. */
   lose(reason: string): LogError {
     if (this.#lost === undefined) {
       const message = `this process does not own the log any more (${this.#path}): ${reason}`;
