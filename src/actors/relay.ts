@@ -277,7 +277,7 @@ export class Relay implements RelayPort {
     const session = new Session(facts, mailboxes.mailbox(deviceId), this.#writes.add);
     const older = this.#devices.get(deviceId);
     session.outbox = this.#outbox(session);
-    session.mailbox.outbox = session.outbox;
+    session.mailbox.attach(session.outbox);
     this.#devices.set(deviceId, session);
     // After the new one is in place: a device that changes networks does not leave its calls.
     if (older !== undefined) {
@@ -319,10 +319,8 @@ export class Relay implements RelayPort {
     session.open = false;
     this.#intake.forget(session);
     session.outbox?.close();
-    // A newer session of the device keeps what is its own.
-    if (this.#devices.get(session.device) === session) {
+    if (session.mailbox.detach(session.outbox)) {
       this.#devices.delete(session.device);
-      session.mailbox.outbox = undefined;
       this.#parts.calls.disconnected(session.mailbox).catch((error: unknown) => {
         this.#parts.events.failed('disconnect', error);
       });

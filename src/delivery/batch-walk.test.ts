@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BatchWalk, type WalkEvents } from './batch-walk.ts';
-import type { StoredLetters } from './letter-appends.ts';
+import { LetterAppends, type StoredLetters } from './letter-appends.ts';
 import { MailStream } from './mailboxes/letter.ts';
 import { Mailbox } from './mailboxes/mailbox.ts';
 import type { Post, Poster } from './post.ts';
@@ -24,13 +24,13 @@ function world(devices: number) {
   const touched: Mailbox[] = [];
   const members = Array.from({ length: devices }, (_, index) => {
     const mailbox = new Mailbox(`device-${index}`);
-    mailbox.outbox = {
+    mailbox.attach({
       unconfirmed: 0,
       plaintext: false,
       offer: (_letter, number, _type, _channel, payload) =>
         offered.push({ device: mailbox.device, number, sequence: payload[0] ?? 0 }),
       sendLive: () => true,
-    };
+    });
     return mailbox;
   });
   const events: WalkEvents<Poster> = {
@@ -63,6 +63,17 @@ function at(...revisions: readonly number[]): StoredLetters {
   return { revisions, bytes: revisions.map(() => 60) };
 }
 
+/** Numbers the letters as the office does, and walks them. */
+function walkOf(
+  posts: readonly Post<Poster>[],
+  stored: StoredLetters,
+  expiresAt: number,
+  events: WalkEvents<Poster>,
+): BatchWalk<Poster> {
+  new LetterAppends().addAll(posts, expiresAt);
+  return new BatchWalk(posts, stored, expiresAt, events);
+}
+
 function memberAt(members: readonly Mailbox[], index: number): Mailbox {
   const member = members[index];
   assert.ok(member);
@@ -78,7 +89,7 @@ test('given letters of one channel, when they are walked, then all but the sende
     post(first, members, mail, 2),
     post(second, members, mail, 3),
   ];
-  const walk = new BatchWalk(posts, at(10, 11, 12), EXPIRES, events);
+  const walk = walkOf(posts, at(10, 11, 12), EXPIRES, events);
 
   assert.equal(walk.step(), true);
 
@@ -100,7 +111,7 @@ test('given more recipients than a slice has, when it is walked, then in slices,
   const { members, offered, acknowledged, events } = world(5_000);
   const sender = memberAt(members, 0);
   const mail = new MailStream('a');
-  const walk = new BatchWalk(
+  const walk = walkOf(
     [post(sender, members, mail, 1), post(sender, members, mail, 2)],
     at(0, 1),
     EXPIRES,
@@ -130,7 +141,7 @@ test('given letters of two channels in turns, when they are walked, then a membe
   const pair = [sender, other];
   const posts = [post(sender, members, a, 1), post(sender, pair, b, 2), post(sender, members, a, 3)];
 
-  new BatchWalk(posts, at(0, 0, 1), EXPIRES, events).step();
+  walkOf(posts, at(0, 0, 1), EXPIRES, events).step();
 
   assert.deepEqual(
     offered.map(({ device, number, sequence }) => [device, number, sequence]),
@@ -148,7 +159,7 @@ test('given a letter for nobody and a repetition, when they are walked, then bot
   const mail = new MailStream('a');
   const posts = [post(sender, [sender], mail, 4, true), post(sender, [], undefined, 4, true)];
 
-  const walk = new BatchWalk(posts, at(0), EXPIRES, events);
+  const walk = walkOf(posts, at(0), EXPIRES, events);
 
   assert.equal(walk.step(), true);
   assert.deepEqual(offered, []);
@@ -163,7 +174,7 @@ test('given a sender that has left the channel, when its letter is walked, then 
   const { members, events } = world(2);
   const mail = new MailStream('a');
 
-  new BatchWalk([post(new Mailbox('gone'), members, mail, 1)], at(0), EXPIRES, events).step();
+  walkOf([post(new Mailbox('gone'), members, mail, 1)], at(0), EXPIRES, events).step();
 
   assert.equal(mail.letters.at(0)?.waiting, 2);
 });

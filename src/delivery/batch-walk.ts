@@ -126,8 +126,7 @@ export class BatchWalk<P extends Poster> {
       const post = this.#posts[this.#start + index];
       const letter = this.#letters[index];
       if (post !== undefined && letter !== undefined && post.poster.mailbox !== mailbox) {
-        const number = mailbox.push(letter);
-        mailbox.outbox?.offer(letter, number, post.type, post.channel, post.payload);
+        mailbox.deliver(letter, post.type, post.channel, post.payload);
       }
     }
   }

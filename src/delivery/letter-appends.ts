@@ -22,7 +22,7 @@ export class LetterAppends {
   /**
    * Gives each recipient its inbox number.
    *
-   * @throws LogError `LOG_INVALID` when a letter cannot be encoded: numbers are reserved all the same.
+   * @throws LogError `LOG_INVALID` when a letter cannot be encoded: numbers are accepted all the same.
    */
   addAll<P extends Poster>(posts: readonly Post<P>[], expiresAt: number): void {
     let current: MailAppend | undefined;
@@ -53,7 +53,7 @@ function encode<P extends Poster>(post: Post<P>, expiresAt: number): Uint8Array 
   const { mailbox, resumes } = post.poster;
   const recipients: MailRecipient[] = [];
   for (const member of post.members) {
-    if (member !== mailbox) recipients.push({ device: member.device, inboxNumber: member.reserve() });
+    if (member !== mailbox) recipients.push({ device: member.device, inboxNumber: member.accept() });
   }
   return encodeMailPosted({
     sender: mailbox.device,

@@ -192,7 +192,7 @@ export class Outbox implements LiveOutbox {
     if (this.#told === 0) return;
     this.#heardBehind ??= number;
     if (serialAfter(number, this.#heardBehind) || serialAfter(number, this.#redeliveredThrough)) {
-      this.#mailbox.missed -= this.#told;
+      this.#mailbox.noteHeard(this.#told);
       this.#told = 0;
       this.#events.released([], this.#mailbox);
     }

@@ -155,7 +155,7 @@ export class PostOffice<P extends Poster> {
 
   #failed(posts: readonly Post<P>[], error: unknown): void {
     for (const post of posts) {
-      for (const member of post.members) member.releaseReserved();
+      for (const member of post.members) member.takeBack();
     }
     if (!isPermanent(error)) {
       this.#refuse(posts, error);

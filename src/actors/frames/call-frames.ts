@@ -129,7 +129,7 @@ export class CallFrames implements Disposable {
     const left = [...this.#left];
     this.#left.clear();
     for (const [mailbox, calls] of left) {
-      if (mailbox.outbox === undefined) void this.#loseAll(mailbox, calls);
+      if (!mailbox.isConnected) void this.#loseAll(mailbox, calls);
     }
   }
 

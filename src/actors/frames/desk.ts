@@ -196,7 +196,7 @@ export class Desk {
   #passOver(mailbox: Mailbox): false {
     const byFrames = mailbox.stored >= this.#capacity.frames;
     this.#events.limitReached(byFrames ? 'mailboxFrames' : 'mailboxBytes');
-    mailbox.missed += 1;
+    mailbox.refuse();
     this.#touched(mailbox);
     return false;
   }
@@ -286,10 +286,7 @@ export class Desk {
   /** Passes a live-only frame to whoever is connected now. */
   pass(session: Session, route: Route, frame: Frame): void {
     for (const mailbox of route.members) {
-      if (
-        mailbox !== session.mailbox &&
-        mailbox.outbox?.sendLive(frame.type, frame.channel, frame.payload) === false
-      ) {
+      if (mailbox !== session.mailbox && !mailbox.sendLive(frame.type, frame.channel, frame.payload)) {
         this.#events.dropped(frame.type);
       }
     }

@@ -40,9 +40,9 @@ export class OpenRoomNotices implements Disposable {
    */
   joined(mailbox: Mailbox, route: Route, changed: boolean): void {
     const everybodyKnows = changed && this.#announce(route, undefined);
-    if (!everybodyKnows && mailbox.outbox?.plaintext === true) {
+    if (!everybodyKnows && mailbox.isPlaintext) {
       const members = this.#isSmall(route) ? route.members.map(({ device }) => device) : [mailbox.device];
-      mailbox.outbox.sendLive(FRAME.JOIN, route.number, encodeJson({ members }));
+      mailbox.sendLive(FRAME.JOIN, route.number, encodeJson({ members }));
     }
   }
 
@@ -96,7 +96,7 @@ export class OpenRoomNotices implements Disposable {
 
 /** Sends to the plaintext sessions in the room, and to nobody with records. */
 function send(route: Route, type: number, payload: Uint8Array): void {
-  for (const { outbox } of route.members) {
-    if (outbox?.plaintext === true) outbox.sendLive(type, route.number, payload);
+  for (const mailbox of route.members) {
+    if (mailbox.isPlaintext) mailbox.sendLive(type, route.number, payload);
   }
 }

@@ -147,7 +147,7 @@ export class PresenceFanout implements Presence, Disposable {
   *#tellOthers(device: string, state: string, routes: Iterable<ChannelRoute>): Generator<void> {
     const payload = presencePayload(device, state);
     for (const other of this.#neighbours(device, routes)) {
-      other.outbox?.sendLive(FRAME.PRESENCE, 0, payload);
+      other.sendLive(FRAME.PRESENCE, 0, payload);
       yield;
     }
   }
@@ -158,7 +158,7 @@ export class PresenceFanout implements Presence, Disposable {
       // What has changed is told in its own turn.
       const state = this.#told.get(other.device);
       if (state !== undefined) {
-        mailbox.outbox?.sendLive(FRAME.PRESENCE, 0, presencePayload(other.device, state));
+        mailbox.sendLive(FRAME.PRESENCE, 0, presencePayload(other.device, state));
         yield;
       }
     }

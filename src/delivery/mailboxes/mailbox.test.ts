@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Letter, MailStream } from './letter.ts';
-import { Mailbox } from './mailbox.ts';
+import { Mailbox, type StoredCounters } from './mailbox.ts';
 
 const mail = new MailStream('k');
 const letter = (revision: number, expiresAt = Number.POSITIVE_INFINITY): Letter => ({
@@ -12,13 +12,21 @@ const letter = (revision: number, expiresAt = Number.POSITIVE_INFINITY): Letter 
   waiting: 1,
 });
 
+const counters = (confirmed: number, next: number): StoredCounters => ({
+  confirmed,
+  next,
+  missed: 0,
+  expired: undefined,
+});
+
+function deliver(mailbox: Mailbox, durable: Letter): number {
+  const number = mailbox.accept();
+  mailbox.deliver(durable, 5, 7, new Uint8Array());
+  return number;
+}
+
 function receive(mailbox: Mailbox, count: number): number[] {
-  const numbers: number[] = [];
-  for (let index = 0; index < count; index += 1) {
-    mailbox.reserve();
-    numbers.push(mailbox.push(letter(index)));
-  }
-  return numbers;
+  return Array.from({ length: count }, (_, index) => deliver(mailbox, letter(index)));
 }
 
 test('given a fresh mailbox, when letters arrive, then they are numbered from 1', () => {
@@ -28,10 +36,10 @@ test('given a fresh mailbox, when letters arrive, then they are numbered from 1'
   assert.equal(mailbox.confirmed, 0);
 });
 
-test('given reserved numbers, when the log refuses, then the next letter gets them', () => {
+test('given accepted letters, when the log refuses, then the next letter gets their numbers', () => {
   const mailbox = new Mailbox('a');
-  assert.deepEqual([mailbox.reserve(), mailbox.reserve()], [1, 2]);
-  mailbox.releaseReserved();
+  assert.deepEqual([mailbox.accept(), mailbox.accept()], [1, 2]);
+  mailbox.takeBack();
   assert.deepEqual(receive(mailbox, 1), [1]);
 });
 
@@ -56,10 +64,8 @@ test('given a number that was never sent, when it is confirmed, then nothing cha
 
 test('given expired letters at the front, when they are dropped, then their numbers are not used again', () => {
   const mailbox = new Mailbox('a');
-  mailbox.reserve();
-  mailbox.push(letter(0, 100));
-  mailbox.reserve();
-  mailbox.push(letter(1, 300));
+  deliver(mailbox, letter(0, 100));
+  deliver(mailbox, letter(1, 300));
   assert.equal(mailbox.expire(200).length, 1);
   assert.equal(mailbox.base, 2);
   assert.equal(mailbox.confirmed, 0);
@@ -70,7 +76,7 @@ test('given a log with counters and later letters, when it is read, then numberi
   const mailbox = new Mailbox('a');
   assert.equal(mailbox.restoreLetter(5, letter(0)), true);
   assert.deepEqual(
-    mailbox.restoreCounters(5, 6).map(({ revision }) => revision),
+    mailbox.restoreCounters(counters(5, 6)).map(({ revision }) => revision),
     [0],
   );
   assert.equal(mailbox.restoreLetter(6, letter(1)), true);
@@ -80,13 +86,13 @@ test('given a log with counters and later letters, when it is read, then numberi
 
 test('given counters alone, when the log is read, then the next number is the stored one', () => {
   const mailbox = new Mailbox('a');
-  mailbox.restoreCounters(9, 10);
+  mailbox.restoreCounters(counters(9, 10));
   assert.deepEqual(receive(mailbox, 1), [10]);
 });
 
 test('given numbers at the wrap, when letters arrive and are confirmed, then order holds across it', () => {
   const mailbox = new Mailbox('a');
-  mailbox.restoreCounters(0xffff_fffd, 0xffff_fffe);
+  mailbox.restoreCounters(counters(0xffff_fffd, 0xffff_fffe));
   assert.deepEqual(receive(mailbox, 4), [0xffff_fffe, 0xffff_ffff, 0, 1]);
   mailbox.noteSent(1);
   const result = mailbox.confirm(0);
@@ -105,7 +111,7 @@ test('given letters that are missing in the log, when later ones are read, then 
 
 test('given a mailbox in which nothing waits, when a new history skips numbers, then the device is as if it had them', () => {
   const mailbox = new Mailbox('a');
-  mailbox.restoreCounters(9, 10);
+  mailbox.restoreCounters(counters(9, 10));
   mailbox.skip(1000);
   assert.deepEqual([mailbox.confirmed, mailbox.next, mailbox.since], [1009, 1010, 1010]);
   assert.deepEqual(receive(mailbox, 1), [1010]);
@@ -163,11 +169,9 @@ test('given letters that have expired, when counters and log are read again, the
   before.noteSent(2);
   before.confirm(1);
   assert.equal(before.expired, undefined);
-  before.reserve();
-  before.push(letter(2, 100));
+  deliver(before, letter(2, 100));
   before.confirm(2);
-  before.reserve();
-  before.push(letter(3));
+  deliver(before, letter(3));
   assert.equal(before.expire(200).length, 1);
   assert.equal(before.expired, 3);
   const after = new Mailbox('a');
@@ -177,7 +181,7 @@ test('given letters that have expired, when counters and log are read again, the
   ] as const) {
     after.restoreLetter(number, letter(revision));
   }
-  const done = after.restoreCounters(before.confirmed, before.next, before.expired);
+  const done = after.restoreCounters(before);
   assert.deepEqual(
     done.map(({ revision }) => revision),
     [2],

@@ -10,6 +10,14 @@ export type Confirmation =
   | { readonly ok: true; readonly letters: readonly Letter[] }
   | { readonly ok: false };
 
+/** The counters of a mailbox as the log has them. */
+export interface StoredCounters {
+  readonly confirmed: number;
+  readonly next: number;
+  readonly missed: number;
+  readonly expired: number | undefined;
+}
+
 /** How much one mailbox may hold. What is on its way to the disk is not counted yet. */
 export interface MailboxCapacity {
   readonly frames: number;
@@ -20,11 +28,15 @@ export interface MailboxCapacity {
 /**
  * The inbox of one device: its counters and the letters that it has not confirmed. Letters are numbered upwards from
  * `#base`; one that is damaged in the log leaves a gap, and so does a new history of the log (PROTOCOL.md 11).
+ *
+ * A letter is accepted (numbered, on its way to the log), then delivered when it is durable, or taken back when the log
+ * refuses; it is refused when there is no room; it is confirmed once the device has it. The lane has the same verbs for what
+ * the device sends. Nothing else writes a mailbox while the server runs, but for the expiry of letters.
  */
 export class Mailbox {
   readonly device: string;
-  /** The live session's outbox. */
-  outbox: LiveOutbox | undefined;
+  /** Of the live session. */
+  #outbox: LiveOutbox | undefined;
   /** Highest inbox number that the device has. */
   #confirmed: number;
   /** Inbox number of the first letter of the queue, or of the next one to come. */
@@ -40,12 +52,11 @@ export class Mailbox {
   readonly #gaps = new InboxGaps();
   /** This device's shares of what the letters take on disk. */
   #bytes = 0;
-  /** Frames that were not stored because the mailbox was full, and of which the device does not know for certain. */
-  missed = 0;
+  #missed = 0;
   /** Bytes of what the device has posted and what waits for the disk. */
   collectedBytes = 0;
-  /** Numbers given to letters that are not durable yet. */
-  #reserved = 0;
+  /** Letters that are numbered and not durable yet. */
+  #accepted = 0;
   /** Highest number that any session of this device was sent. */
   #highestSent: number;
   /** The way of the device's own frames into the log. */
@@ -108,26 +119,70 @@ export class Mailbox {
     return this.#letters.length < capacity.frames && this.#bytes < capacity.bytes;
   }
 
-  /** Numbers a letter on its way into the log. */
-  reserve(): number {
-    const number = (this.#next + this.#reserved) >>> 0;
-    this.#reserved += 1;
+  /** Frames that were not stored because the mailbox was full, and of which the device does not know for certain. */
+  get missed(): number {
+    return this.#missed;
+  }
+
+  /** Whether the device has a live session. */
+  get isConnected(): boolean {
+    return this.#outbox !== undefined;
+  }
+
+  /** The live session, if there is one, is of the plaintext generation (PROTOCOL.md 10). */
+  get isPlaintext(): boolean {
+    return this.#outbox?.plaintext === true;
+  }
+
+  /** A session begins: what is delivered from now on is offered to its outbox. */
+  attach(outbox: LiveOutbox): void {
+    this.#outbox = outbox;
+  }
+
+  /** The session of this outbox has ended. A newer one keeps what is its own: false then. */
+  detach(outbox: LiveOutbox | undefined): boolean {
+    if (outbox === undefined || this.#outbox !== outbox) return false;
+    this.#outbox = undefined;
+    return true;
+  }
+
+  /** Passes a frame that is never stored to the live session, if any. False when its link is full. */
+  sendLive(type: number, channel: number, payload: Uint8Array): boolean {
+    return this.#outbox === undefined || this.#outbox.sendLive(type, channel, payload);
+  }
+
+  /** A letter goes to the log, under the number that is returned. */
+  accept(): number {
+    const number = (this.#next + this.#accepted) >>> 0;
+    this.#accepted += 1;
     return number;
   }
 
-  /** The log refused: the numbers are free again. */
-  releaseReserved(): void {
-    this.#reserved = 0;
+  /** The log has refused what was accepted: the numbers are free again. */
+  takeBack(): void {
+    this.#accepted = 0;
   }
 
-  /** The letter is durable; returns its number. Letters arrive in the order of their reservation. */
-  push(letter: Letter): number {
+  /** The letter is durable, and its content at hand. Letters arrive in the order in which they were accepted. */
+  deliver(letter: Letter, type: number, channel: number, payload: Uint8Array): void {
+    if (this.#accepted === 0) throw new RangeError('a letter is accepted before it is delivered');
     const number = this.#next;
     this.#next = serialNext(number);
-    this.#reserved -= 1;
+    this.#accepted -= 1;
     this.#letters.push(letter);
     this.#bytes += letter.bytes;
-    return number;
+    this.#outbox?.offer(letter, number, type, channel, payload);
+  }
+
+  /** A frame for the device is not stored: there is no room. */
+  refuse(): void {
+    this.#missed += 1;
+  }
+
+  /** The device knows of so many of the frames that it missed. */
+  noteHeard(missed: number): void {
+    if (missed > this.#missed) throw new RangeError(`${this.#missed} frames were missed, not ${missed}`);
+    this.#missed -= missed;
   }
 
   /** The letter with this inbox number; `undefined` in a gap and outside the queue. */
@@ -220,7 +275,7 @@ export class Mailbox {
   /** Drops letters at the front that expired and that no session has in flight; they leave a gap in the numbers. */
   expire(now: number): Letter[] {
     const expired: Letter[] = [];
-    if (this.outbox !== undefined && this.outbox.unconfirmed > 0) return expired;
+    if (this.#outbox !== undefined && this.#outbox.unconfirmed > 0) return expired;
     for (let letter = this.#letters.at(0); letter !== undefined; letter = this.#letters.at(0)) {
       if (letter.expiresAt > now) break;
       this.#shift();
@@ -255,7 +310,8 @@ export class Mailbox {
   }
 
   /** While the log is read at start: the counters as they were last written. Returns the letters that are done. */
-  restoreCounters(confirmed: number, next: number, expired?: number): Letter[] {
+  restoreCounters({ confirmed, next, missed, expired }: StoredCounters): Letter[] {
+    this.#missed = missed;
     // The log is read in order: the newest counters hold, wherever on the circle they stand.
     const never = !this.#confirmedOnce && confirmed === this.#confirmed;
     const done = this.#advance(confirmed);

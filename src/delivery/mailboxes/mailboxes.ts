@@ -149,10 +149,10 @@ export class Mailboxes {
   }
 
   #restoreCounters(device: string, data: Uint8Array): void {
-    const { confirmed, next, received, refused, missed, expired } = decodeInboxAdvanced(data);
+    const counters = decodeInboxAdvanced(data);
+    const { received, refused } = counters;
     const mailbox = this.mailbox(device);
-    for (const letter of mailbox.restoreCounters(confirmed, next, expired)) letter.waiting -= 1;
-    mailbox.missed = missed;
+    for (const letter of mailbox.restoreCounters(counters)) letter.waiting -= 1;
     mailbox.lane.restoreCounters(received, refused.map(asRefusal));
     if (mailbox.lane.receivedToStore === received) this.#unsaved.delete(mailbox);
   }
