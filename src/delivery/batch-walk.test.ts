@@ -4,6 +4,7 @@ import { BatchWalk, type WalkEvents } from './batch-walk.ts';
 import { LetterAppends, type StoredLetters } from './letter-appends.ts';
 import { MailStream } from './mailboxes/letter.ts';
 import { Mailbox } from './mailboxes/mailbox.ts';
+import { NameCache } from './name-cache.ts';
 import type { Post, Poster } from './post.ts';
 
 const EXPIRES = 1_000;
@@ -70,7 +71,7 @@ function walkOf(
   expiresAt: number,
   events: WalkEvents<Poster>,
 ): BatchWalk<Poster> {
-  new LetterAppends().addAll(posts, expiresAt);
+  new LetterAppends(new NameCache()).addAll(posts, expiresAt);
   return new BatchWalk(posts, stored, expiresAt, events);
 }
 

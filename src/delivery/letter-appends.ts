@@ -1,7 +1,11 @@
 import { encodeMailPosted, MAIL_POSTED, type MailRecipient } from '../events/mail-encoding.ts';
 import type { Appended, NewEvent, StreamAppend } from '../log/event-log.ts';
 import { letterBytes } from './mailboxes/letter.ts';
+import type { NameCache } from './name-cache.ts';
 import type { Post, Poster } from './post.ts';
+
+/** Their names are written as fast as they are looked up. */
+const FEW_MEMBERS = 8;
 
 interface MailAppend extends StreamAppend {
   readonly events: NewEvent[];
@@ -18,6 +22,11 @@ export interface StoredLetters {
 export class LetterAppends {
   readonly appends: MailAppend[] = [];
   readonly #bytes: number[] = [];
+  readonly #names: NameCache;
+
+  constructor(names: NameCache) {
+    this.#names = names;
+  }
 
   /**
    * Gives each recipient its inbox number.
@@ -33,7 +42,7 @@ export class LetterAppends {
         current = { stream: mail.name, expected: 'any', events: [] };
         this.appends.push(current);
       }
-      const data = encode(post, expiresAt);
+      const data = encode(post, expiresAt, this.#names);
       current.events.push({ type: MAIL_POSTED, data });
       this.#bytes.push(letterBytes(data.length));
     }
@@ -49,22 +58,27 @@ export class LetterAppends {
   }
 }
 
-function encode<P extends Poster>(post: Post<P>, expiresAt: number): Uint8Array {
-  const { mailbox, resumes } = post.poster;
-  const recipients: MailRecipient[] = [];
-  for (const member of post.members) {
-    if (member !== mailbox) recipients.push({ device: member.device, inboxNumber: member.accept() });
-  }
-  return encodeMailPosted({
+function encode<P extends Poster>(post: Post<P>, expiresAt: number, cache: NameCache): Uint8Array {
+  const { members, poster } = post;
+  const { mailbox, resumes } = poster;
+  const content = {
     sender: mailbox.device,
     senderSequence: post.sequence,
     resumable: resumes,
     frameType: post.type,
     channel: post.channel,
     expiresAt,
-    recipients,
     refused: post.refused,
     fact: post.fact,
     payload: post.payload,
-  });
+  };
+  if (members.length > FEW_MEMBERS) {
+    const names = cache.of(members);
+    return names.encode(content, members.indexOf(mailbox), (index) => members[index]?.accept() ?? 0);
+  }
+  const recipients: MailRecipient[] = [];
+  for (const member of members) {
+    if (member !== mailbox) recipients.push({ device: member.device, inboxNumber: member.accept() });
+  }
+  return encodeMailPosted({ ...content, recipients });
 }

@@ -1,4 +1,4 @@
-import { decodeMailPosted } from '../events/mail-encoding.ts';
+import { decodeMailFrame } from '../events/mail-encoding.ts';
 import type { EventLog, EventRef } from '../log/event-log.ts';
 import { errorPayload } from '../protocol/frames/errors.ts';
 import { FRAME } from '../protocol/frames/frame-types.ts';
@@ -311,7 +311,7 @@ export class Outbox implements LiveOutbox {
         this.#passOver(serialNext(number));
       } else {
         if (!this.#hasRoom()) break;
-        const mail = decodeMailPosted(event.data);
+        const mail = decodeMailFrame(event.data);
         this.#transmit(number, mail.frameType, mail.channel, mail.payload);
       }
       number = serialNext(number);

@@ -7,6 +7,7 @@ import { LetterAppends } from './letter-appends.ts';
 import type { MailStream } from './mailboxes/letter.ts';
 import type { MailTime } from './mailboxes/mail-clock.ts';
 import type { Mailbox } from './mailboxes/mailbox.ts';
+import { NameCache } from './name-cache.ts';
 import type { Post, Poster } from './post.ts';
 
 export interface PostOfficeEvents<P extends Poster> extends WalkEvents<P> {
@@ -22,7 +23,7 @@ export interface PostOfficeEvents<P extends Poster> extends WalkEvents<P> {
 }
 
 /** Load makes batches larger, up to this: a larger one would only keep the posts behind it waiting. */
-const BATCH_BYTES = 1024 * 1024;
+const BATCH_BYTES = 512 * 1024;
 
 /** How much may wait for the disk before senders are not read any more, in bytes. */
 export interface PostOfficeLimits {
@@ -52,6 +53,7 @@ export class PostOffice<P extends Poster> {
   readonly #walkEvents: WalkEvents<P>;
   readonly #limits: PostOfficeLimits;
   readonly #collected: Collected<P>;
+  readonly #names = new NameCache();
   /** Posts of a batch that the log refused for good: each becomes a batch of its own. */
   #alone: Post<P>[] = [];
   #flushing = false;
@@ -132,7 +134,7 @@ export class PostOffice<P extends Poster> {
     // A date for the log, and for us the time at which the letter's life is over.
     const expiresAt = Math.ceil(this.#clock.now() / 1000) + this.#ttlSeconds;
     const deadline = this.#mailClock.now() + this.#ttlSeconds * 1000;
-    const letters = new LetterAppends();
+    const letters = new LetterAppends(this.#names);
     const begin = (appended: readonly Appended[]): void =>
       this.#walk(new BatchWalk(posts, letters.stored(appended), deadline, this.#walkEvents));
     try {

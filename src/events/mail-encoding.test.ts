@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { LogError } from '../log/log-error.ts';
 import {
   decodeInboxAdvanced,
+  decodeMailFrame,
   decodeMailPosted,
+  EncodedNames,
   encodeInboxAdvanced,
   encodeMailPosted,
   type MailPosted,
@@ -33,13 +35,15 @@ test('given a letter with extreme values, when encoded and decoded, then it is t
 });
 
 test('given a letter cut within its fields, when decoded, then it is refused as malformed', () => {
-  const data = encodeMailPosted({ ...letter, payload: new Uint8Array(0) });
-  for (let length = 0; length < data.length; length++) {
-    const cut = data.subarray(0, length);
-    assert.throws(
-      () => decodeMailPosted(cut),
-      (error) => error instanceof LogError && error.code === 'LOG_MALFORMED_EVENT',
-    );
+  for (const decode of [decodeMailPosted, decodeMailFrame]) {
+    const data = encodeMailPosted({ ...letter, payload: new Uint8Array(0) });
+    for (let length = 0; length < data.length; length++) {
+      const cut = data.subarray(0, length);
+      assert.throws(
+        () => decode(cut),
+        (error) => error instanceof LogError && error.code === 'LOG_MALFORMED_EVENT',
+      );
+    }
   }
 });
 
@@ -52,6 +56,38 @@ test('given another version, when decoded, then it is refused as unknown', () =>
 test('given a device id that is empty, too long or not ASCII, when encoded, then it is refused', () => {
   for (const sender of ['', 'x'.repeat(129), 'ä', 'a\n']) {
     assert.throws(() => encodeMailPosted({ ...letter, sender }), { code: 'LOG_INVALID' });
+  }
+});
+
+test('given names that are encoded once, when letters to all of them or all but one are encoded, then they are the same as those that are encoded one by one', () => {
+  const devices = ['a', 'b'.repeat(128), 'cc', 'd'];
+  const names = new EncodedNames(devices);
+  for (const without of [-1, 0, 1, 2, 3]) {
+    for (const content of [letter, { ...letter, ...EXTRAS }]) {
+      let next = 0xffff_fff0;
+      const numbers = devices.map((_, index) => (index === without ? 0 : next++));
+      const recipients = devices
+        .map((device, index) => ({ device, inboxNumber: numbers[index] ?? 0 }))
+        .filter((_, index) => index !== without);
+      const asked: number[] = [];
+      const data = names.encode(content, without, (index) => {
+        asked.push(index);
+        return numbers[index] ?? 0;
+      });
+      assert.deepEqual(data, encodeMailPosted({ ...content, recipients }));
+      assert.equal(asked.length, recipients.length);
+      const { channel, frameType, payload } = content;
+      assert.deepEqual(
+        { ...decodeMailFrame(data), payload: Buffer.from(decodeMailFrame(data).payload) },
+        { channel, frameType, payload },
+      );
+    }
+  }
+});
+
+test('given names of which one cannot be encoded, when they are encoded once, then that is refused', () => {
+  for (const device of ['', 'x'.repeat(129), 'ä', 'a\n']) {
+    assert.throws(() => new EncodedNames(['a', device]), { code: 'LOG_INVALID' });
   }
 });
 

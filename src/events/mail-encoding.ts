@@ -61,8 +61,9 @@ const RESUMABLE = 1;
 const EXTRAS_LENGTH = 4;
 /** version, flags, frame type, channel, sequence, expiry, recipients, length of the sender's name. */
 const MAIL_FIXED = 1 + 1 + 2 + 4 + 8 + 8 + 2 + 1;
+const INBOX_NUMBER = 4;
 /** Length of the name, inbox number. */
-const RECIPIENT_FIXED = 1 + 4;
+const RECIPIENT_FIXED = 1 + INBOX_NUMBER;
 const INBOX_LENGTH = 1 + 4 + 4 + 8;
 const MAX_RECIPIENTS = 0xffff;
 const MAX_DEVICE_ID = 128;
@@ -86,22 +87,105 @@ export function mailExtrasBytes({ refused, fact }: Pick<MailPosted, 'refused' | 
   return extras === undefined ? 0 : EXTRAS_LENGTH + extras.length;
 }
 
+/** What a letter is beside its recipients. */
+export type MailContent = Omit<MailPosted, 'recipients'>;
+
+/**
+ * Names of recipients, encoded once for many letters to the same devices: only their inbox numbers change.
+ *
+ * @throws LogError `LOG_INVALID` when a device id is not 1 to 128 printable ASCII characters.
+ */
+export class EncodedNames {
+  /** Each with room for its inbox number. */
+  readonly #bytes: Buffer;
+  /** Where each begins, and where the last one ends. */
+  readonly #offsets: Uint32Array;
+
+  constructor(devices: readonly string[]) {
+    let names = 0;
+    for (const device of devices) names += device.length;
+    this.#bytes = Buffer.alloc(names + devices.length * RECIPIENT_FIXED);
+    this.#offsets = new Uint32Array(devices.length + 1);
+    let offset = 0;
+    for (const [index, device] of devices.entries()) {
+      this.#offsets[index] = offset;
+      offset = writeDevice(this.#bytes, offset, device) + INBOX_NUMBER;
+    }
+    this.#offsets[devices.length] = offset;
+  }
+
+  get count(): number {
+    return this.#offsets.length - 1;
+  }
+
+  /** Bytes of memory, about. */
+  get size(): number {
+    return this.#bytes.length + this.#offsets.byteLength;
+  }
+
+  /**
+   * Encodes a letter to all of them but one.
+   *
+   * @param without index of that one, -1 for nobody
+   * @param numberOf the inbox number of the recipient with this index; asked in their order
+   * @throws LogError `LOG_INVALID` when the sender's id is not 1 to 128 printable ASCII characters, or there are more than
+   * 65535 recipients.
+   */
+  encode(mail: MailContent, without: number, numberOf: (index: number) => number): Uint8Array {
+    const { count } = this;
+    const start = this.#offsets[without] ?? this.#bytes.length;
+    const end = without < 0 ? start : (this.#offsets[without + 1] ?? start);
+    const recipients = without < 0 ? count : count - 1;
+    return encodeLetter(mail, recipients, this.#bytes.length - (end - start), (into, from) => {
+      into.set(this.#bytes.subarray(0, start), from);
+      into.set(this.#bytes.subarray(end), from + start);
+      let gone = 0;
+      for (let index = 0; index < count; index += 1) {
+        if (index === without) {
+          gone = end - start;
+        } else {
+          const next = this.#offsets[index + 1] ?? 0;
+          into.writeUInt32LE(numberOf(index), from + next - gone - INBOX_NUMBER);
+        }
+      }
+      return from + this.#bytes.length - (end - start);
+    });
+  }
+}
+
 /**
  * Encodes a letter; one allocation, the payload is copied.
  *
  * @throws LogError `LOG_INVALID` when a device id is not 1 to 128 printable ASCII characters, or there are more than 65535 recipients.
  */
 export function encodeMailPosted(mail: MailPosted): Uint8Array {
-  const { recipients, payload, sender } = mail;
-  if (recipients.length > MAX_RECIPIENTS) {
+  const { recipients } = mail;
+  let length = recipients.length * RECIPIENT_FIXED;
+  for (const { device } of recipients) length += device.length;
+  return encodeLetter(mail, recipients.length, length, (into, from) => {
+    let offset = from;
+    for (const recipient of recipients) {
+      offset = writeDevice(into, offset, recipient.device);
+      offset = into.writeUInt32LE(recipient.inboxNumber, offset);
+    }
+    return offset;
+  });
+}
+
+/** @param write writes the recipients from an offset on, and returns the one behind them */
+function encodeLetter(
+  mail: MailContent,
+  recipients: number,
+  recipientsLength: number,
+  write: (into: Buffer, from: number) => number,
+): Uint8Array {
+  if (recipients > MAX_RECIPIENTS) {
     throw new LogError('LOG_INVALID', `a letter has at most ${MAX_RECIPIENTS} recipients`);
   }
-  const { refused, fact } = mail;
+  const { fact, payload, refused, sender } = mail;
   const extras =
     refused.length === 0 && fact === undefined ? undefined : encodeExtras({ ...NO_EXTRAS, refused, fact });
-  let names = 0;
-  for (const { device } of recipients) names += device.length;
-  let length = mailPostedBytes(sender.length, recipients.length, names, payload.length);
+  let length = MAIL_FIXED + sender.length + recipientsLength + payload.length;
   if (extras !== undefined) length += EXTRAS_LENGTH + extras.length;
   const into = Buffer.allocUnsafe(length);
   into[0] = extras === undefined ? PLAIN : WITH_EXTRAS;
@@ -110,12 +194,8 @@ export function encodeMailPosted(mail: MailPosted): Uint8Array {
   into.writeUInt32LE(mail.channel, 4);
   writeUint53(into, 8, mail.senderSequence);
   writeUint53(into, 16, mail.expiresAt);
-  into.writeUInt16LE(recipients.length, 24);
-  let offset = writeDevice(into, 26, sender);
-  for (const recipient of recipients) {
-    offset = writeDevice(into, offset, recipient.device);
-    offset = into.writeUInt32LE(recipient.inboxNumber, offset);
-  }
+  into.writeUInt16LE(recipients, 24);
+  let offset = write(into, writeDevice(into, 26, sender));
   if (extras !== undefined) {
     offset = into.writeUInt32LE(extras.length, offset);
     into.set(extras, offset);
@@ -141,18 +221,13 @@ export function decodeMailPosted(data: Uint8Array): MailPosted {
   for (let i = 0; i < count; i++) {
     const device = readDevice(from, offset, MAIL_POSTED);
     offset += 1 + device.length;
-    requireLength(from, offset + 4, MAIL_POSTED);
+    requireLength(from, offset + INBOX_NUMBER, MAIL_POSTED);
     recipients.push({ device, inboxNumber: from.readUInt32LE(offset) });
-    offset += 4;
+    offset += INBOX_NUMBER;
   }
-  let extras = NO_EXTRAS;
-  if (version === WITH_EXTRAS) {
-    requireLength(from, offset + EXTRAS_LENGTH, MAIL_POSTED);
-    const start = offset + EXTRAS_LENGTH;
-    offset = start + from.readUInt32LE(offset);
-    requireLength(from, offset, MAIL_POSTED);
-    extras = decodeExtras(data.subarray(start, offset));
-  }
+  const end = endOfExtras(from, version, offset);
+  const extras =
+    version === WITH_EXTRAS ? decodeExtras(data.subarray(offset + EXTRAS_LENGTH, end)) : NO_EXTRAS;
   return {
     sender,
     senderSequence: readUint53(from, 8, MAIL_POSTED),
@@ -163,8 +238,37 @@ export function decodeMailPosted(data: Uint8Array): MailPosted {
     recipients,
     refused: extras.refused,
     fact: extras.fact,
-    payload: data.subarray(offset),
+    payload: data.subarray(end),
   };
+}
+
+/**
+ * Decodes what a recipient gets of a letter, and passes over its recipients; `payload` is a view into `data`.
+ *
+ * @throws LogError as `decodeMailPosted`.
+ */
+export function decodeMailFrame(data: Uint8Array): Pick<MailPosted, 'channel' | 'frameType' | 'payload'> {
+  const from = bufferOf(data);
+  const version = versionOf(from, MAIL_POSTED);
+  requireLength(from, MAIL_FIXED, MAIL_POSTED);
+  let offset = MAIL_FIXED + from.readUInt8(MAIL_FIXED - 1);
+  for (let left = from.readUInt16LE(24); left > 0; left -= 1) {
+    requireLength(from, offset + 1, MAIL_POSTED);
+    offset += RECIPIENT_FIXED + from.readUInt8(offset);
+  }
+  requireLength(from, offset, MAIL_POSTED);
+  const payload = data.subarray(endOfExtras(from, version, offset));
+  return { frameType: from.readUInt16LE(2), channel: from.readUInt32LE(4), payload };
+}
+
+/** Where the extras end that begin at this offset, and the payload begins. */
+function endOfExtras(from: Buffer, version: number, offset: number): number {
+  if (version !== WITH_EXTRAS) return offset;
+  const start = offset + EXTRAS_LENGTH;
+  requireLength(from, start, MAIL_POSTED);
+  const end = start + from.readUInt32LE(offset);
+  requireLength(from, end, MAIL_POSTED);
+  return end;
 }
 
 /** Encodes a mailbox's counters: 17 bytes, and what was refused or missed, if anything was. */
