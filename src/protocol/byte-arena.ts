@@ -1,6 +1,7 @@
 /**
  * Hands out pieces of large blocks, so that many small byte strings cost no allocation each. A piece is never handed out
- * again: a view of it stays valid for as long as anybody holds it, and a block is freed with its last view.
+ * again unless it is given back: a view of it stays valid for as long as anybody holds it, and a block is freed with its
+ * last view.
  *
  * One arena may serve any number of users in one thread; sharing keeps the cost of an idle user at nothing.
  */
@@ -34,5 +35,11 @@ export class ByteArena {
     const start = this.#used;
     this.#used = start + length;
     return this.#block.subarray(start, start + length);
+  }
+
+  /** The piece that was taken last is free again, if it is that: nobody may hold a view of it. */
+  giveBack(piece: Uint8Array): void {
+    const end = piece.byteOffset - this.#block.byteOffset + piece.length;
+    if (piece.buffer === this.#block.buffer && end === this.#used) this.#used -= piece.length;
   }
 }

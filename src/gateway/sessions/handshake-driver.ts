@@ -319,6 +319,7 @@ class HandshakeDriver implements Endpoint, TransportHandler, PartialHolder {
 
   #leave(): void {
     this.#phase = 'over';
+    this.#decoder.discard();
     this.#holds();
     this.#cancelDeadline();
     this.#cancelStep();

@@ -196,8 +196,11 @@ export class Link implements Endpoint, TransportHandler, PartialHolder {
     for (;;) {
       const plaintext = opener.next();
       if (plaintext === undefined) return;
+      const before = this.#frames;
       this.#readFrames(plaintext);
       if (!this.#open) return;
+      // A part of a frame was copied: nobody holds what it came in.
+      if (this.#frames === before) this.#context.arena.giveBack(plaintext);
     }
   }
 
@@ -356,6 +359,9 @@ export class Link implements Endpoint, TransportHandler, PartialHolder {
   #finish(reason: string, detail?: string): void {
     const { ciphers, session, tag } = this.#facts;
     this.#open = false;
+    // The transport may have to wait for its peer, and keeps us meanwhile.
+    this.#opener?.discard();
+    this.#decoder.discard();
     this.#countKept();
     this.#facts.ended();
     this.#meter.stop();

@@ -150,4 +150,34 @@ describe('given limits', () => {
     assert.ok(process.memoryUsage().arrayBuffers - before < LIMITS.MAX_FRAME_LENGTH);
     assert.equal(decoders.length, 64);
   });
+
+  test('when a large frame arrives in pieces of any size, then it keeps at most twice what has arrived, throws nothing away while it grows, and the frame is whole', () => {
+    const payload = new Uint8Array(1_000_000).map((_, index) => index % 251);
+    const bytes = encodeFrame(FRAME.MSG, 7, 8, payload);
+    for (const size of [1, 100, 4_096, 60_000, 700_000]) {
+      const decoder = new FrameDecoder();
+      for (let at = 0; at < bytes.length - 1; at += size) {
+        const before = decoder.held;
+        decoder.push(bytes.subarray(at, Math.min(at + size, bytes.length - 1)));
+        assert.equal(decoder.next(), undefined);
+        assert.ok(decoder.held >= before);
+        assert.ok(decoder.held >= decoder.buffered && decoder.held <= 2 * decoder.buffered + 256);
+        if (decoder.buffered > 200_000) assert.ok(decoder.held <= decoder.buffered + 65_536);
+      }
+      decoder.push(bytes.subarray(-1));
+      assert.deepEqual(decoder.next(), { type: FRAME.MSG, channel: 7, sequence: 8, payload });
+      assert.equal(decoder.held, 0);
+    }
+  });
+
+  test('when it is told to let go, then it keeps nothing of what has begun', () => {
+    const decoder = new FrameDecoder();
+    decoder.push(encodeFrame(FRAME.MSG, 7, 8, new Uint8Array(10_000)).subarray(0, 9_000));
+    drain(decoder);
+    decoder.discard();
+    assert.deepEqual([decoder.held, decoder.buffered], [0, 0]);
+    const whole = encodeFrame(FRAME.MSG, 7, 9, Uint8Array.of(1));
+    decoder.push(whole);
+    assert.equal(decoder.next()?.sequence, 9);
+  });
 });

@@ -10,15 +10,17 @@ export interface FrameDecoderLimits {
 }
 
 const NOTHING = new Uint8Array(0);
-/** First size of the buffer for a frame that spans chunks. */
-const FIRST_PARTIAL = 256;
+/** Smallest and largest block of a frame that spans chunks. */
+const SMALLEST_BLOCK = 256;
+const LARGEST_BLOCK = 65_536;
 
 /**
  * Cuts a stream of chunks into frames; where a chunk ends means nothing. PROTOCOL.md 1.5, 1.6.
  *
  * A frame inside one chunk costs no copy: its payload is a view of the chunk, so a chunk must not change after it was
- * pushed. A frame that spans chunks is copied into a buffer that grows with what has really arrived, at most twice
- * that: a length prefix alone, or a flood of one-byte chunks, buys a peer no memory.
+ * pushed. A frame that spans chunks is copied into blocks that come with what has really arrived, at most twice that: a
+ * length prefix alone, or a flood of one-byte chunks, buys a peer no memory, and nothing is copied or thrown away while it
+ * grows. Nothing but a returned frame keeps a chunk that was read to its end.
  *
  * After each `push`, call `next` until it returns undefined. Bytes that can never become a frame throw FrameError, also
  * where the reference waits forever (empty body, fields cut by the end of the body); after that every call throws it.
@@ -32,9 +34,13 @@ export class FrameDecoder {
   /** Chunks behind `#chunk`; empty unless somebody pushes twice without asking for frames. */
   readonly #later: Uint8Array[] = [];
   #laterLength = 0;
-  /** The beginning of a frame whose end has not arrived, prefix included. */
-  #partial: Uint8Array = NOTHING;
+  /** The beginning of a frame whose end has not arrived, prefix included. All blocks are full but the last. */
+  #blocks: Uint8Array[] = [];
+  #lastBlock: Uint8Array = NOTHING;
+  #lastLength = 0;
+  /** Bytes in all blocks, and what the blocks take. */
   #partialLength = 0;
+  #held = 0;
   /** Length of the partial frame with its prefix; 0 while the prefix itself is incomplete. */
   #wanted = 0;
   #failure: FrameError | undefined;
@@ -53,7 +59,16 @@ export class FrameDecoder {
 
   /** Bytes of memory that a frame whose end has not arrived keeps. */
   get held(): number {
-    return this.#partial.length;
+    return this.#held;
+  }
+
+  /** Lets go of everything that was pushed and is not part of a returned frame. */
+  discard(): void {
+    this.#chunk = NOTHING;
+    this.#offset = 0;
+    this.#later.length = 0;
+    this.#laterLength = 0;
+    this.#discardPartial();
   }
 
   push(chunk: Uint8Array): void {
@@ -132,7 +147,7 @@ export class FrameDecoder {
       if (this.#offset === this.#chunk.length) return false;
       this.#append(1);
       this.#cursor.offset = 0;
-      const length = this.#readPrefix(this.#partial, this.#partialLength);
+      const length = this.#readPrefix(this.#blocks[0] ?? NOTHING, this.#partialLength);
       if (length !== VARINT_INCOMPLETE) this.#wanted = this.#cursor.offset + length;
     }
     this.#append(Math.min(this.#wanted - this.#partialLength, this.#chunk.length - this.#offset));
@@ -140,28 +155,55 @@ export class FrameDecoder {
   }
 
   #append(count: number): void {
-    const length = this.#partialLength + count;
-    if (length > this.#partial.length) {
-      const doubled = Math.max(FIRST_PARTIAL, length * 2);
-      const grown = new Uint8Array(this.#wanted === 0 ? doubled : Math.min(this.#wanted, doubled));
-      grown.set(this.#partial.subarray(0, this.#partialLength));
-      this.#partial = grown;
+    for (let left = count; left > 0; ) {
+      if (this.#lastLength === this.#lastBlock.length) this.#addBlock(left);
+      const taken = Math.min(left, this.#lastBlock.length - this.#lastLength);
+      this.#lastBlock.set(this.#chunk.subarray(this.#offset, this.#offset + taken), this.#lastLength);
+      this.#lastLength += taken;
+      this.#partialLength += taken;
+      this.#offset += taken;
+      left -= taken;
     }
-    this.#partial.set(this.#chunk.subarray(this.#offset, this.#offset + count), this.#partialLength);
-    this.#partialLength = length;
-    this.#offset += count;
   }
 
-  /** The buffer now belongs to the frame's payload. */
+  /** For so many bytes, and for about as many again as have arrived then. The first block holds the length prefix. */
+  #addBlock(count: number): void {
+    const arrived = this.#partialLength + count;
+    const size = Math.min(LARGEST_BLOCK, Math.max(SMALLEST_BLOCK, count + arrived));
+    const block = new Uint8Array(
+      this.#wanted === 0 ? size : Math.min(this.#wanted - this.#partialLength, size),
+    );
+    this.#blocks.push(block);
+    this.#lastBlock = block;
+    this.#lastLength = 0;
+    this.#held += block.length;
+  }
+
+  /** The only block, or a copy of all of them, now belongs to the frame's payload. */
   #takePartial(): Frame {
-    const bytes = this.#partial;
     const end = this.#wanted;
-    this.#partial = NOTHING;
-    this.#partialLength = 0;
-    this.#wanted = 0;
+    let bytes = this.#lastBlock;
+    if (this.#blocks.length > 1) {
+      bytes = new Uint8Array(end);
+      let at = 0;
+      for (const block of this.#blocks) {
+        bytes.set(block === this.#lastBlock ? block.subarray(0, this.#lastLength) : block, at);
+        at += block.length;
+      }
+    }
+    this.#discardPartial();
     this.#cursor.offset = 0;
     readVarint(bytes, this.#cursor, end);
     return readBody(bytes, this.#cursor, end);
+  }
+
+  #discardPartial(): void {
+    this.#blocks = [];
+    this.#lastBlock = NOTHING;
+    this.#lastLength = 0;
+    this.#partialLength = 0;
+    this.#held = 0;
+    this.#wanted = 0;
   }
 }
 

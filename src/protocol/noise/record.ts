@@ -70,6 +70,12 @@ export class RecordOpener {
     return this.#partial.length;
   }
 
+  /** Lets go of everything that was pushed. The opener must not be used any more. */
+  discard(): void {
+    this.#chunks = [];
+    this.#partial = EMPTY;
+  }
+
   push(chunk: Uint8Array): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (chunk.length > 0) this.#chunks.push(chunk);
@@ -153,8 +159,7 @@ export class RecordOpener {
 
   #fail(code: RecordErrorCode, message: string): never {
     this.#failure = new RecordError(code, message);
-    this.#chunks = [];
-    this.#partial = EMPTY;
+    this.discard();
     throw this.#failure;
   }
 }

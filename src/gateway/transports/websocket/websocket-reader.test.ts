@@ -77,6 +77,31 @@ test('given a text message that comes in pieces, then what is kept of it is told
   assert.ok(growth.length > 1 && growth.every((bytes, index) => bytes > (growth[index - 1] ?? 0)));
 });
 
+test('given a text message that nobody wants any more, when the rest of it and others come, then nothing is kept or told but the close frame', () => {
+  const heard: string[] = [];
+  const ignore = (): void => undefined;
+  const reader = new WebSocketReader(
+    {
+      onBytes: ignore,
+      onText: () => heard.push('text'),
+      onTextHeld: () => heard.push('held'),
+      onOverhead: ignore,
+      onPing: ignore,
+      onPong: ignore,
+      onClose: (code) => heard.push(`close ${code}`),
+    },
+    { maxBinary: 10, maxText: 10_000 },
+  );
+  const message = clientFrame(TEXT, 'x'.repeat(5_000));
+  reader.push(Buffer.from(message.subarray(0, 1_000)));
+  assert.deepEqual(heard.splice(0), ['held']);
+  reader.discardText();
+  reader.push(Buffer.from(message.subarray(1_000)));
+  reader.push(Buffer.from(message));
+  reader.push(clientFrame(CLOSE, Buffer.from([3, 232])));
+  assert.deepEqual(heard, ['close 1000']);
+});
+
 test('given any frames in chunks of any size, when they are read, then they say the same', () => {
   const message = fc.oneof(
     fc.uint8Array({ maxLength: 300 }).map((payload) => frames([BINARY, payload])),

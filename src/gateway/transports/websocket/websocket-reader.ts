@@ -67,6 +67,7 @@ export class WebSocketReader {
   #messageOpcode = 0;
   #messageBytes = 0;
   #text = EMPTY;
+  #keepsText = true;
   readonly #control = Buffer.alloc(MAX_CONTROL_PAYLOAD);
   #controlBytes = 0;
   #closed = false;
@@ -95,6 +96,12 @@ export class WebSocketReader {
         at = end;
       }
     }
+  }
+
+  /** Text messages are wanted no more: from now on only a close frame is waited for, and nothing is kept. */
+  discardText(): void {
+    this.#keepsText = false;
+    this.#text = EMPTY;
   }
 
   get #opcode(): number {
@@ -202,6 +209,7 @@ export class WebSocketReader {
 
   /** Memory follows the bytes that arrived, not the length that a peer claims. */
   #keepText(bytes: Uint8Array): void {
+    if (!this.#keepsText) return;
     const before = this.#messageBytes - this.#remaining - bytes.length;
     const needed = before + bytes.length;
     if (needed > this.#text.length) {
@@ -234,7 +242,7 @@ export class WebSocketReader {
     this.#messageOpcode = 0;
     this.#messageBytes = 0;
     this.#text = EMPTY;
-    if (opcode !== OPCODE.TEXT) return;
+    if (opcode !== OPCODE.TEXT || !this.#keepsText) return;
     this.#events.onTextHeld(0);
     if (!isUtf8(text)) textError('a text message that is not UTF-8');
     this.#events.onText(text);

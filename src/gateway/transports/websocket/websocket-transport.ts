@@ -105,13 +105,13 @@ export class WebSocketTransport implements Transport, WebSocketEvents {
   }
 
   end(reason: string): void {
-    this.#over = true;
+    this.#leave();
     const answer = this.#closeReceived ? { code: this.#closeCode, reason: '' } : closeOf(reason);
     this.#close(answer.code, answer.reason);
   }
 
   reset(): void {
-    this.#over = true;
+    this.#leave();
     this.#parts.cut();
   }
 
@@ -191,8 +191,14 @@ export class WebSocketTransport implements Transport, WebSocketEvents {
 
   #lose(reason?: string): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#leave();
     this.#handler?.onClosed(reason);
+  }
+
+  /** Nobody counts any more what the peer begins. */
+  #leave(): void {
+    this.#over = true;
+    this.#reader.discardText();
   }
 
   #close(code: number | undefined, reason: string): void {
