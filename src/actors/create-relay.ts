@@ -1,39 +1,35 @@
-import { CarriedFacts } from '../delivery/mailboxes/carried-facts.ts';
-import { CursorKeeper } from '../delivery/mailboxes/cursor-keeper.ts';
-import { MailClock } from '../delivery/mailboxes/mail-clock.ts';
-import type { Mailbox, MailboxCapacity } from '../delivery/mailboxes/mailbox.ts';
-import { Mailboxes } from '../delivery/mailboxes/mailboxes.ts';
+import type { MailboxCapacity } from '../delivery/mailboxes/mailbox.ts';
 import type { OutboxLimits } from '../delivery/outbox.ts';
 import { PostOffice, type PostOfficeLimits } from '../delivery/post-office.ts';
 import type { EventLog } from '../log/event-log.ts';
-import type { CancelTimer, Clock, Random } from '../ports/ports.ts';
+import type { Clock, Random } from '../ports/ports.ts';
 import type { Presence } from '../presence/index.ts';
 import { PresenceRefresher } from '../presence/index.ts';
 import type { CryptoBackend } from '../protocol/crypto-backend.ts';
 import type { LinkPort } from '../relay-port/relay-port.ts';
 import type { AccountPolicy } from './accounts/account-decider.ts';
 import { Accounts } from './accounts/accounts.ts';
-import { Calls, isOfCall } from './calls/calls.ts';
+import { Calls } from './calls/calls.ts';
 import type { CallLimits } from './calls/running-calls.ts';
-import { ChannelDirectory } from './channels/channel-directory.ts';
 import { type ChannelPolicy, Channels } from './channels/channels.ts';
 import { NumberTurns } from './channels/number-turns.ts';
 import { CallFrames } from './frames/call-frames.ts';
 import { ChangeBudget } from './frames/change-budget.ts';
-import { type AbsentPoster, Desk } from './frames/desk.ts';
+import { ChannelFrames } from './frames/channel-frames.ts';
 import { FrameDispatch } from './frames/frame-dispatch.ts';
 import { GroupFrames } from './frames/group-frames.ts';
-import { GroupDirectory } from './groups/group-directory.ts';
+import { Posting } from './frames/posting.ts';
+import { Replies } from './frames/replies.ts';
 import { Groups } from './groups/groups.ts';
 import { OpenRoomNotices } from './presence/open-room-notices.ts';
 import { PresenceFanout, type PresenceFanoutLimits } from './presence/presence-fanout.ts';
 import { Relay } from './relay.ts';
-import { RouteTable } from './routes/route-table.ts';
+import { type RelayState, restoreState } from './restore-state.ts';
 import type { BudgetRate } from './runtime/budget.ts';
 import type { RelayEvents } from './runtime/relay-events.ts';
-import { WriteBreaker } from './runtime/write-breaker.ts';
-import type { Session } from './sessions/session.ts';
-import { SessionJournal } from './sessions/session-journal.ts';
+import { Intake } from './sessions/intake.ts';
+import { PendingWrites } from './sessions/pending-writes.ts';
+import { Sessions } from './sessions/sessions.ts';
 
 export interface RelayLimits {
   readonly outbox: OutboxLimits;
@@ -89,181 +85,139 @@ export interface RunningRelay extends AsyncDisposable {
   figures(): RelayFigures;
 }
 
-/** Rebuilds the relay's state from the log and starts it. */
+/**
+ * Rebuilds the relay's state from the log and starts it. What is made later is given what was made before, never the other
+ * way round; who has to be told of something later passes itself with what it asks for (`Poster`, `SliceListener`).
+ */
 export async function createRelay(options: RelayOptions): Promise<RunningRelay> {
-  const { log, clock, random, backend, links, events, limits } = options;
-  const mailboxes = new Mailboxes();
-  const routes = new RouteTable(mailboxes);
-  const directory = new ChannelDirectory(mailboxes, routes);
-  const groupDirectory = new GroupDirectory(mailboxes, routes);
-  const cursors = new CursorKeeper({
-    log,
-    clock,
-    interval: limits.cursorInterval,
-    failed: (error) => events.failed('cursors', error),
-  });
-  const facts = new CarriedFacts({
-    log,
-    clock,
-    interval: limits.cursorInterval,
-    released: (mail) => cursors.unread(mail),
-    failed: (error) => events.failed('carried facts', error),
-  });
-  const breaker = new WriteBreaker(clock);
-  const journal = new SessionJournal({ log, clock, events, breaker });
-  await journal.restore();
-  const mailClock = new MailClock(clock, limits.relayTtl * 1000);
-  await mailboxes.restore(log, mailClock);
-  const { found, owed } = await facts.restore(mailboxes.takeCarried());
-  for (const { stream } of found.filter(isOfCall)) journal.callBegins(stream);
-  await directory.restore(log);
-  await groupDirectory.restore(log, owed);
-  const accounts = new Accounts({
-    log,
-    clock,
-    random,
-    backend,
-    authoritySeed: options.authoritySeed,
-    policy: options.accounts,
-    breaker,
-    profileKept: () => events.limitReached('profileChanges'),
-    isSettled: (device) => mailboxes.isSettled(device),
-  });
-  for (const mailbox of mailboxes.unsaved()) cursors.touched(mailbox);
-  for (const mail of mailboxes.releasable()) cursors.unread(mail);
-  const office = new PostOffice<Session | AbsentPoster>(
-    log,
-    clock,
-    mailClock,
-    limits.relayTtl,
-    limits.office,
-    {
-      acknowledge: (post, stored) => relay.acknowledge(post, stored),
-      carried: (carried) => facts.carry(carried),
-      refuse: (post, error, isPermanent) => {
-        events.failed('post', error);
-        relay.refusePost(post, isPermanent);
-      },
-      posted: (letters, recipients) => events.posted(letters, recipients),
-      endOfSlice: () => relay.endOfSlice(),
-      touched: (mailbox) => cursors.touched(mailbox),
-      unread: (mail) => cursors.unread(mail),
-    },
-  );
-  const numbers = new NumberTurns(options.channels.reach !== 'joined');
-  const userOf = (device: string): Promise<string | undefined> => accounts.userOf(device);
-  const touched = (mailbox: Mailbox): void => cursors.touched(mailbox);
-  const desk = new Desk({ links, office, events, capacity: limits.mailbox, touched });
-  const common = { log, clock, random, routes, numbers, policy: options.channels, userOf };
-  const settled = (stream: string): Promise<void> | undefined => facts.settled(stream);
-  const groups = new Groups({ ...common, directory: groupDirectory, settled });
-  const channels = new Channels({
-    ...common,
-    directory,
-    pauseGroup: (device, group) => groups.pause(device, group),
-  });
-  const calls = new Calls({
-    log,
-    clock,
-    idleAfter: options.channels.idleAfter,
-    offered: () => events.callOffered(),
-    settled,
-    limits: limits.calls,
-    journal,
-  });
-  const callFrames = new CallFrames({
-    desk,
-    calls,
-    routes,
-    clock,
-    failed: (error) => events.failed('disconnect', error),
-  });
+  const { log, clock, random, links, events, limits } = options;
+  const state = await restoreState(options);
+  const { mailboxes, mailClock, cursors, facts, journal, routes } = state;
+  const accounts = createAccounts(options, state);
+  const { groups, channels, calls } = createActors(options, state, accounts);
   const presence = new PresenceFanout(options.presence, routes, clock, limits.presenceFanout);
-  const notices = new OpenRoomNotices(clock, limits.presenceFanout);
   const refresher = new PresenceRefresher(presence, clock, limits.presenceTtl, (error) =>
     events.failed('presence', error),
   );
-  const relay: Relay = new Relay(
-    {
-      journal,
-      log,
-      clock,
-      random,
-      links,
-      accounts,
-      mailboxes,
-      cursors,
-      presence,
-      presenceRefresher: refresher,
-      desk,
-      calls: callFrames,
-      events,
-      outboxLimits: limits.outbox,
-      waitingBytes: limits.waitingBytes,
-      congested: ({ mailbox }) => office.isCongested(mailbox),
-    },
-    (self) =>
-      new FrameDispatch({
-        desk,
-        routes,
-        channels,
-        groups: new GroupFrames(desk, groups),
-        calls: callFrames,
-        changes: new ChangeBudget(clock, limits.changes),
-        notices,
-        presence,
-        events,
-        decodeFailed: (session, payload) => self.decodeFailed(session, payload),
-      }),
-  );
-  const expire = (): void => {
-    for (const [mailbox, letters] of mailboxes.expire(mailClock.now())) {
-      events.expired(letters.length);
-      cursors.released(letters, mailbox);
-    }
-  };
-  // What had expired before a crash must not come back behind frames that were delivered since.
-  expire();
+  const notices = new OpenRoomNotices(clock, limits.presenceFanout);
+  const writes = new PendingWrites(links, clock);
+  const office = new PostOffice({
+    log,
+    clock,
+    mailClock,
+    facts,
+    cursors,
+    writes,
+    events,
+    limits: limits.office,
+    ttlSeconds: limits.relayTtl,
+  });
+  const replies = new Replies(links, events);
+  const posting = new Posting({ office, events, cursors, capacity: limits.mailbox });
+  const common = { replies, posting, routes, changes: new ChangeBudget(clock, limits.changes) };
+  const groupFrames = new GroupFrames({ ...common, groups });
+  const channelFrames = new ChannelFrames({ ...common, channels, groups: groupFrames, notices });
+  const callFrames = new CallFrames({ ...common, calls, clock, events });
+  const handlers = { channels: channelFrames, groups: groupFrames, calls: callFrames };
+  const frames = new FrameDispatch({ ...handlers, replies, posting, presence, events });
+  const intake = new Intake({ links, clock, office, frames, waitingBytes: limits.waitingBytes });
+  const sessions = new Sessions({
+    journal,
+    log,
+    links,
+    mailboxes,
+    cursors,
+    writes,
+    intake,
+    replies,
+    presence,
+    refresher,
+    calls: callFrames,
+    events,
+    outbox: limits.outbox,
+  });
+  const relay = new Relay({ log, clock, random, accounts, sessions, intake, events });
   await callFrames.restore(journal.calls);
-  const stopExpiry = expireRegularly(clock, limits.expiryInterval, expire);
   return {
     relay,
     accounts,
-    isOver: (stream) => directory.isOver(stream) || mailboxes.isOver(stream),
-    figures: () => ({
-      sessions: relay.sessions,
-      channels: directory.channels,
-      groups: groupDirectory.groups,
-      channelActors: channels.actors,
-      groupActors: groups.actors,
-      callActors: calls.actors,
-      runningCalls: calls.running,
-      storedLetters: mailboxes.stored,
-    }),
+    isOver: (stream) => state.channels.isOver(stream) || mailboxes.isOver(stream),
+    figures: () => figuresOf(state, sessions, { groups, channels, calls }),
     async [Symbol.asyncDispose]() {
-      stopExpiry();
-      refresher[Symbol.dispose]();
-      presence[Symbol.dispose]();
-      notices[Symbol.dispose]();
-      callFrames[Symbol.dispose]();
+      for (const part of [state.expiry, refresher, presence, notices, callFrames]) part[Symbol.dispose]();
       await relay.settled();
       await office.drained();
       await facts[Symbol.asyncDispose]();
       await cursors.flush();
       await journal[Symbol.asyncDispose]();
-      channels.stop();
-      groups.stop();
-      calls.stop();
+      for (const registry of [channels, groups, calls]) registry.stop();
     },
   };
 }
 
-function expireRegularly(clock: Clock, interval: number, expire: () => void): CancelTimer {
-  let cancel: CancelTimer;
-  const run = (): void => {
-    expire();
-    cancel = clock.after(interval, run);
+function createAccounts(options: RelayOptions, { breaker, mailboxes }: RelayState): Accounts {
+  const { log, clock, random, backend, authoritySeed, accounts: policy, events } = options;
+  return new Accounts({
+    log,
+    clock,
+    random,
+    backend,
+    authoritySeed,
+    policy,
+    breaker,
+    profileKept: () => events.limitReached('profileChanges'),
+    isSettled: (device) => mailboxes.isSettled(device),
+  });
+}
+
+interface RelayActors {
+  readonly groups: Groups;
+  readonly channels: Channels;
+  readonly calls: Calls;
+}
+
+/** The actors of groups, channels and calls. */
+function createActors(
+  { log, clock, random, channels: policy, limits, events }: RelayOptions,
+  state: RelayState,
+  accounts: Accounts,
+): RelayActors {
+  const { facts, journal, routes } = state;
+  const numbers = new NumberTurns(policy.reach !== 'joined');
+  const userOf = (device: string): Promise<string | undefined> => accounts.userOf(device);
+  const settled = (stream: string): Promise<void> | undefined => facts.settled(stream);
+  const common = { log, clock, random, routes, numbers, policy, userOf };
+  const groups = new Groups({ ...common, directory: state.groups, settled });
+  const channels = new Channels({
+    ...common,
+    directory: state.channels,
+    pauseGroup: (device, group) => groups.pause(device, group),
+  });
+  const calls = new Calls({
+    log,
+    clock,
+    idleAfter: policy.idleAfter,
+    offered: () => events.callOffered(),
+    settled,
+    limits: limits.calls,
+    journal,
+  });
+  return { groups, channels, calls };
+}
+
+function figuresOf(
+  { channels: directory, groups: groupDirectory, mailboxes }: RelayState,
+  sessions: Sessions,
+  { groups, channels, calls }: RelayActors,
+): RelayFigures {
+  return {
+    sessions: sessions.live,
+    channels: directory.channels,
+    groups: groupDirectory.groups,
+    channelActors: channels.actors,
+    groupActors: groups.actors,
+    callActors: calls.actors,
+    runningCalls: calls.running,
+    storedLetters: mailboxes.stored,
   };
-  cancel = clock.after(interval, run);
-  return () => cancel();
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BatchWalk, type WalkEvents } from './batch-walk.ts';
+import { BatchWalk, type WalkParts } from './batch-walk.ts';
 import { LetterAppends, type StoredLetters } from './letter-appends.ts';
 import { MailStream } from './mailboxes/letter.ts';
 import { Mailbox } from './mailboxes/mailbox.ts';
 import { NameCache } from './name-cache.ts';
-import type { Post, Poster } from './post.ts';
+import type { Post } from './post.ts';
 
 const EXPIRES = 1_000;
 
@@ -19,7 +19,7 @@ interface Offered {
 function world(devices: number) {
   const offered: Offered[] = [];
   const acknowledged: number[] = [];
-  const stored: (number | undefined)[] = [];
+  const stored: number[] = [];
   const carried: string[] = [];
   const unread: MailStream[] = [];
   const touched: Mailbox[] = [];
@@ -34,29 +34,26 @@ function world(devices: number) {
     });
     return mailbox;
   });
-  const events: WalkEvents<Poster> = {
-    acknowledge: ({ sequence }, count) => {
-      acknowledged.push(sequence);
-      stored.push(count);
-    },
-    carried: ({ fact }) => carried.push(fact.stream),
-    unread: (mail) => unread.push(mail),
-    touched: (mailbox) => touched.push(mailbox),
+  const parts: WalkParts = {
+    facts: { carry: ({ fact }) => void carried.push(fact.stream) },
+    cursors: { unread: (mail) => void unread.push(mail), touched: (mailbox) => void touched.push(mailbox) },
   };
-  return { members, offered, acknowledged, stored, carried, unread, touched, events };
-}
-
-function post(
-  mailbox: Mailbox,
-  members: readonly Mailbox[],
-  mail: MailStream | undefined,
-  sequence: number,
-  resumes = false,
-): Post<Poster> {
-  const poster: Poster = { mailbox, resumes };
-  const payload = Uint8Array.of(sequence);
-  const plain = { missing: 0, refused: [], fact: undefined, reply: undefined, settled: undefined };
-  return { poster, mail, type: 5, channel: 7, sequence, payload, members, ...plain };
+  const post = (
+    mailbox: Mailbox,
+    to: readonly Mailbox[],
+    mail: MailStream,
+    sequence: number,
+    resumes = false,
+  ): Post => {
+    const posted = (one: Post, count: number): void => {
+      acknowledged.push(one.sequence);
+      stored.push(count);
+    };
+    const poster = { mailbox, resumes, posted, refused: () => assert.fail() };
+    const frame = { type: 5, channel: 7, sequence, payload: Uint8Array.of(sequence) };
+    return { poster, mail, ...frame, members: to, missing: 0, refused: [], fact: undefined };
+  };
+  return { members, offered, acknowledged, stored, carried, unread, touched, parts, post };
 }
 
 /** Letters of 60 bytes each at these revisions. */
@@ -66,13 +63,14 @@ function at(...revisions: readonly number[]): StoredLetters {
 
 /** Numbers the letters as the office does, and walks them. */
 function walkOf(
-  posts: readonly Post<Poster>[],
+  posts: readonly Post[],
   stored: StoredLetters,
   expiresAt: number,
-  events: WalkEvents<Poster>,
-): BatchWalk<Poster> {
+  parts: WalkParts,
+): BatchWalk {
+  for (const { poster } of posts) poster.mailbox.lane.enter();
   new LetterAppends(new NameCache()).addAll(posts, expiresAt);
-  return new BatchWalk(posts, stored, expiresAt, events);
+  return new BatchWalk(posts, stored, expiresAt, parts);
 }
 
 function memberAt(members: readonly Mailbox[], index: number): Mailbox {
@@ -82,7 +80,7 @@ function memberAt(members: readonly Mailbox[], index: number): Mailbox {
 }
 
 test('given letters of one channel, when they are walked, then all but the sender get each in order', () => {
-  const { members, offered, acknowledged, events } = world(3);
+  const { members, offered, acknowledged, parts, post } = world(3);
   const mail = new MailStream('a');
   const [first, second] = [memberAt(members, 0), memberAt(members, 1)];
   const posts = [
@@ -90,7 +88,7 @@ test('given letters of one channel, when they are walked, then all but the sende
     post(first, members, mail, 2),
     post(second, members, mail, 3),
   ];
-  const walk = walkOf(posts, at(10, 11, 12), EXPIRES, events);
+  const walk = walkOf(posts, at(10, 11, 12), EXPIRES, parts);
 
   assert.equal(walk.step(), true);
 
@@ -109,14 +107,14 @@ test('given letters of one channel, when they are walked, then all but the sende
 });
 
 test('given more recipients than a slice has, when it is walked, then in slices, and the acknowledgement comes last', () => {
-  const { members, offered, acknowledged, events } = world(5_000);
+  const { members, offered, acknowledged, parts, post } = world(5_000);
   const sender = memberAt(members, 0);
   const mail = new MailStream('a');
   const walk = walkOf(
     [post(sender, members, mail, 1), post(sender, members, mail, 2)],
     at(0, 1),
     EXPIRES,
-    events,
+    parts,
   );
 
   let slices = 0;
@@ -136,13 +134,13 @@ test('given more recipients than a slice has, when it is walked, then in slices,
 });
 
 test('given letters of two channels in turns, when they are walked, then a member of both sees them in log order', () => {
-  const { members, offered, events } = world(2);
+  const { members, offered, parts, post } = world(2);
   const [sender, other] = [memberAt(members, 0), memberAt(members, 1)];
   const [a, b] = [new MailStream('a'), new MailStream('b')];
   const pair = [sender, other];
   const posts = [post(sender, members, a, 1), post(sender, pair, b, 2), post(sender, members, a, 3)];
 
-  walkOf(posts, at(0, 0, 1), EXPIRES, events).step();
+  walkOf(posts, at(0, 0, 1), EXPIRES, parts).step();
 
   assert.deepEqual(
     offered.map(({ device, number, sequence }) => [device, number, sequence]),
@@ -154,28 +152,26 @@ test('given letters of two channels in turns, when they are walked, then a membe
   );
 });
 
-test('given a letter for nobody and a repetition, when they are walked, then both are acknowledged and the space is noted', () => {
-  const { members, offered, acknowledged, stored, unread, touched, events } = world(1);
+test('given a letter for nobody, when it is walked, then it is acknowledged and the space is noted', () => {
+  const { members, offered, acknowledged, stored, unread, touched, parts, post } = world(1);
   const sender = memberAt(members, 0);
   const mail = new MailStream('a');
-  const posts = [post(sender, [sender], mail, 4, true), post(sender, [], undefined, 4, true)];
-
-  const walk = walkOf(posts, at(0), EXPIRES, events);
+  const walk = walkOf([post(sender, [sender], mail, 4, true)], at(0), EXPIRES, parts);
 
   assert.equal(walk.step(), true);
   assert.deepEqual(offered, []);
-  assert.deepEqual(acknowledged, [4, 4]);
-  assert.deepEqual(stored, [0, undefined]);
+  assert.deepEqual(acknowledged, [4]);
+  assert.deepEqual(stored, [0]);
   assert.deepEqual(unread, [mail]);
   assert.deepEqual(touched, [sender]);
   assert.equal(sender.lane.received, 4);
 });
 
 test('given a sender that has left the channel, when its letter is walked, then every member waits for it', () => {
-  const { members, events } = world(2);
+  const { members, parts, post } = world(2);
   const mail = new MailStream('a');
 
-  walkOf([post(new Mailbox('gone'), members, mail, 1)], at(0), EXPIRES, events).step();
+  walkOf([post(new Mailbox('gone'), members, mail, 1)], at(0), EXPIRES, parts).step();
 
   assert.equal(mail.letters.at(0)?.waiting, 2);
 });

@@ -1,25 +1,16 @@
 import type { StoredLetters } from './letter-appends.ts';
-import type { CarriedFact } from './mailboxes/carried-facts.ts';
-import { type Letter, type MailStream, shareOf } from './mailboxes/letter.ts';
+import type { CarriedFacts } from './mailboxes/carried-facts.ts';
+import type { CursorKeeper } from './mailboxes/cursor-keeper.ts';
+import { type Letter, shareOf } from './mailboxes/letter.ts';
 import type { Mailbox } from './mailboxes/mailbox.ts';
-import type { Post, Poster } from './post.ts';
+import type { Post } from './post.ts';
 
 /** Deliveries after which the event loop gets a turn: some milliseconds of work. */
 const SLICE = 4_096;
 
-export interface WalkEvents<P extends Poster> {
-  /**
-   * The post is durable and all its recipients have been served: acknowledge it. Called in log order.
-   *
-   * @param stored how many devices get it; undefined for a repetition
-   */
-  acknowledge(post: Post<P>, stored: number | undefined): void;
-  /** A letter is durable that a fact depends on. */
-  carried(carried: CarriedFact): void;
-  /** A letter without recipients: nobody will ever fetch it. */
-  unread(mail: MailStream): void;
-  /** The counters of this mailbox have changed and want to be written, some time. */
-  touched(mailbox: Mailbox): void;
+export interface WalkParts {
+  readonly facts: Pick<CarriedFacts, 'carry'>;
+  readonly cursors: Pick<CursorKeeper, 'touched' | 'unread'>;
 }
 
 /**
@@ -27,12 +18,12 @@ export interface WalkEvents<P extends Poster> {
  * letters of the run at once, so that they leave in one write even when the channel is so large that its members are
  * served in several slices. Each mailbox sees its letters in log order.
  */
-export class BatchWalk<P extends Poster> {
-  readonly #posts: readonly Post<P>[];
+export class BatchWalk {
+  readonly #posts: readonly Post[];
   readonly #stored: StoredLetters;
   /** Unix milliseconds. */
   readonly #expiresAt: number;
-  readonly #events: WalkEvents<P>;
+  readonly #parts: WalkParts;
   /** The run in progress: posts from `#start` to below `#end`, one letter each. Empty between runs. */
   readonly #letters: Letter[] = [];
   /** Recipients of each of these letters. */
@@ -45,11 +36,11 @@ export class BatchWalk<P extends Poster> {
   #letter = 0;
   #served = 0;
 
-  constructor(posts: readonly Post<P>[], stored: StoredLetters, expiresAt: number, events: WalkEvents<P>) {
+  constructor(posts: readonly Post[], stored: StoredLetters, expiresAt: number, parts: WalkParts) {
     this.#posts = posts;
     this.#stored = stored;
     this.#expiresAt = expiresAt;
-    this.#events = events;
+    this.#parts = parts;
   }
 
   /** Letters so far. */
@@ -67,7 +58,7 @@ export class BatchWalk<P extends Poster> {
     let budget = SLICE;
     for (;;) {
       if (this.#start === this.#end && !this.#beginRun()) return true;
-      const { members } = this.#posts[this.#start] as Post<P>;
+      const { members } = this.#posts[this.#start] as Post;
       for (; this.#member < members.length; this.#member += 1) {
         if (budget <= 0) return false;
         const mailbox = members[this.#member];
@@ -85,16 +76,17 @@ export class BatchWalk<P extends Poster> {
     const posts = this.#posts;
     const first = posts[this.#start];
     if (first === undefined) return false;
-    let post: Post<P> | undefined = first;
+    let post: Post | undefined = first;
     while (post !== undefined && post.mail === first.mail && post.members === first.members) {
-      if (post.mail !== undefined) this.#letters.push(this.#letterOf(post, post.mail));
+      this.#letters.push(this.#letterOf(post));
       this.#end += 1;
       post = posts[this.#end];
     }
     return true;
   }
 
-  #letterOf(post: Post<P>, mail: MailStream): Letter {
+  #letterOf(post: Post): Letter {
+    const { poster, fact, mail } = post;
     const index = this.#letter;
     this.#letter += 1;
     const recipients = recipientsOf(post);
@@ -108,15 +100,14 @@ export class BatchWalk<P extends Poster> {
     mail.letters.push(letter);
     this.#recipients.push(recipients);
     this.#served += recipients;
-    const { poster, fact } = post;
     if (fact !== undefined) {
-      this.#events.carried({ letter, fact });
+      this.#parts.facts.carry({ letter, fact });
     } else if (recipients === 0) {
-      this.#events.unread(mail);
+      this.#parts.cursors.unread(mail);
     }
     if (poster.resumes) {
       poster.mailbox.lane.store(post.sequence);
-      this.#events.touched(poster.mailbox);
+      this.#parts.cursors.touched(poster.mailbox);
     }
     return letter;
   }
@@ -132,10 +123,11 @@ export class BatchWalk<P extends Poster> {
   }
 
   #endRun(): void {
-    // A run of repetitions has no letters: nobody knows any more how many got the frames.
     for (let index = 0; this.#start < this.#end; index += 1, this.#start += 1) {
       const post = this.#posts[this.#start];
-      if (post !== undefined) this.#events.acknowledge(post, this.#recipients[index]);
+      if (post === undefined) continue;
+      post.poster.posted(post, this.#recipients[index] ?? 0);
+      post.poster.mailbox.lane.leave();
     }
     this.#letters.length = 0;
     this.#recipients.length = 0;
@@ -144,6 +136,6 @@ export class BatchWalk<P extends Poster> {
 }
 
 /** Everybody but the sender, who may have left the channel since. */
-function recipientsOf<P extends Poster>({ members, poster }: Post<P>): number {
+function recipientsOf({ members, poster }: Post): number {
   return members.includes(poster.mailbox) ? members.length - 1 : members.length;
 }

@@ -1,7 +1,7 @@
 import { MAIL_POSTED, mailExtrasBytes, mailPostedBytes } from '../events/mail-encoding.ts';
 import { eventCost } from '../log/append-check.ts';
 import type { Mailbox } from './mailboxes/mailbox.ts';
-import type { Post, Poster } from './post.ts';
+import type { Post } from './post.ts';
 import { SenderRounds } from './sender-rounds.ts';
 
 /** What a collected post costs in memory beyond its payload, roughly. */
@@ -14,13 +14,13 @@ const FEW_MEMBERS = 8;
  * devices is a letter of all their names. Batches are cut from them by that cost: all of them while they fit into one, else
  * by `SenderRounds`.
  */
-export class Collected<P extends Poster> {
+export class Collected {
   readonly #batchBytes: number;
   /** Those that came since a batch was taken, and what each costs. */
-  #posts: Post<P>[] = [];
+  #posts: Post[] = [];
   #costs: number[] = [];
   /** Those that did not fit into it. */
-  readonly #rounds = new SenderRounds<P>();
+  readonly #rounds = new SenderRounds();
   #bytes = 0;
   /** Bytes of the names of large channels' members: posts of a channel share the array. */
   readonly #names = new WeakMap<readonly Mailbox[], number>();
@@ -41,10 +41,9 @@ export class Collected<P extends Poster> {
     return this.#bytes;
   }
 
-  /** What a post takes in the log, at most, and beside it in memory; of a repetition its payload. */
-  cost(post: Omit<Post<P>, 'settled' | 'missing' | 'reply'>): number {
+  /** What a post takes in the log, at most, and beside it in memory. */
+  cost(post: Post): number {
     const { mail, members, payload, poster, refused, fact } = post;
-    if (mail === undefined) return payload.length + POST_OVERHEAD;
     const isPlain = fact === undefined && refused.length === 0;
     if (isPlain && this.#costed === post) return this.#cost;
     const { length } = poster.mailbox.device;
@@ -65,20 +64,19 @@ export class Collected<P extends Poster> {
     return bytes;
   }
 
-  add(post: Post<P>): void {
+  add(post: Post): void {
     this.#keep(post, this.cost(post));
   }
 
   /** Takes the next batch. */
-  takeBatch(): Post<P>[] {
+  takeBatch(): Post[] {
     const { posts, costs } = this.#takeNew();
     if (this.#rounds.isEmpty && this.#bytes <= this.#batchBytes) {
-      for (const { poster } of posts) poster.mailbox.collectedBytes = 0;
-      this.#bytes = 0;
+      for (const [index, post] of posts.entries()) this.#uncount(post, costs[index] ?? 0);
       return posts;
     }
     for (const [index, post] of posts.entries()) this.#rounds.add(post, costs[index] ?? 0);
-    const batch: Post<P>[] = [];
+    const batch: Post[] = [];
     this.#rounds.fill(this.#batchBytes, (post, cost) => {
       batch.push(post);
       this.#uncount(post, cost);
@@ -87,8 +85,8 @@ export class Collected<P extends Poster> {
   }
 
   /** Takes out all posts that `isOut` names; it is asked about each once, in their order. */
-  take(isOut: (post: Post<P>) => boolean): Post<P>[] {
-    const out: Post<P>[] = [];
+  take(isOut: (post: Post) => boolean): Post[] {
+    const out: Post[] = [];
     const older = this.#rounds.takeAll();
     const { posts, costs } = this.#takeNew();
     const newer = posts.map((post, index) => ({ post, cost: costs[index] ?? 0 }));
@@ -100,7 +98,7 @@ export class Collected<P extends Poster> {
     return out;
   }
 
-  #takeNew(): { readonly posts: Post<P>[]; readonly costs: readonly number[] } {
+  #takeNew(): { readonly posts: Post[]; readonly costs: readonly number[] } {
     const posts = this.#posts;
     const costs = this.#costs;
     this.#posts = [];
@@ -108,16 +106,16 @@ export class Collected<P extends Poster> {
     return { posts, costs };
   }
 
-  #keep(post: Post<P>, cost: number): void {
+  #keep(post: Post, cost: number): void {
     this.#posts.push(post);
     this.#costs.push(cost);
     this.#bytes += cost;
-    post.poster.mailbox.collectedBytes += cost;
+    post.poster.mailbox.noteCollected(cost);
   }
 
-  #uncount({ poster }: Post<P>, cost: number): void {
+  #uncount({ poster }: Post, cost: number): void {
     this.#bytes -= cost;
-    poster.mailbox.collectedBytes -= cost;
+    poster.mailbox.noteCollected(-cost);
   }
 }
 

@@ -1,8 +1,9 @@
 import { encodeMailPosted, MAIL_POSTED, type MailRecipient } from '../events/mail-encoding.ts';
 import type { Appended, NewEvent, StreamAppend } from '../log/event-log.ts';
 import { letterBytes } from './mailboxes/letter.ts';
+import type { Mailbox } from './mailboxes/mailbox.ts';
 import type { NameCache } from './name-cache.ts';
-import type { Post, Poster } from './post.ts';
+import type { Post } from './post.ts';
 
 /** Their names are written as fast as they are looked up. */
 const FEW_MEMBERS = 8;
@@ -11,7 +12,7 @@ interface MailAppend extends StreamAppend {
   readonly events: NewEvent[];
 }
 
-/** Where the letters of a batch are in the log, in the order of the posts that have one. */
+/** Where the letters of a batch are in the log, in the order of their posts. */
 export interface StoredLetters {
   readonly revisions: readonly number[];
   /** Bytes that each takes there. */
@@ -33,11 +34,10 @@ export class LetterAppends {
    *
    * @throws LogError `LOG_INVALID` when a letter cannot be encoded: numbers are accepted all the same.
    */
-  addAll<P extends Poster>(posts: readonly Post<P>[], expiresAt: number): void {
+  addAll(posts: readonly Post[], expiresAt: number): void {
     let current: MailAppend | undefined;
     for (const post of posts) {
       const { mail } = post;
-      if (mail === undefined) continue;
       if (current?.stream !== mail.name) {
         current = { stream: mail.name, expected: 'any', events: [] };
         this.appends.push(current);
@@ -58,7 +58,7 @@ export class LetterAppends {
   }
 }
 
-function encode<P extends Poster>(post: Post<P>, expiresAt: number, cache: NameCache): Uint8Array {
+function encode(post: Post, expiresAt: number, cache: NameCache): Uint8Array {
   const { members, poster } = post;
   const { mailbox, resumes } = poster;
   const content = {
@@ -74,11 +74,17 @@ function encode<P extends Poster>(post: Post<P>, expiresAt: number, cache: NameC
   };
   if (members.length > FEW_MEMBERS) {
     const names = cache.of(members);
-    return names.encode(content, members.indexOf(mailbox), (index) => members[index]?.accept() ?? 0);
+    return names.encode(content, members.indexOf(mailbox), (index) => acceptedBy(members, index));
   }
   const recipients: MailRecipient[] = [];
   for (const member of members) {
     if (member !== mailbox) recipients.push({ device: member.device, inboxNumber: member.accept() });
   }
   return encodeMailPosted({ ...content, recipients });
+}
+
+function acceptedBy(members: readonly Mailbox[], index: number): number {
+  const member = members[index];
+  if (member === undefined) throw new RangeError(`nobody of ${members.length} is recipient ${index}`);
+  return member.accept();
 }

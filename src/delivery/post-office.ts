@@ -1,25 +1,37 @@
 import type { Appended, EventLog } from '../log/event-log.ts';
 import { LogError } from '../log/log-error.ts';
 import type { Clock } from '../ports/ports.ts';
-import { BatchWalk, type WalkEvents } from './batch-walk.ts';
+import { BatchWalk, type WalkParts } from './batch-walk.ts';
 import { Collected } from './collected.ts';
 import { LetterAppends } from './letter-appends.ts';
 import type { MailStream } from './mailboxes/letter.ts';
 import type { MailTime } from './mailboxes/mail-clock.ts';
 import type { Mailbox } from './mailboxes/mailbox.ts';
 import { NameCache } from './name-cache.ts';
-import type { Post, Poster } from './post.ts';
+import type { Post } from './post.ts';
 
-export interface PostOfficeEvents<P extends Poster> extends WalkEvents<P> {
-  /**
-   * The log did not take it: `isPermanent` when it never will, whatever becomes of the disk. Otherwise what its sender posted
-   * behind it, if that resumes, is refused with it.
-   */
-  refuse(post: Post<P>, error: unknown, isPermanent: boolean): void;
-  /** A batch, or a slice of it, is through: flush every session that has something queued. */
-  endOfSlice(): void;
+export interface PostOfficeEvents {
   /** Letters of a batch that is durable, and their recipients in sum. */
   posted(letters: number, recipients: number): void;
+  /** The log did not take a post. */
+  failed(what: string, error: unknown): void;
+}
+
+/** Somebody who wants to know when the disk has taken something. */
+export interface SliceListener {
+  endOfSlice(): void;
+}
+
+export interface PostOfficeParts extends WalkParts {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly mailClock: MailTime;
+  /** What is queued for sessions leaves at the end of each slice. */
+  readonly writes: { flush(): void };
+  readonly events: PostOfficeEvents;
+  readonly limits: PostOfficeLimits;
+  /** Seconds that an undelivered letter is kept. */
+  readonly ttlSeconds: number;
 }
 
 /** Load makes batches larger, up to this: a larger one would only keep the posts behind it waiting. */
@@ -44,61 +56,48 @@ const LIGHT = 64;
  * disk, walks the batch: first recipients' outboxes, then the acknowledgement. One batch is in flight; what arrives
  * meanwhile is the next one.
  */
-export class PostOffice<P extends Poster> {
-  readonly #log: EventLog;
-  readonly #clock: Clock;
-  readonly #mailClock: MailTime;
-  readonly #ttlSeconds: number;
-  readonly #events: PostOfficeEvents<P>;
-  readonly #walkEvents: WalkEvents<P>;
-  readonly #limits: PostOfficeLimits;
-  readonly #collected: Collected<P>;
+export class PostOffice {
+  readonly #parts: PostOfficeParts;
+  readonly #collected: Collected;
   readonly #names = new NameCache();
   /** Posts of a batch that the log refused for good: each becomes a batch of its own. */
-  #alone: Post<P>[] = [];
+  #alone: Post[] = [];
   #flushing = false;
   #scheduled = false;
   #idle: (() => void)[] = [];
+  #listeners = new Set<SliceListener>();
 
-  constructor(
-    log: EventLog,
-    clock: Clock,
-    mailClock: MailTime,
-    ttlSeconds: number,
-    limits: PostOfficeLimits,
-    events: PostOfficeEvents<P>,
-  ) {
-    this.#log = log;
-    this.#clock = clock;
-    this.#mailClock = mailClock;
-    this.#ttlSeconds = ttlSeconds;
-    this.#limits = limits;
-    this.#events = events;
-    this.#walkEvents = {
-      acknowledge: (post, stored) => {
-        events.acknowledge(post, stored);
-        settle(post, undefined);
-      },
-      carried: (carried) => events.carried(carried),
-      unread: (mail) => events.unread(mail),
-      touched: (mailbox) => events.touched(mailbox),
-    };
-    this.#collected = new Collected(Math.min(BATCH_BYTES, log.appendLimit));
+  constructor(parts: PostOfficeParts) {
+    this.#parts = parts;
+    this.#collected = new Collected(Math.min(BATCH_BYTES, parts.log.appendLimit));
   }
 
   /** Whether the log can ever take this post, however empty the disk is. */
-  fits(post: Parameters<Collected<P>['cost']>[0]): boolean {
-    return this.#collected.cost(post) + REFUSALS_BYTES <= this.#log.appendLimit;
+  fits(post: Post): boolean {
+    return this.#collected.cost(post) + REFUSALS_BYTES <= this.#parts.log.appendLimit;
   }
 
-  /** The post must fit. */
-  post(post: Post<P>): void {
-    post.poster.mailbox.lane.begin();
+  /** Takes a post, which must fit. What its sender was refused before and behind its last letter travels with it. */
+  post(post: Post): void {
+    const { poster, sequence } = post;
+    const { lane } = poster.mailbox;
+    lane.enter();
+    if (poster.resumes) post.refused = lane.accept(sequence);
     this.#collected.add(post);
     if (!this.#flushing && !this.#scheduled) {
       this.#scheduled = true;
-      this.#clock.soon(this.#flush);
+      this.#parts.clock.soon(this.#flush);
     }
+  }
+
+  /** Resolves when everything that the device has posted so far is stored or refused; undefined when it is. */
+  barrier(mailbox: Mailbox): Promise<void> | undefined {
+    return mailbox.lane.barrier();
+  }
+
+  /** Tells the listener of the next end of a slice, once. */
+  awaitSlice(listener: SliceListener): void {
+    this.#listeners.add(listener);
   }
 
   /**
@@ -106,7 +105,7 @@ export class PostOffice<P extends Poster> {
    * and not a little its own.
    */
   isCongested({ collectedBytes }: Mailbox): boolean {
-    const { collected, collectedPerDevice } = this.#limits;
+    const { collected, collectedPerDevice } = this.#parts.limits;
     return (
       collectedBytes > collectedPerDevice ||
       (this.#collected.bytes > collected && collectedBytes > collectedPerDevice / LIGHT)
@@ -126,36 +125,33 @@ export class PostOffice<P extends Poster> {
     this.#scheduled = false;
     const posts = this.#nextBatch();
     if (posts.length === 0) {
-      this.#events.endOfSlice();
+      this.#endSlice();
       this.#next();
       return;
     }
     this.#flushing = true;
     // A date for the log, and for us the time at which the letter's life is over.
-    const expiresAt = Math.ceil(this.#clock.now() / 1000) + this.#ttlSeconds;
-    const deadline = this.#mailClock.now() + this.#ttlSeconds * 1000;
+    const { clock, log, mailClock, ttlSeconds } = this.#parts;
+    const expiresAt = Math.ceil(clock.now() / 1000) + ttlSeconds;
+    const deadline = mailClock.now() + ttlSeconds * 1000;
     const letters = new LetterAppends(this.#names);
     const begin = (appended: readonly Appended[]): void =>
-      this.#walk(new BatchWalk(posts, letters.stored(appended), deadline, this.#walkEvents));
+      this.#walk(new BatchWalk(posts, letters.stored(appended), deadline, this.#parts));
     try {
       letters.addAll(posts, expiresAt);
     } catch (error) {
       this.#failed(posts, error);
       return;
     }
-    if (letters.appends.length === 0) {
-      begin([]);
-      return;
-    }
-    this.#log.append(letters.appends).then(begin, (error: unknown) => this.#failed(posts, error));
+    log.append(letters.appends).then(begin, (error: unknown) => this.#failed(posts, error));
   };
 
-  #nextBatch(): Post<P>[] {
+  #nextBatch(): Post[] {
     const alone = this.#alone.shift();
     return alone === undefined ? this.#collected.takeBatch() : [alone];
   }
 
-  #failed(posts: readonly Post<P>[], error: unknown): void {
+  #failed(posts: readonly Post[], error: unknown): void {
     for (const post of posts) {
       for (const member of post.members) member.takeBack();
     }
@@ -166,37 +162,50 @@ export class PostOffice<P extends Poster> {
       this.#alone.push(...posts);
     } else {
       for (const post of posts) {
-        this.#events.refuse(post, error, true);
-        settle(post, error);
+        this.#tellRefused(post, error, true);
+        // The letters behind it may be on their way already: the refusal travels with the counters.
+        this.#parts.cursors.touched(post.poster.mailbox);
       }
     }
     this.#flushing = false;
-    this.#events.endOfSlice();
+    this.#endSlice();
     this.#next();
   }
 
-  #walk(walk: BatchWalk<P>): void {
+  #walk(walk: BatchWalk): void {
     const isThrough = walk.step();
     if (!isThrough) {
-      this.#events.endOfSlice();
-      this.#clock.soon(() => this.#walk(walk));
+      this.#endSlice();
+      this.#parts.clock.soon(() => this.#walk(walk));
       return;
     }
     this.#flushing = false;
-    this.#events.posted(walk.letters, walk.served);
-    this.#events.endOfSlice();
+    this.#parts.events.posted(walk.letters, walk.served);
+    this.#endSlice();
     this.#next();
   }
 
-  #refuse(posts: readonly Post<P>[], error: unknown): void {
+  #refuse(posts: readonly Post[], error: unknown): void {
     const refused = [...posts, ...this.#takeBehind(posts)];
     for (const { poster } of refused) {
       if (poster.resumes) poster.mailbox.lane.takeBack();
     }
-    for (const post of refused) {
-      this.#events.refuse(post, error, false);
-      settle(post, error);
-    }
+    for (const post of refused) this.#tellRefused(post, error, false);
+  }
+
+  #tellRefused(post: Post, error: unknown, forGood: boolean): void {
+    this.#parts.events.failed('post', error);
+    post.poster.refused(post, forGood);
+    post.poster.mailbox.lane.leave();
+  }
+
+  /** What is queued leaves, and who had to wait for the disk looks again. */
+  #endSlice(): void {
+    this.#parts.writes.flush();
+    const listeners = this.#listeners;
+    if (listeners.size === 0) return;
+    this.#listeners = new Set();
+    for (const listener of listeners) listener.endOfSlice();
   }
 
   /**
@@ -204,23 +213,22 @@ export class PostOffice<P extends Poster> {
    * what it has sent before. And where a fact was refused, who gets the letters of its channel was decided as if it were
    * true.
    */
-  #takeBehind(refused: readonly Post<P>[]): readonly Post<P>[] {
+  #takeBehind(refused: readonly Post[]): readonly Post[] {
     const mailboxes = new Set<Mailbox>();
     const channels = new Set<MailStream>();
-    const note = ({ poster, mail, fact }: Post<P>): void => {
+    const note = ({ poster, mail, fact }: Post): void => {
       if (poster.resumes) mailboxes.add(poster.mailbox);
-      if (mail !== undefined && fact !== undefined) channels.add(mail);
+      if (fact !== undefined) channels.add(mail);
     };
     refused.forEach(note);
     // What is taken out takes with it what lies behind it in its turn.
-    const isBehind = (post: Post<P>): boolean => {
+    const isBehind = (post: Post): boolean => {
       const { poster, mail } = post;
-      const depends =
-        (poster.resumes && mailboxes.has(poster.mailbox)) || (mail !== undefined && channels.has(mail));
+      const depends = (poster.resumes && mailboxes.has(poster.mailbox)) || channels.has(mail);
       if (depends) note(post);
       return depends;
     };
-    const behind: Post<P>[] = [];
+    const behind: Post[] = [];
     const alone = this.#alone;
     this.#alone = [];
     for (const post of alone) (isBehind(post) ? behind : this.#alone).push(post);
@@ -232,7 +240,7 @@ export class PostOffice<P extends Poster> {
     if (this.#isWaiting) {
       if (!this.#scheduled) {
         this.#scheduled = true;
-        this.#clock.soon(this.#flush);
+        this.#parts.clock.soon(this.#flush);
       }
       return;
     }
@@ -240,11 +248,6 @@ export class PostOffice<P extends Poster> {
     this.#idle = [];
     for (const resolve of idle) resolve();
   }
-}
-
-function settle<P extends Poster>(post: Post<P>, error: unknown): void {
-  post.settled?.(error);
-  post.poster.mailbox.lane.end();
 }
 
 /** The caller's fault, not the disk's: the same append fails again. */

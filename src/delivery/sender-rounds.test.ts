@@ -11,22 +11,26 @@ const KIB = 1024;
 const ROOM = 512 * KIB;
 const FACT: StreamAppend = { stream: 'group-g', expected: 'any', events: [] };
 
+function silentPoster(device: string): Poster {
+  return { mailbox: new Mailbox(device), resumes: true, posted: () => undefined, refused: () => undefined };
+}
+
 /** Senders and channels by name; a post is named by its sender and its number. */
 function world() {
-  const rounds = new SenderRounds<Poster>();
+  const rounds = new SenderRounds();
   const posters = new Map<string, Poster>();
   const channels = new Map<string, MailStream>();
   const counts = new Map<string, number>();
-  const nameOf = ({ poster, sequence }: Post<Poster>): string => `${poster.mailbox.device} ${sequence}`;
+  const nameOf = ({ poster, sequence }: Post): string => `${poster.mailbox.device} ${sequence}`;
   const add = (device: string, cost: number, channel = `of ${device}`, fact?: StreamAppend): void => {
-    const poster = posters.get(device) ?? { mailbox: new Mailbox(device), resumes: true };
+    const poster = posters.get(device) ?? silentPoster(device);
     posters.set(device, poster);
     const mail = channels.get(channel) ?? new MailStream(channel);
     channels.set(channel, mail);
     const sequence = (counts.get(device) ?? 0) + 1;
     counts.set(device, sequence);
-    const rest = { type: 5, channel: 7, payload: new Uint8Array(0), members: [], missing: 0, refused: [] };
-    rounds.add({ poster, mail, sequence, fact, reply: undefined, settled: undefined, ...rest }, cost);
+    const rest = { type: 5, channel: 7, payload: new Uint8Array(0), members: [], missing: 0 };
+    rounds.add({ poster, mail, sequence, fact, refused: [], ...rest }, cost);
   };
   const batch = (room = ROOM): string[] => {
     const names: string[] = [];

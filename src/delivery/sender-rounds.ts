@@ -1,7 +1,7 @@
 import { Deque } from './mailboxes/deque.ts';
 import type { MailStream } from './mailboxes/letter.ts';
 import type { Mailbox } from './mailboxes/mailbox.ts';
-import type { Post, Poster } from './post.ts';
+import type { Post } from './post.ts';
 
 /**
  * What a sender may add to a batch each time that it is its turn, in bytes as they are counted. Of whom no more than that
@@ -18,19 +18,18 @@ interface Stretch {
   before: Stretch | undefined;
 }
 
-interface Entry<P extends Poster> {
-  readonly post: Post<P>;
+interface Entry {
+  readonly post: Post;
   readonly cost: number;
   /** Its place among all posts that have ever waited. */
   readonly order: number;
-  /** Undefined for a repetition, which belongs to no channel. */
-  readonly stretch: Stretch | undefined;
+  readonly stretch: Stretch;
 }
 
 /** What one device has posted, the oldest first. */
-class Sender<P extends Poster> {
+class Sender {
   readonly mailbox: Mailbox;
-  readonly entries = new Deque<Entry<P>>();
+  readonly entries = new Deque<Entry>();
   bytes = 0;
   /** Bytes that it may still add: what it could not use for a large post is saved up. */
   credit = 0;
@@ -46,13 +45,13 @@ class Sender<P extends Poster> {
  * waiting, however many do the same. The posts of one device stay in order. A fact overtakes nothing that was posted in its
  * channel before, and is overtaken by nothing that was posted there behind it: who gets these letters depends on it.
  */
-export class SenderRounds<P extends Poster> {
-  readonly #senders = new Map<Mailbox, Sender<P>>();
+export class SenderRounds {
+  readonly #senders = new Map<Mailbox, Sender>();
   /** Senders of whom little waits and who have had no turn yet, and all others, each in the order of their turns. */
-  readonly #light = new Set<Sender<P>>();
-  readonly #round = new Set<Sender<P>>();
+  readonly #light = new Set<Sender>();
+  readonly #round = new Set<Sender>();
   /** Its next post did not fit into a batch any more: it begins the next one. */
-  #leftOver: Sender<P> | undefined;
+  #leftOver: Sender | undefined;
   /** The last stretch of each channel of which something waits. */
   readonly #channels = new Map<MailStream, Stretch>();
   #orders = 0;
@@ -61,7 +60,7 @@ export class SenderRounds<P extends Poster> {
     return this.#senders.size === 0;
   }
 
-  add(post: Post<P>, cost: number): void {
+  add(post: Post, cost: number): void {
     const { mailbox } = post.poster;
     let sender = this.#senders.get(mailbox);
     if (sender === undefined) {
@@ -76,7 +75,7 @@ export class SenderRounds<P extends Poster> {
   }
 
   /** Calls `take` for the posts of the next batch. It holds `room` bytes; a post that is larger is a batch of its own. */
-  fill(room: number, take: (post: Post<P>, cost: number) => void): void {
+  fill(room: number, take: (post: Post, cost: number) => void): void {
     let left = room;
     /** Senders in a row whose next post waits for one of somebody else. */
     let blocked = 0;
@@ -110,8 +109,8 @@ export class SenderRounds<P extends Poster> {
   }
 
   /** All posts in the order in which they came; none is left. */
-  takeAll(): { readonly post: Post<P>; readonly cost: number }[] {
-    const entries: Entry<P>[] = [];
+  takeAll(): { readonly post: Post; readonly cost: number }[] {
+    const entries: Entry[] = [];
     for (const sender of this.#senders.values()) {
       for (let entry = sender.entries.shift(); entry !== undefined; entry = sender.entries.shift()) {
         entries.push(entry);
@@ -122,24 +121,22 @@ export class SenderRounds<P extends Poster> {
     return entries.sort((a, b) => a.order - b.order);
   }
 
-  #taken(sender: Sender<P>, { cost, post, stretch }: Entry<P>): void {
+  #taken(sender: Sender, { cost, post, stretch }: Entry): void {
     sender.entries.shift();
     sender.bytes -= cost;
     sender.credit -= cost;
-    if (stretch === undefined || post.mail === undefined) return;
     stretch.waiting -= 1;
     if (stretch.waiting === 0 && this.#channels.get(post.mail) === stretch) this.#channels.delete(post.mail);
   }
 
-  #hadTurn(sender: Sender<P>): void {
+  #hadTurn(sender: Sender): void {
     this.#light.delete(sender);
     this.#round.delete(sender);
     if (sender.entries.length > 0) this.#round.add(sender);
     else this.#senders.delete(sender.mailbox);
   }
 
-  #stretchOf({ mail, fact }: Post<P>): Stretch | undefined {
-    if (mail === undefined) return undefined;
+  #stretchOf({ mail, fact }: Post): Stretch {
     const isFact = fact !== undefined;
     const last = this.#channels.get(mail);
     if (last !== undefined && !isFact && !last.isFact) {
@@ -153,9 +150,9 @@ export class SenderRounds<P extends Poster> {
 }
 
 /** Whether what has to be taken before this post was taken. */
-function isOpen<P extends Poster>({ stretch }: Entry<P>): boolean {
-  const before = stretch?.before;
-  if (stretch === undefined || before === undefined) return true;
+function isOpen({ stretch }: Entry): boolean {
+  const { before } = stretch;
+  if (before === undefined) return true;
   if (before.waiting > 0) return false;
   stretch.before = undefined;
   return true;

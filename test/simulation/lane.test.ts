@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { StreamAppend } from '../../src/log/event-log.ts';
+import { LogError } from '../../src/log/log-error.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Scheduler } from '../kit/scheduler.ts';
@@ -10,6 +12,16 @@ import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts
 const CHANNEL = 7;
 const GROUP = 'g';
 const NUMBER = 9;
+
+/** A log that never takes appends to one category, while it is told so. */
+class ChoosyLog extends MemoryLog {
+  refuses: string | undefined;
+
+  override append(appends: readonly StreamAppend[]): ReturnType<MemoryLog['append']> {
+    const isRefused = appends.some(({ stream }) => stream.split('-')[0] === this.refuses);
+    return isRefused ? Promise.reject(new LogError('LOG_INVALID', 'never')) : super.append(appends);
+  }
+}
 
 async function world(options: Partial<WorldOptions> = {}): Promise<RelayWorld> {
   const clock = options.clock ?? new Scheduler();
@@ -89,6 +101,63 @@ test('given a frame that its session repeats while it is on its way, when the di
   );
   assert.equal(alice.endedBecause, 'storage_unavailable');
   assert.deepEqual(bob.heard(), []);
+});
+
+test('given a frame that its session repeats while it is on its way, when the log can never take it, then both are answered so, and others go on', async () => {
+  const clock = new Scheduler();
+  const log = new ChoosyLog(clock);
+  await using server = await world({ log, clock });
+  const [alice, bob] = await pair(server);
+  log.refuses = 'mail';
+  alice.post(FRAME.MSG, CHANNEL, 'five', 50);
+  alice.post(FRAME.MSG, CHANNEL, 'five', 50);
+  await clock.settle();
+  log.refuses = undefined;
+  alice.post(FRAME.MSG, CHANNEL, 'six', 51);
+  alice.post(FRAME.MSG, CHANNEL, 'five', 50);
+  await clock.settle();
+  assert.deepEqual(
+    alice.of(FRAME.ERROR).map(({ json }) => [json.ack, json.error]),
+    [50, 50, 50].map((ack) => [ack, 'too_large']),
+  );
+  assert.deepEqual(
+    alice
+      .of(FRAME.ACK)
+      .filter(({ json }) => json.ack >= 50)
+      .map(({ json }) => json.ack),
+    [51],
+  );
+  assert.deepEqual(bob.heard(), ['six']);
+});
+
+test('given a frame that its session repeats while it is on its way, when it is stored, then both are acknowledged, the first one first, and it is posted once', async () => {
+  const { disk, server } = await diskWorld();
+  await using _ = server;
+  const [alice, bob] = await pair(server);
+  disk.hold('mail');
+  alice.post(FRAME.CALL_OFFER, CHANNEL, { call_id: 'c', from: 'alice', to: ['bob'] }, 50);
+  alice.post(FRAME.MSG, CHANNEL, 'six', 51);
+  await server.clock.settle();
+  alice.post(FRAME.MSG, CHANNEL, 'six', 51);
+  alice.post(FRAME.CALL_OFFER, CHANNEL, { call_id: 'c', from: 'alice', to: ['bob'] }, 50);
+  alice.post(FRAME.MSG, CHANNEL, 'seven', 52);
+  disk.release(false);
+  await server.clock.settle();
+  assert.deepEqual(
+    alice
+      .of(FRAME.ACK)
+      .filter(({ json }) => json.ack >= 50)
+      .map(({ json }) => [json.ack, json.call_id]),
+    [
+      [50, 'c'],
+      [51, undefined],
+      [51, undefined],
+      [50, undefined],
+      [52, undefined],
+    ],
+  );
+  assert.deepEqual(bob.heard(), ['six', 'seven']);
+  assert.equal(bob.of(FRAME.CALL_OFFER).length, 1);
 });
 
 for (const [type, channel, body] of WAITING_FRAMES) {

@@ -19,9 +19,9 @@ import { type CallLimit, type CallLimits, type RunningCall, RunningCalls } from 
 
 /**
  * Sends the letter that tells the participants of a decision, with what the decision changes: both get into the log, or
- * neither. Resolves with whether they did. Undefined when nobody is told: the decision is then written alone.
+ * neither, and then it rejects. Undefined when nobody is told: the decision is then written alone.
  */
-export type CallLetter = (fact: StreamAppend | undefined, ended: boolean) => Promise<boolean> | undefined;
+export type CallLetter = (fact: StreamAppend | undefined, ended: boolean) => Promise<void> | undefined;
 
 export interface CallsOptions {
   readonly log: EventLog;
@@ -107,28 +107,27 @@ export class Calls {
     );
   }
 
-  /** Undefined when the letter, and with it the decision, did not get into the log. */
-  async commit(
-    route: Route,
-    callId: string,
-    command: CallCommand,
-    letter: CallLetter,
-  ): Promise<CallResult | undefined> {
+  /** @throws what the letter rejects with: then the decision is not in the log, either */
+  async commit(route: Route, callId: string, command: CallCommand, letter: CallLetter): Promise<CallResult> {
     const stream = streamOf(route.key, callId);
     const limit = this.#limitOf(stream, route, command);
     if (limit !== undefined) return { ok: false, rejection: limit };
     let begins = false;
-    const outcome = await this.#actors.commit(
-      stream,
-      (state) => decideCall(state, command),
-      (fact, { state, events }) => {
-        begins = events.some(isOffer);
-        if (begins) this.#journal.callBegins(stream);
-        return letter(fact, state.phase === 'ended') ?? this.#write(fact);
-      },
-    );
-    if (outcome === undefined && begins) this.#journal.callIsOver(stream);
-    return outcome && this.#done(stream, { callId, route }, outcome);
+    try {
+      const outcome = await this.#actors.commit(
+        stream,
+        (state) => decideCall(state, command),
+        (fact, { state, events }) => {
+          begins = events.some(isOffer);
+          if (begins) this.#journal.callBegins(stream);
+          return letter(fact, state.phase === 'ended') ?? this.#write(fact);
+        },
+      );
+      return this.#done(stream, { callId, route }, outcome);
+    } catch (error) {
+      if (begins) this.#journal.callIsOver(stream);
+      throw error;
+    }
   }
 
   /**
@@ -170,9 +169,8 @@ export class Calls {
     this.#actors.stop();
   }
 
-  async #write(fact: StreamAppend | undefined): Promise<boolean> {
+  async #write(fact: StreamAppend | undefined): Promise<void> {
     if (fact !== undefined) await this.#log.append([fact]);
-    return true;
   }
 
   #done(

@@ -20,8 +20,13 @@ import type { Calls } from '../calls/calls.ts';
 import type { CallLimit, RunningCall } from '../calls/running-calls.ts';
 import type { ChannelRoute, Route } from '../routes/route.ts';
 import type { RouteTable } from '../routes/route-table.ts';
+import type { RelayEvents } from '../runtime/relay-events.ts';
+import { Refusal } from '../sessions/refusal.ts';
 import type { Session } from '../sessions/session.ts';
-import type { Desk } from './desk.ts';
+import type { ChangeBudget } from './change-budget.ts';
+import { routeOf } from './frame-route.ts';
+import type { Posting } from './posting.ts';
+import type { Replies } from './replies.ts';
 
 /** A call frame that was read: what to ask the call, what to answer. */
 interface Request {
@@ -45,40 +50,46 @@ const RESTORED_AT_ONCE = 256;
 const RETRY_MS = 1_000;
 
 export interface CallFramesParts {
-  readonly desk: Desk;
+  readonly replies: Replies;
+  readonly posting: Posting;
   readonly calls: Calls;
   readonly routes: RouteTable;
+  readonly changes: ChangeBudget;
   readonly clock: Clock;
-  /** A call could not lose a device; it is tried again. */
-  readonly failed: (error: unknown) => void;
+  readonly events: Pick<RelayEvents, 'failed'>;
 }
 
 /** Call signalling (PROTOCOL.md 8): the call decides, then the frame is relayed and acknowledged. */
 export class CallFrames implements Disposable {
-  readonly #desk: Desk;
-  readonly #calls: Calls;
-  readonly #routes: RouteTable;
-  readonly #clock: Clock;
-  readonly #failed: (error: unknown) => void;
+  readonly #parts: CallFramesParts;
   /** Calls that could not lose a device. One timer asks for all: what they post then goes to the log together. */
   readonly #left = new Map<Mailbox, readonly RunningCall[]>();
   #retry: CancelTimer | undefined;
 
-  constructor({ desk, calls, routes, clock, failed }: CallFramesParts) {
-    this.#desk = desk;
-    this.#calls = calls;
-    this.#routes = routes;
-    this.#clock = clock;
-    this.#failed = failed;
+  constructor(parts: CallFramesParts) {
+    this.#parts = parts;
   }
 
-  /** @throws CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants. */
-  read(session: Session, frame: Frame, value: JsonValue): (route: ChannelRoute) => Promise<void> {
+  /** @throws Refusal; CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants */
+  async handle(session: Session, frame: Frame, value: JsonValue): Promise<void> {
+    const { calls, posting, replies, routes } = this.#parts;
     const request = readRequest(session, frame.type, value);
-    if (request.callId.length === 0 || request.callId.length > LIMITS.CALL_ID_MAX) {
-      throw new ControlError('call_id', `expected 1 to ${LIMITS.CALL_ID_MAX} characters`);
+    const route = routeOf(routes, session, frame);
+    this.#charge(session, frame, route);
+    const { callId, durable, reply, unknownCallIsFine } = request;
+    const command = request.command(route);
+    const result = durable
+      ? await calls.commit(route, callId, command, (fact) => this.#post(session, frame, request, route, fact))
+      : await calls.execute(route, callId, command);
+    if (!result.ok) {
+      const { rejection } = result;
+      if (!unknownCallIsFine || rejection !== 'unknown_call') throw refusalOf(callId, rejection);
+      await this.#post(session, frame, request, route, undefined);
+    } else if (!durable) {
+      this.#checkTakesPart(session, route);
+      posting.pass(session, route, frame);
+      replies.acknowledge(session, frame, reply);
     }
-    return (route) => this.#handle(session, frame, request, route);
   }
 
   /** Nobody waits any more for calls that a device has left. */
@@ -89,15 +100,16 @@ export class CallFrames implements Disposable {
 
   /** Ends the calls of these streams that an earlier process left: everybody who took part in them has been cut off. */
   async restore(streams: readonly string[]): Promise<void> {
-    await this.#calls.restore(
+    const { calls, events, routes } = this.#parts;
+    await calls.restore(
       streams,
       (channelKey, devices) => this.#routeOf(channelKey, devices),
-      this.#failed,
+      (error) => events.failed('disconnect', error),
     );
-    const { devices } = this.#calls;
+    const { devices } = calls;
     for (let from = 0; from < devices.length; from += RESTORED_AT_ONCE) {
       const together = devices.slice(from, from + RESTORED_AT_ONCE);
-      await Promise.all(together.map((device) => this.disconnected(this.#routes.mailbox(device))));
+      await Promise.all(together.map((device) => this.disconnected(routes.mailbox(device))));
     }
   }
 
@@ -106,7 +118,7 @@ export class CallFrames implements Disposable {
    * log refuses that, it is tried again until the device is back.
    */
   async disconnected(mailbox: Mailbox): Promise<void> {
-    await this.#loseAll(mailbox, this.#calls.runningOf(mailbox.device));
+    await this.#loseAll(mailbox, this.#parts.calls.runningOf(mailbox.device));
   }
 
   async #loseAll(mailbox: Mailbox, calls: readonly RunningCall[]): Promise<void> {
@@ -120,7 +132,7 @@ export class CallFrames implements Disposable {
     }
     if (left.length > 0) {
       this.#left.set(mailbox, left);
-      this.#retry ??= this.#clock.after(RETRY_MS, () => this.#loseLeft());
+      this.#retry ??= this.#parts.clock.after(RETRY_MS, () => this.#loseLeft());
     }
   }
 
@@ -136,7 +148,7 @@ export class CallFrames implements Disposable {
   /** A channel that nobody takes part in any more has no number. */
   #routeOf(key: string, devices: Iterable<string>): Route {
     for (const device of devices) {
-      for (const route of this.#routes.of(device)) {
+      for (const route of this.#parts.routes.of(device)) {
         if (route.key === key) return route;
       }
     }
@@ -146,90 +158,94 @@ export class CallFrames implements Disposable {
   /** False when the log does not take it now. */
   async #lose(mailbox: Mailbox, { callId, route }: RunningCall): Promise<boolean> {
     const { device } = mailbox;
+    const { calls, events, posting } = this.#parts;
     try {
       const command = { type: 'disconnect', device } as const;
-      const result = await this.#calls.commit(route, callId, command, (fact, ended) => {
+      await calls.commit(route, callId, command, (fact, ended) => {
         if (!ended || fact === undefined || route.members.length === 0) return undefined;
         const metadata = { cause: 'disconnect', device, system: true };
         const payload = encodeJson({ call_id: callId, metadata, reason: 'failure' });
-        return this.#desk.commitFor(mailbox, route, FRAME.CALL_END, payload, fact);
+        const frame = { type: FRAME.CALL_END, channel: route.number, sequence: 0, payload };
+        return posting.commitFor(mailbox, route, frame, fact);
       });
-      return result !== undefined;
+      return true;
     } catch (error) {
-      this.#failed(error);
+      // A letter that the log refuses has been noted by the office.
+      if (!(error instanceof Refusal)) events.failed('disconnect', error);
       return false;
     }
   }
 
-  async #handle(session: Session, frame: Frame, request: Request, route: ChannelRoute): Promise<void> {
-    const { callId, reply } = request;
-    const command = request.command(route);
-    const result = request.durable
-      ? await this.#calls.commit(route, callId, command, (fact) =>
-          this.#post(session, frame, request, route, fact),
-        )
-      : await this.#calls.execute(route, callId, command);
-    if (result === undefined) return;
-    if (!result.ok) {
-      if (request.unknownCallIsFine && result.rejection === 'unknown_call') {
-        await this.#post(session, frame, request, route, undefined);
-      } else {
-        this.#refuse(session, frame, callId, result.rejection);
-      }
-    } else if (!request.durable && this.#takesPart(session, frame, route)) {
-      this.#desk.pass(session, route, frame);
-      this.#desk.acknowledgeWith(session, frame, reply);
+  /**
+   * Hanging up and telling how it sounds are free: neither leaves more behind than there was.
+   *
+   * @throws Refusal `rate_limited`
+   */
+  #charge(session: Session, frame: Frame, route: Route): void {
+    const { changes } = this.#parts;
+    switch (frame.type) {
+      case FRAME.CALL_END:
+      case FRAME.CALL_STATS:
+        return;
+      case FRAME.CALL_OFFER:
+        changes.chargeOffer(session, frame, route);
+        return;
+      default:
+        changes.charge(session, frame);
     }
   }
 
-  #post(
+  async #post(
     session: Session,
     frame: Frame,
     { reply, withdraws }: Request,
     route: ChannelRoute,
     fact: StreamAppend | undefined,
-  ): Promise<boolean> {
-    return this.#takesPart(session, frame, route)
-      ? this.#desk.commit(session, route, frame, { reply, fact, withdraws })
-      : Promise.resolve(false);
+  ): Promise<void> {
+    this.#checkTakesPart(session, route);
+    await this.#parts.posting.commit(session, route, frame, { reply, fact, withdraws });
   }
 
-  /** The sender may have been removed while its call was asked. */
-  #takesPart(session: Session, frame: Frame, route: ChannelRoute): boolean {
-    const takesPart = this.#routes.takesPart(session.device, route);
-    if (!takesPart) {
-      this.#desk.refuse(session, frame, 'unknown_channel', 'the device takes part in this channel no more');
+  /**
+   * The sender may have been removed while its call was asked.
+   *
+   * @throws Refusal `unknown_channel`
+   */
+  #checkTakesPart(session: Session, route: ChannelRoute): void {
+    if (!this.#parts.routes.takesPart(session.device, route)) {
+      throw new Refusal('unknown_channel', 'the device takes part in this channel no more');
     }
-    return takesPart;
   }
+}
 
-  #refuse(session: Session, frame: Frame, callId: string, rejection: CallRejection | CallLimit): void {
-    switch (rejection) {
-      case 'callsPerDevice':
-      case 'callsPerChannel':
-      case 'callParticipants':
-        this.#desk.refuseLimit(session, frame, rejection);
-        return;
-      case 'call_alone':
-        this.#desk.refuse(session, frame, rejection, 'nobody else takes part in this channel yet');
-        return;
-      case 'call_exists':
-        this.#desk.refuse(session, frame, rejection, `call ${callId} is in use on this channel`);
-        return;
-      case 'unknown_call':
-      case 'not_in_call':
-        this.#desk.refuse(session, frame, 'unknown_call', `no call ${callId} of this device on this channel`);
-        return;
-      default:
-        rejection satisfies never;
-    }
+function refusalOf(callId: string, rejection: CallRejection | CallLimit): Refusal {
+  switch (rejection) {
+    case 'callsPerDevice':
+    case 'callsPerChannel':
+    case 'callParticipants':
+      return Refusal.atLimit(rejection);
+    case 'call_alone':
+      return new Refusal(rejection, 'nobody else takes part in this channel yet');
+    case 'call_exists':
+      return new Refusal(rejection, `call ${callId} is in use on this channel`);
+    case 'unknown_call':
+    case 'not_in_call':
+      return new Refusal('unknown_call', `no call ${callId} of this device on this channel`);
   }
 }
 
 const COMMON = { durable: false, unknownCallIsFine: false, withdraws: false } as const;
 
-function readRequest(session: Session, type: number, value: JsonValue): Request {
-  const { device } = session;
+/** @throws ControlError */
+function readRequest({ device }: Session, type: number, value: JsonValue): Request {
+  const request = requestOf(device, type, value);
+  if (request.callId.length === 0 || request.callId.length > LIMITS.CALL_ID_MAX) {
+    throw new ControlError('call_id', `expected 1 to ${LIMITS.CALL_ID_MAX} characters`);
+  }
+  return request;
+}
+
+function requestOf(device: string, type: number, value: JsonValue): Request {
   switch (type) {
     case FRAME.CALL_OFFER: {
       const offer = parseCallOffer(value);

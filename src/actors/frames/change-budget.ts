@@ -2,6 +2,7 @@ import type { Clock } from '../../ports/ports.ts';
 import type { Frame } from '../../protocol/frames/frame.ts';
 import type { Route } from '../routes/route.ts';
 import { Budget, type BudgetRate } from '../runtime/budget.ts';
+import { Refusal } from '../sessions/refusal.ts';
 import type { Session } from '../sessions/session.ts';
 
 /** What a change takes in the log beyond what its frame carries: heads of records, names of streams, and the way back. */
@@ -19,14 +20,26 @@ export class ChangeBudget {
     this.#budget = new Budget(clock, rate);
   }
 
-  /** Whether the account may still make this change; it is charged for it. */
-  take(session: Session, frame: Frame): boolean {
-    return this.#budget.take(session.user.id, CHANGE_COST + frame.payload.length);
+  /**
+   * Charges the account for a change.
+   *
+   * @throws Refusal `rate_limited` when it has made too many
+   */
+  charge({ user }: Session, { payload }: Frame): void {
+    this.#spend(user.id, CHANGE_COST + payload.length);
   }
 
-  /** The same for an offer of a call, which names everybody on the channel. */
-  takeOffer(session: Session, frame: Frame, { members }: Route): boolean {
+  /**
+   * Charges the account for an offer of a call, which names everybody on the channel.
+   *
+   * @throws Refusal `rate_limited` when it has made too many
+   */
+  chargeOffer({ user }: Session, { payload }: Frame, { members }: Route): void {
     const names = members.reduce((sum, { device }) => sum + device.length, 0);
-    return this.#budget.take(session.user.id, CHANGE_COST + frame.payload.length + names);
+    this.#spend(user.id, CHANGE_COST + payload.length + names);
+  }
+
+  #spend(account: string, cost: number): void {
+    if (!this.#budget.take(account, cost)) throw Refusal.atRate('changeBytesPerSecond');
   }
 }

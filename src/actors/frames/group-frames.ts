@@ -9,23 +9,35 @@ import type { WireErrorCode } from '../../protocol/frames/errors.ts';
 import type { Frame } from '../../protocol/frames/frame.ts';
 import type { JsonValue } from '../../protocol/json/json.ts';
 import type { GroupLetter, GroupRefusal, GroupResult, Groups } from '../groups/groups.ts';
+import type { RouteTable } from '../routes/route-table.ts';
+import { Refusal } from '../sessions/refusal.ts';
 import type { Session } from '../sessions/session.ts';
-import type { Desk, Posting } from './desk.ts';
+import type { ChangeBudget } from './change-budget.ts';
+import { checkFits, routeOf } from './frame-route.ts';
+import type { Enclosed, Posting } from './posting.ts';
+import type { Replies } from './replies.ts';
 
-type Refused = Extract<GroupResult, { ok: false }>;
+export interface GroupFramesParts {
+  readonly replies: Replies;
+  readonly posting: Posting;
+  readonly routes: RouteTable;
+  readonly groups: Groups;
+  readonly changes: ChangeBudget;
+}
 
-/** GROUP_CREATE, GROUP_INVITE and the GROUP_EVENTs that change a group (PROTOCOL.md 5.15, 5.16, 6.6, 6.7). */
+/**
+ * GROUP_CREATE, GROUP_INVITE, GROUP_EVENT and the JOIN of a group (PROTOCOL.md 5.15, 5.16, 6.6, 6.7). All of these throw or
+ * reject with a Refusal, or with CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants.
+ */
 export class GroupFrames {
-  readonly #desk: Desk;
-  readonly #groups: Groups;
+  readonly #parts: GroupFramesParts;
 
-  constructor(desk: Desk, groups: Groups) {
-    this.#desk = desk;
-    this.#groups = groups;
+  constructor(parts: GroupFramesParts) {
+    this.#parts = parts;
   }
 
-  /** @throws CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants. */
   create(session: Session, frame: Frame, value: JsonValue): Promise<void> {
+    this.#charge(session, frame);
     const { groupId: group, relay, members, roles } = parseGroupCreate(value);
     const { device, user } = session;
     const invited = members
@@ -33,77 +45,69 @@ export class GroupFrames {
       .map((member) => ({ device: member, role: invitedAs(roles.get(member)) }));
     const request = { device, user: user.id, number: frame.channel, group, relay, invited };
     const letter = this.#letter(session, frame, (id) => ({ group_id: id }));
-    return this.#answer(session, frame, this.#groups.create(request, letter));
+    return allowed(this.#parts.groups.create(request, letter));
   }
 
-  /** @throws CommuCatError `CONTROL_INVALID` when the JSON is not what the frame type wants. */
   invite(session: Session, frame: Frame, value: JsonValue): Promise<void> {
+    this.#charge(session, frame);
     const { groupId, device: invitee, role } = parseGroupInvite(value);
     const { device, user } = session;
     const command = { type: 'invite', device, number: frame.channel, invitee, role } as const;
     const letter = this.#letter(session, frame, (id) => ({ device: invitee, group_id: id }));
-    return this.#answer(session, frame, this.#groups.change(user.id, groupId, command, letter));
+    return allowed(this.#parts.groups.change(user.id, groupId, command, letter));
   }
 
-  /** Whether a GROUP_EVENT changes its group; others are only relayed. @throws CommuCatError `CONTROL_INVALID` */
-  isChange(session: Session, value: JsonValue): boolean {
-    return parseGroupDocument(value, session.device) !== undefined;
-  }
-
-  /**
-   * `undefined` when the document is free-form: it is relayed like any other frame.
-   *
-   * @throws CommuCatError `CONTROL_INVALID` when it is of our types and not what that wants.
-   */
+  /** A document that is free-form is relayed like any other frame. */
   document(session: Session, frame: Frame, value: JsonValue): Promise<void> | undefined {
+    checkFits(frame);
+    const { groups, posting, routes } = this.#parts;
     const document = parseGroupDocument(value, session.device);
-    if (document === undefined) return undefined;
+    if (document === undefined) {
+      posting.post(session, routeOf(routes, session, frame), frame);
+      return undefined;
+    }
+    this.#charge(session, frame);
     const command = commandOf(document, session.device, frame.channel);
     const withdraws = document.type !== 'group-role-changed';
     const letter = this.#letter(session, frame, () => undefined, withdraws);
-    return this.#answer(
-      session,
-      frame,
-      this.#groups.change(session.user.id, document.groupId, command, letter),
-    );
+    return allowed(groups.change(session.user.id, document.groupId, command, letter));
   }
 
-  join(session: Session, frame: Frame, group: string): Promise<void> {
-    return this.#answer(
-      session,
-      frame,
-      this.#groups.join(session.device, group, frame.channel).then((result) => {
-        if (result.ok) this.#desk.acknowledgeWith(session, frame, { group_id: group });
-        return result;
-      }),
-    );
+  async join(session: Session, frame: Frame, group: string): Promise<void> {
+    const { changes, groups, replies } = this.#parts;
+    changes.charge(session, frame);
+    await allowed(groups.join(session.device, group, frame.channel));
+    replies.acknowledge(session, frame, { group_id: group });
+  }
+
+  #charge(session: Session, frame: Frame): void {
+    checkFits(frame);
+    this.#parts.changes.charge(session, frame);
   }
 
   /** The frame itself, which tells everybody concerned of what it has changed. */
   #letter(
     session: Session,
     frame: Frame,
-    reply: (group: string) => Posting['reply'],
+    reply: (group: string) => Enclosed['reply'],
     withdraws = false,
   ): GroupLetter {
     return ({ group, route, fact, undo }) =>
-      this.#desk.commit(session, route, frame, { reply: reply(group), fact, withdraws, undo });
+      this.#parts.posting.commit(session, route, frame, { reply: reply(group), fact, withdraws, undo });
   }
+}
 
-  async #answer(session: Session, frame: Frame, pending: Promise<GroupResult>): Promise<void> {
-    const result = await pending;
-    if (!result.ok) this.#refuse(session, frame, result);
-  }
+/** @throws Refusal when the group does not allow it */
+async function allowed(pending: Promise<GroupResult>): Promise<void> {
+  const result = await pending;
+  if (!result.ok) throw refusalOf(result);
+}
 
-  #refuse(session: Session, frame: Frame, { refusal, number }: Refused): void {
-    if (refusal === 'too_many_members' || refusal === 'too_many_channels') {
-      const limit = refusal === 'too_many_members' ? 'membersPerChannel' : 'channelsPerDevice';
-      this.#desk.refuseLimit(session, frame, limit);
-      return;
-    }
-    const [code, detail] = REFUSALS[refusal];
-    this.#desk.refuse(session, frame, code, detail, number === undefined ? {} : { channel: number });
-  }
+function refusalOf({ refusal, number }: Extract<GroupResult, { ok: false }>): Refusal {
+  if (refusal === 'too_many_members') return Refusal.atLimit('membersPerChannel');
+  if (refusal === 'too_many_channels') return Refusal.atLimit('channelsPerDevice');
+  const [code, detail] = REFUSALS[refusal];
+  return new Refusal(code, detail, number === undefined ? {} : { fields: { channel: number } });
 }
 
 type OtherRefusal = Exclude<GroupRefusal, 'too_many_members' | 'too_many_channels'>;

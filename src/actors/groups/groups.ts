@@ -71,10 +71,10 @@ export interface GroupNotice {
 }
 
 /**
- * Sends the letter that tells of a change, with the change itself: both get into the log, or neither. Resolves with whether
- * they did. It is posted before the next change is decided.
+ * Sends the letter that tells of a change, with the change itself: both get into the log, or neither, and then it rejects.
+ * It is posted before the next change is decided.
  */
-export type GroupLetter = (notice: GroupNotice) => Promise<boolean>;
+export type GroupLetter = (notice: GroupNotice) => Promise<void>;
 
 type GroupChange = Extract<GroupCommand, { type: 'invite' | 'leave' | 'remove' | 'change_role' }>;
 
@@ -268,11 +268,10 @@ export class Groups {
     return this.#done(group, outcome);
   }
 
-  /** What is not written has been answered. */
   async #commit(
     group: string,
     command: GroupCommand,
-    letter: (fact: StreamAppend | undefined) => Promise<boolean>,
+    letter: (fact: StreamAppend | undefined) => Promise<void>,
   ): Promise<GroupResult> {
     const limits = this.#limits;
     const outcome = await this.#actors.commit(
@@ -280,7 +279,7 @@ export class Groups {
       (state) => decideGroup(state, command, limits),
       letter,
     );
-    return outcome === undefined ? DONE : this.#done(group, outcome);
+    return this.#done(group, outcome);
   }
 
   #done(group: string, outcome: Outcome<GroupState, GroupEvent, GroupRejection>): GroupResult {

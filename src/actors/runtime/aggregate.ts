@@ -30,14 +30,14 @@ export interface AggregateKind<State, Event> {
 
 /**
  * Writes what was decided, together with a letter, or not at all. Called in the turn of the decision; resolves when it is
- * durable, or with false when nothing was written.
+ * durable, and rejects when nothing was written.
  *
  * @param fact undefined when the decision changes nothing
  */
 export type Commit<State, Event> = (
   fact: StreamAppend | undefined,
   decided: { readonly state: State; readonly events: readonly Event[] },
-) => Promise<boolean>;
+) => Promise<void>;
 
 const MOST_CONFLICTS = 8;
 
@@ -102,18 +102,16 @@ export class Aggregate<State, Event> {
     }
   }
 
-  /**
-   * Decides, and lets `commit` write it. Undefined when that wrote nothing.
-   */
+  /** Decides, and lets `commit` write it. When that rejects, nothing has happened. */
   async commit<Rejection>(
     decide: (state: State) => Decision<Event, Rejection>,
     commit: Commit<State, Event>,
-  ): Promise<Outcome<State, Event, Rejection> | undefined> {
+  ): Promise<Outcome<State, Event, Rejection>> {
     const actor = await this.#loaded();
-    const [outcome] = this.#decide(actor.getSnapshot().context.state, [decide]);
-    if (outcome?.ok !== true) return outcome;
+    const outcome = this.#decideOne(actor.getSnapshot().context.state, decide);
+    if (!outcome.ok) return outcome;
     const { events } = outcome;
-    if (!(await commit(events.length === 0 ? undefined : this.#fact(events), outcome))) return undefined;
+    await commit(events.length === 0 ? undefined : this.#fact(events), outcome);
     if (events.length > 0) {
       this.#revision += events.length;
       actor.send({ type: 'EVOLVED', events });
@@ -131,11 +129,20 @@ export class Aggregate<State, Event> {
   ): readonly Outcome<State, Event, Rejection>[] {
     let state = before;
     return decisions.map((decide) => {
-      const decision = decide(state);
-      if (!decision.ok) return decision;
-      state = decision.events.reduce(this.#kind.evolve, state);
-      return { ok: true, state, events: decision.events };
+      const outcome = this.#decideOne(state, decide);
+      if (outcome.ok) state = outcome.state;
+      return outcome;
     });
+  }
+
+  #decideOne<Rejection>(
+    before: State,
+    decide: (state: State) => Decision<Event, Rejection>,
+  ): Outcome<State, Event, Rejection> {
+    const decision = decide(before);
+    if (!decision.ok) return decision;
+    const { events } = decision;
+    return { ok: true, state: events.reduce(this.#kind.evolve, before), events };
   }
 
   async #append(events: readonly Event[]): Promise<void> {

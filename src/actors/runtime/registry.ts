@@ -82,12 +82,12 @@ export class Registry<State, Event> {
     });
   }
 
-  /** Decides, and lets `commit` write it; undefined when that wrote nothing. Commands that come later are decided upon it. */
+  /** Decides, and lets `commit` write it; nothing has happened when that rejects. Commands that come later are decided upon it. */
   commit<Rejection>(
     stream: string,
     decide: (state: State) => Decision<Event, Rejection>,
     commit: Commit<State, Event>,
-  ): Promise<Outcome<State, Event, Rejection> | undefined> {
+  ): Promise<Outcome<State, Event, Rejection>> {
     this.#waiting.delete(stream);
     return this.#queue.run(stream, () => this.#with(stream, (aggregate) => aggregate.commit(decide, commit)));
   }

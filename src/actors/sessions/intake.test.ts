@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Mailbox } from '../../delivery/mailboxes/mailbox.ts';
+import type { SliceListener } from '../../delivery/post-office.ts';
 import type { Frame } from '../../protocol/frames/frame.ts';
 import { Intake, type IntakeParts } from './intake.ts';
-import { Session } from './session.ts';
+import { Session, type SessionKeeper } from './session.ts';
 
 const NO_USER = { id: '', handle: '', displayName: null, avatarUrl: null };
 const MAX_PER_TURN = 512;
@@ -24,22 +25,36 @@ class Turns {
   /** Milliseconds that a frame takes. */
   cost = 0;
   isCongested = false;
+  /** Who waits for the disk. */
+  readonly listeners = new Set<SliceListener>();
   /** What becomes of a frame that is handled. */
   pending: (frame: Frame) => Promise<void> | undefined = () => undefined;
   #soon: (() => void)[] = [];
   #sessions = 0;
+  readonly #keeper: SessionKeeper = {
+    replies: { posted: () => assert.fail(), refuse: () => assert.fail() },
+    dirtied: () => undefined,
+    end: (session, code) => {
+      assert.equal(code, 'flooding');
+      this.flooded.push(session);
+    },
+  };
 
   constructor(waitingBytes = 1_000_000) {
     const parts: IntakeParts = {
       waitingBytes,
       clock: { monotonic: () => this.now, soon: (callback) => void this.#soon.push(callback) },
       links: { hold: (session, held) => void (held ? this.held.add(session) : this.held.delete(session)) },
-      isCongested: () => this.isCongested,
-      flooded: (session) => void this.flooded.push(session),
-      handle: ({ device }, frame) => {
-        this.handled.push({ device, sequence: frame.sequence });
-        this.now += this.cost;
-        return this.pending(frame);
+      office: {
+        isCongested: () => this.isCongested,
+        awaitSlice: (listener) => void this.listeners.add(listener),
+      },
+      frames: {
+        handle: ({ device }, frame) => {
+          this.handled.push({ device, sequence: frame.sequence });
+          this.now += this.cost;
+          return this.pending(frame);
+        },
       },
     };
     this.intake = new Intake(parts);
@@ -55,7 +70,7 @@ class Turns {
       generation,
       capabilities: [],
     } as const;
-    return new Session(facts, new Mailbox(device), () => undefined);
+    return new Session(facts, new Mailbox(device), this.#keeper);
   }
 
   /** Frames come, numbered upwards from `first`. */
@@ -72,6 +87,13 @@ class Turns {
     for (const callback of this.#soon.splice(0)) callback();
     await new Promise<void>((resolve) => setImmediate(resolve));
     return this.handled.length - before;
+  }
+
+  /** The disk has taken something. */
+  endSlice(): void {
+    const listeners = [...this.listeners];
+    this.listeners.clear();
+    for (const listener of listeners) listener.endOfSlice();
   }
 
   sequencesOf(device: string): number[] {
@@ -196,11 +218,11 @@ test('given that too much waits for the disk, when frames come all the same, the
   turns.isCongested = true;
   turns.burst(session, 5);
   await turns.turn();
-  turns.intake.endOfSlice();
+  turns.endSlice();
   await turns.turn();
   assert.deepEqual(turns.sequencesOf('writer'), [1]);
   turns.isCongested = false;
-  turns.intake.endOfSlice();
+  turns.endSlice();
   await turns.turn();
   assert.deepEqual(turns.sequencesOf('writer'), upTo(5));
   assert.equal(turns.held.size, 0);

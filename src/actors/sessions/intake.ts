@@ -1,4 +1,5 @@
 import { Deque } from '../../delivery/mailboxes/deque.ts';
+import type { PostOffice, SliceListener } from '../../delivery/post-office.ts';
 import type { Clock } from '../../ports/ports.ts';
 import type { Frame } from '../../protocol/frames/frame.ts';
 import type { LinkPort } from '../../relay-port/relay-port.ts';
@@ -16,15 +17,18 @@ const TURN_MS = 4;
 /** What a waiting frame costs in memory beyond its payload, roughly. */
 const WAITING_OVERHEAD = 96;
 
+/** Does what a frame says. */
+export interface FrameHandling {
+  /** The session's next frame has to wait for the promise, if there is one. Neither throws nor rejects. */
+  handle(session: Session, frame: Frame): Promise<void> | undefined;
+}
+
 export interface IntakeParts {
   readonly links: Pick<LinkPort, 'hold'>;
   readonly clock: Pick<Clock, 'monotonic' | 'soon'>;
-  /** Whether so much waits for the disk that nothing more of a session should be read. */
-  readonly isCongested: (session: Session) => boolean;
-  /** Handles a frame; the session's next one has to wait for the promise, if there is one. It neither throws nor rejects. */
-  readonly handle: (session: Session, frame: Frame) => Promise<void> | undefined;
-  /** More frames wait for an earlier one of the session than may: the session is to be ended. */
-  readonly flooded: (session: Session) => void;
+  /** Knows whether so much waits for the disk that nothing more of a device should be read. */
+  readonly office: Pick<PostOffice, 'isCongested' | 'awaitSlice'>;
+  readonly frames: FrameHandling;
   /** Bytes of frames of a session that may wait for an earlier one. */
   readonly waitingBytes: number;
 }
@@ -35,7 +39,7 @@ export interface IntakeParts {
  * sessions that wait are served in a round, some frames each. So a burst of one session delays what others send by a slice
  * of some milliseconds. The frames of one session keep their order.
  */
-export class Intake {
+export class Intake implements SliceListener {
   readonly #parts: IntakeParts;
   /** Sessions whose frames wait for nothing but their turn, in the order in which they are served. */
   readonly #ready = new Set<Session>();
@@ -64,18 +68,19 @@ export class Intake {
       this.#wait(session, frame);
     } else {
       this.#handle(session, frame);
-      if (session.open && this.#parts.isCongested(session)) this.#settle(session);
+      if (session.open && this.#isCongested(session)) this.#settle(session);
     }
   }
 
   /** The disk has taken a batch. */
   endOfSlice(): void {
     for (const session of this.#congested) {
-      if (!this.#parts.isCongested(session)) {
+      if (!this.#isCongested(session)) {
         this.#congested.delete(session);
         if (!session.busy) this.#settle(session);
       }
     }
+    if (this.#congested.size > 0) this.#parts.office.awaitSlice(this);
   }
 
   /** The peer has gone: `then` is called once what came from it and waits for nothing but its turn is handled. */
@@ -104,12 +109,12 @@ export class Intake {
       this.#settle(session);
     } else if (session.waitingBytes > this.#parts.waitingBytes) {
       // What was on its way when reading stopped still arrives; more than that is a flood.
-      this.#parts.flooded(session);
+      session.end('flooding', 'too many frames wait for an earlier one');
     }
   }
 
   #handle(session: Session, frame: Frame): void {
-    const pending = this.#parts.handle(session, frame);
+    const pending = this.#parts.frames.handle(session, frame);
     if (pending === undefined) return;
     session.busy = true;
     const { lane } = session.mailbox;
@@ -124,7 +129,7 @@ export class Intake {
   /** Handles what waits, as far as the session has its turn. */
   #serve(session: Session): void {
     while (session.waiting !== undefined && !session.busy && !this.#isOver() && this.#hasTurn(session)) {
-      if (this.#parts.isCongested(session)) break;
+      if (this.#isCongested(session)) break;
       const frame = session.waiting.shift();
       if (frame === undefined) break;
       session.waitingBytes -= frame.payload.length + WAITING_OVERHEAD;
@@ -142,8 +147,9 @@ export class Intake {
       left();
     } else if (session.busy) {
       return;
-    } else if (this.#parts.isCongested(session)) {
+    } else if (this.#isCongested(session)) {
       this.#congested.add(session);
+      this.#parts.office.awaitSlice(this);
       this.#hold(session);
     } else if (session.waiting !== undefined) {
       this.#ready.add(session);
@@ -152,6 +158,10 @@ export class Intake {
       session.held = false;
       this.#parts.links.hold(session.number, false);
     }
+  }
+
+  #isCongested({ mailbox }: Session): boolean {
+    return this.#parts.office.isCongested(mailbox);
   }
 
   #hold(session: Session): void {

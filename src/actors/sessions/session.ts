@@ -3,11 +3,13 @@ import type { Recipient } from '../../delivery/downstream.ts';
 import type { Deque } from '../../delivery/mailboxes/deque.ts';
 import type { Mailbox } from '../../delivery/mailboxes/mailbox.ts';
 import type { Outbox } from '../../delivery/outbox.ts';
-import type { Poster } from '../../delivery/post.ts';
+import type { Post, Poster } from '../../delivery/post.ts';
 import type { Frame } from '../../protocol/frames/frame.ts';
+import type { JsonInput } from '../../protocol/json/json-writer.ts';
 import { isReadableByOlderClient } from '../../protocol/older/older-client.ts';
 import type { Generation, SessionNumber, UserSnapshot } from '../../relay-port/relay-port.ts';
 import type { Admission } from '../accounts/accounts.ts';
+import { Refusal } from './refusal.ts';
 import { sessionMachine } from './session-machine.ts';
 
 const EVERYTHING = (): boolean => true;
@@ -19,6 +21,24 @@ export interface SessionFacts {
   readonly user: UserSnapshot;
   readonly generation: Generation;
   readonly capabilities: readonly string[];
+}
+
+/** How a session ends that the relay ends: what its peer is told, by the codes of PROTOCOL.md 9.2. */
+export type Ending = 'replaced' | 'flooding' | 'storage_unavailable' | 'decode';
+
+/** What answers the frames of sessions. */
+export interface SessionReplies {
+  /** @param fields what the ACK says beyond the numbers */
+  posted(session: Session, post: Post, stored: number, fields?: Readonly<Record<string, JsonInput>>): void;
+  refuse(session: Session, frame: Pick<Frame, 'type' | 'channel' | 'sequence'>, refusal: Refusal): void;
+}
+
+/** What all sessions share: one object, because an idle session should cost little. */
+export interface SessionKeeper {
+  readonly replies: SessionReplies;
+  /** Something is queued for the session that was not dirty before. */
+  dirtied(session: Session): void;
+  end(session: Session, code: Ending, detail: string): void;
 }
 
 /** An established session: the sender of its frames and the recipient of its device's mail. */
@@ -51,12 +71,12 @@ export class Session implements Poster, Recipient {
   dirty = false;
   /** The link does not read from the peer. */
   held = false;
-  readonly #markDirty: (session: Session) => void;
+  readonly #keeper: SessionKeeper;
   /** AUTH was 1, the handshake ACK 2. */
   #controlSequence = 2;
   #relaySequence = 0;
 
-  constructor(facts: SessionFacts, mailbox: Mailbox, markDirty: (session: Session) => void) {
+  constructor(facts: SessionFacts, mailbox: Mailbox, keeper: SessionKeeper) {
     this.number = facts.number;
     this.id = facts.id;
     this.user = facts.user;
@@ -66,7 +86,7 @@ export class Session implements Poster, Recipient {
     this.mode = facts.capabilities.includes('delivery-ack') ? 'confirmed' : 'taken';
     this.isTold = this.resumes || this.mode === 'confirmed';
     this.canRead = this.plaintext ? isReadableByOlderClient : EVERYTHING;
-    this.#markDirty = markDirty;
+    this.#keeper = keeper;
   }
 
   get device(): string {
@@ -83,10 +103,24 @@ export class Session implements Poster, Recipient {
     return this.#relaySequence;
   }
 
+  /** @param fields what the ACK says beyond the numbers */
+  posted(post: Post, stored: number, fields?: Readonly<Record<string, JsonInput>>): void {
+    this.#keeper.replies.posted(this, post, stored, fields);
+  }
+
+  refused(post: Post, forGood: boolean): void {
+    this.#keeper.replies.refuse(this, post, Refusal.ofLog(forGood));
+  }
+
+  /** Tells the peer why and ends the session. */
+  end(code: Ending, detail = ''): void {
+    this.#keeper.end(this, code, detail);
+  }
+
   markDirty(): void {
     if (!this.dirty) {
       this.dirty = true;
-      this.#markDirty(this);
+      this.#keeper.dirtied(this);
     }
   }
 }

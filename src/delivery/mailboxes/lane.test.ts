@@ -99,6 +99,28 @@ test('given letters and counters of an earlier run, when they are read, then ref
   assert.deepEqual([lane.received, lane.refusals], [9, [{ sequence: 8, error: 'forbidden' }]]);
 });
 
+test('given posts on their way, when somebody waits behind them, then until these are through and not for later ones', async () => {
+  const lane = new Lane();
+  assert.equal(lane.barrier(), undefined);
+  const order: string[] = [];
+  lane.enter();
+  lane.enter();
+  const behind = lane.barrier()?.then(() => order.push('behind two'));
+  lane.enter();
+  const last = lane.barrier()?.then(() => order.push('behind three'));
+  lane.leave();
+  await Promise.resolve();
+  assert.deepEqual(order, []);
+  lane.leave();
+  await behind;
+  assert.deepEqual(order, ['behind two']);
+  lane.leave();
+  await last;
+  assert.equal(lane.barrier(), undefined);
+  await lane.quiet();
+  assert.throws(() => lane.leave(), RangeError);
+});
+
 test('given work and a post of an older session, when a new one waits, then it begins behind both', async () => {
   const lane = new Lane();
   const order: string[] = [];

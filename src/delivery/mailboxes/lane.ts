@@ -7,6 +7,12 @@ export const REFUSALS_MAX = 256;
 
 const NONE: readonly FrameRefusal[] = [];
 
+interface Barrier {
+  /** How many posts lie before it, of all that the device has ever made. */
+  readonly behind: number;
+  readonly through: () => void;
+}
+
 /**
  * What one device has sent upstream, over all of its sessions (PROTOCOL.md 11.3): each durable frame is taken in once
  * and is then in work, on its way to the log, stored, or refused. Frames leave the lane in order, and a new session
@@ -21,7 +27,11 @@ export class Lane {
   #highestRefused = 0;
   /** Frames in work, and posts that are neither stored nor refused. */
   #busy = 0;
+  /** Posts, and those of them that are stored or refused: they become it in their order. */
+  #entered = 0;
+  #left = 0;
   #whenQuiet: (() => void)[] | undefined;
+  #barriers: Barrier[] | undefined;
 
   /**
    * Highest sequence in the log; undefined before the first one, because 0 is a sequence too, once the device's counter
@@ -89,7 +99,30 @@ export class Lane {
     this.#accepted = this.#received;
   }
 
-  /** Something of the device is in work, or on its way to the log, until `end`. */
+  /** A post of the device is on its way to the log, until `leave`. */
+  enter(): void {
+    this.#entered += 1;
+    this.begin();
+  }
+
+  /** The oldest post on its way is stored or refused. */
+  leave(): void {
+    if (this.#left === this.#entered) throw new RangeError('a post enters the lane before it leaves it');
+    this.#left += 1;
+    this.#passBarriers();
+    this.end();
+  }
+
+  /** Resolves when all posts that are on their way now are stored or refused; undefined when none is on its way. */
+  barrier(): Promise<void> | undefined {
+    if (this.#left === this.#entered) return undefined;
+    return new Promise((resolve) => {
+      this.#barriers ??= [];
+      this.#barriers.push({ behind: this.#entered, through: resolve });
+    });
+  }
+
+  /** Something of the device is in work until `end`. */
   begin(): void {
     this.#busy += 1;
   }
@@ -111,6 +144,18 @@ export class Lane {
         this.#whenQuiet.push(resolve);
       });
     }
+  }
+
+  #passBarriers(): void {
+    for (
+      let next = this.#barriers?.[0];
+      next !== undefined && next.behind <= this.#left;
+      next = this.#barriers?.[0]
+    ) {
+      this.#barriers?.shift();
+      next.through();
+    }
+    if (this.#barriers?.length === 0) this.#barriers = undefined;
   }
 
   /** `received` as the counters in the log hold it: 0 for none, 2^32 for the sequence 0. */

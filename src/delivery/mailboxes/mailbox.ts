@@ -53,8 +53,7 @@ export class Mailbox {
   /** This device's shares of what the letters take on disk. */
   #bytes = 0;
   #missed = 0;
-  /** Bytes of what the device has posted and what waits for the disk. */
-  collectedBytes = 0;
+  #collectedBytes = 0;
   /** Letters that are numbered and not durable yet. */
   #accepted = 0;
   /** Highest number that any session of this device was sent. */
@@ -122,6 +121,16 @@ export class Mailbox {
   /** Frames that were not stored because the mailbox was full, and of which the device does not know for certain. */
   get missed(): number {
     return this.#missed;
+  }
+
+  /** Bytes of what the device has posted and what waits for the disk. */
+  get collectedBytes(): number {
+    return this.#collectedBytes;
+  }
+
+  /** Something that the device has posted waits for the disk, or, with a negative number of bytes, waits no more. */
+  noteCollected(bytes: number): void {
+    this.#collectedBytes += bytes;
   }
 
   /** Whether the device has a live session. */
