@@ -1,5 +1,6 @@
 import { chmod, lstat, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Accounts } from '../actors/accounts/accounts.ts';
@@ -54,18 +55,30 @@ export async function openControlSocket(options: ControlSocketOptions): Promise<
   const server = createServer({ requestTimeout: TIMEOUT }, (incoming, answer) => {
     void serve(options, incoming, answer);
   });
+  const silent = silentConnections(server);
   await listen(server, path);
   await chmod(path, OWNER_ONLY);
   return {
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      // Who has asked already gets the answer. Who has connected and asked nothing would be waited for, for ever.
-      server.closeIdleConnections();
+      // Who has asked already gets the answer. Who has connected and asked nothing is not waited for.
+      for (const socket of silent) socket.destroy();
       const cutOff = setTimeout(() => server.closeAllConnections(), CLOSING);
       await closed;
       clearTimeout(cutOff);
     },
   };
+}
+
+/** The connections of which no request has come. For Node.js they are not idle before their first one. */
+function silentConnections(server: Server): ReadonlySet<Socket> {
+  const silent = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', ({ socket }: IncomingMessage) => silent.delete(socket));
+  return silent;
 }
 
 async function removeLeftOver(path: string): Promise<void> {
