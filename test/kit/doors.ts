@@ -272,7 +272,11 @@ function webSocketHttp2(server: DoorAddress): DoorStream {
     });
     stream.begin(
       wayOf(request, {
-        write: (chunk, done) => request.write(clientFrame(0x2, chunk), () => done()),
+        // A close frame is the last word.
+        write: (chunk, done) => {
+          if (request.writableEnded) done();
+          else request.write(clientFrame(0x2, chunk), () => done());
+        },
         end: () => request.end(clientFrame(0x8, '')),
         destroy: () => session.destroy(),
       }),

@@ -124,7 +124,7 @@ export class Http1Door {
     switch (admission.kind) {
       case 'session': {
         writeHead(response, admission.mode).flushHeaders();
-        const bytes = new Http1Transport(request, response);
+        const bytes = new Http1Transport(request, response, this.#context.clock);
         const text = textModeOf(admission.mode);
         this.#start(request, admission, text === undefined ? bytes : new TextTransport(bytes, text));
         return;

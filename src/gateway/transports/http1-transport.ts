@@ -1,17 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../ports/ports.ts';
 import type { Transport, TransportHandler } from './transport.ts';
+
+/** Time for a peer to take the last bytes and to end its direction after we have ended ours, in milliseconds. */
+const LINGER_MS = 10_000;
 
 /** An HTTP/1.1 request with a chunked body; the response is delimited by the end of the connection. PROTOCOL.md 2.4. */
 export class Http1Transport implements Transport {
   readonly framing = 'stream';
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #clock: Clock;
   #handler: TransportHandler | undefined;
   #ending = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, clock: Clock) {
     this.#request = request;
     this.#response = response;
+    this.#clock = clock;
   }
 
   attach(handler: TransportHandler): void {
@@ -46,13 +52,26 @@ export class Http1Transport implements Transport {
   }
 
   confirm(done: (received: boolean) => void): void {
-    done(true);
+    done(!this.#response.destroyed);
   }
 
+  /**
+   * A connection that is closed while the peer still sends is reset, and takes with it what the peer has not read yet. So our
+   * direction ends first, and the connection when the peer has ended its own.
+   */
   end(): void {
     if (this.#ending) return;
     this.#ending = true;
-    this.#response.end();
+    const { socket } = this.#request;
+    if (this.#request.complete || socket.destroyed) {
+      this.#response.end();
+      return;
+    }
+    const close = (): void => void socket.destroy();
+    socket.end();
+    this.#request.once('end', () => socket.destroySoon());
+    socket.once('end', close);
+    socket.once('close', this.#clock.after(LINGER_MS, close));
     this.#request.resume();
   }
 

@@ -35,13 +35,14 @@ export interface Transport {
    */
   keepalive(taken: () => void): boolean;
   /**
-   * Asks the peer's transport whether it has everything that was written so far: a PING that comes back in HTTP/2 and in
+   * Asks the peer's transport whether it has everything that was `taken` so far: a PING that comes back in HTTP/2 and in
    * WebSocket; where the protocol has no such answer, the operating system's word counts. `done(false)`: it could not be
-   * asked.
+   * asked, or the transport is gone.
    */
   confirm(done: (received: boolean) => void): void;
   /**
-   * Ends our direction cleanly after what was written. What the peer still sends is read and thrown away.
+   * Ends our direction cleanly after what was written, and the connection once the peer has ended its own. What the peer still
+   * sends is read and thrown away, and what is written from now on never leaves.
    *
    * @param reason a stable word that the peer may see
    */
@@ -60,6 +61,9 @@ export interface TransportHandler {
   onHeld?(bytes: number): void;
   /** The peer has ended its direction. */
   onEnd(): void;
-  /** Both directions are gone. `reason`: a stable word for metrics and the log, when it is not just a lost connection. */
+  /**
+   * Both directions are gone, whoever ended them. Once. `reason`: a stable word for metrics and the log, when it is not just a
+   * lost connection.
+   */
   onClosed(reason?: string): void;
 }

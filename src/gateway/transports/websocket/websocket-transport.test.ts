@@ -161,7 +161,7 @@ test('given an end of ours, when the peer never answers it, then the connection 
   await clock.advance(9_999);
   assert.deepEqual(heard, []);
   await clock.advance(1);
-  assert.deepEqual(heard, ['cut']);
+  assert.deepEqual(heard, ['cut', 'closed undefined']);
 });
 
 test('given an end of the peer, when the session ends with it, then its code comes back and we end first', async () => {

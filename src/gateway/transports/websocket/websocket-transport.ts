@@ -40,6 +40,7 @@ export class WebSocketTransport implements Transport, WebSocketEvents {
   #handler: TransportHandler | undefined;
   /** The handler knows that it is over, or has ended it itself: what arrives is not its business any more. */
   #over = false;
+  #closed = false;
   #closeSent = false;
   #closeReceived = false;
   #closeCode: number | undefined;
@@ -190,7 +191,8 @@ export class WebSocketTransport implements Transport, WebSocketEvents {
   }
 
   #lose(reason?: string): void {
-    if (this.#over) return;
+    if (this.#closed) return;
+    this.#closed = true;
     this.#leave();
     this.#handler?.onClosed(reason);
   }
