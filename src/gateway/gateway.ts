@@ -11,6 +11,7 @@ import { ConnectionGuard } from './admission/connection-guard.ts';
 import { PartialInput } from './admission/partial-input.ts';
 import { createPeerTag, PEER_SALT_BYTES } from './admission/peer-tag.ts';
 import type { RateLimiter } from './admission/rate-limiter.ts';
+import { SharedStreams } from './admission/shared-streams.ts';
 import { Tickets, ticketSecret } from './admission/tickets.ts';
 import { Doorman } from './http/doorman.ts';
 import { HttpRoutes } from './http/http-routes.ts';
@@ -182,6 +183,13 @@ function contextOf(options: GatewayOptions, proxies: Proxies): GatewayContext {
       counters.limitReached('partialInputBytes'),
     ),
     arena: new ByteArena(ARENA_BLOCK),
+    namesClients: (peer) => proxies.namesClients(peer),
+    sharedStreams: new SharedStreams({
+      clock,
+      limits: config.limits,
+      reached: (limit) => counters.limitReached(limit),
+      isProxy: (address) => proxies.has(address),
+    }),
     clientAddress: (peer, headers) => proxies.clientOf(peer, headers),
     names: new NameTags(options.nameKey ?? random.bytes(NAME_KEY_BYTES)),
     peerTag: createPeerTag(options.peerSalt ?? random.bytes(PEER_SALT_BYTES)),

@@ -109,20 +109,20 @@ export const CONNECTION_LIMITS = {
   },
   http2Streams: {
     group: 'connection',
-    doc: 'Streams that one HTTP/2 connection opens within 10 seconds.',
+    doc: 'Streams that one HTTP/2 connection opens within 10 seconds; over connections that a proxy shares among clients: that one address opens.',
     value: 2000,
     range: [16, 1_000_000],
     section: 'limits',
-    atLimit: GOAWAY,
+    atLimit: `${GOAWAY}; shared: RST_STREAM \`ENHANCE_YOUR_CALM\` for the streams beyond`,
     metric: 'reached',
   },
   http2Resets: {
     group: 'connection',
-    doc: 'Streams of one HTTP/2 connection that its peer resets within 10 seconds.',
+    doc: 'Streams of one HTTP/2 connection that end in a reset within 10 seconds; over connections that a proxy shares among clients: of one address.',
     value: 300,
     range: [16, 1_000_000],
     section: 'limits',
-    atLimit: GOAWAY,
+    atLimit: `${GOAWAY}; shared: RST_STREAM \`ENHANCE_YOUR_CALM\` for each stream of the address during 10 seconds`,
     metric: 'reached',
   },
   http2Pings: {
@@ -141,7 +141,7 @@ export const CONNECTION_LIMITS = {
   },
   http2Overhead: {
     group: 'connection',
-    doc: 'Bytes from one HTTP/2 connection within 5 seconds that are no data, beyond four times its data.',
+    doc: 'Bytes from one HTTP/2 connection within 5 seconds that are no data, beyond four times its data; of a connection that a proxy shares among clients, 32 times as many, and two for each byte that was written to it.',
     value: 1_048_576,
     atLimit: GOAWAY,
     metric: 'reached',

@@ -31,14 +31,11 @@ test(
 );
 
 const TERMINATION = [
-  { name: 'PROXY v2', trust: `server.proxy_protocol_from=${PROXY}`, replace: {} },
+  { name: 'X-Forwarded-For, connections shared', trust: `server.forwarded_from=${PROXY}`, replace: {} },
   {
-    name: 'X-Forwarded-For',
-    trust: `server.forwarded_from=${PROXY}`,
-    replace: {
-      ' send-proxy-v2': '',
-      'http-request del-header X-Forwarded-For': 'http-request set-header X-Forwarded-For %[src]',
-    },
+    name: 'PROXY v2, a connection for each',
+    trust: `server.proxy_protocol_from=${PROXY}`,
+    replace: { 'http-reuse always': 'http-reuse never', 'proto h2 check': 'proto h2 send-proxy-v2 check' },
   },
 ] as const;
 
@@ -67,7 +64,7 @@ test(
   options,
   async () => {
     const limits = ['security.rate_limit.http_burst=40', 'security.rate_limit.http_window_ms=600000'];
-    const trust = `server.proxy_protocol_from=${PROXY}`;
+    const trust = `server.forwarded_from=${PROXY}`;
     await using server = await startLoggedServer(['server.plain_bind=127.0.0.1:0', trust, ...limits]);
     await using proxy = await startHaproxy('tls-termination.cfg', server.certificate, {
       '127.0.0.1:8080': `127.0.0.1:${server.plainPort}`,
@@ -90,7 +87,7 @@ test(
   'given a server that is told to stop, when HAProxy finds it drained, then it sends nobody there any more, and sessions go on until the end',
   options,
   async () => {
-    const trust = `server.proxy_protocol_from=${PROXY}`;
+    const trust = `server.forwarded_from=${PROXY}`;
     const server = await startLoggedServer([
       'server.plain_bind=127.0.0.1:0',
       trust,

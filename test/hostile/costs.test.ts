@@ -74,7 +74,7 @@ async function caller(): Promise<WireClient> {
 }
 
 before(async () => {
-  fortress = await Fortress.start(NARROW, SMALL);
+  fortress = await Fortress.start(NARROW, { flags: SMALL });
 });
 after(() => fortress[Symbol.asyncDispose]());
 

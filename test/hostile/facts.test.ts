@@ -15,7 +15,7 @@ test(
   'join and leave: given a device that opens and leaves channels of many names without end, then its budget ends it',
   limits,
   async () => {
-    await using fortress = await Fortress.start([], SMALL);
+    await using fortress = await Fortress.start([], { flags: SMALL });
     await fortress.withstand(
       async () => {
         const mallory = await fortress.intruder();
@@ -37,7 +37,7 @@ test(
   'profiles: given a device with another name at each handshake, then it gets in, and its name changes no more',
   limits,
   async () => {
-    await using fortress = await Fortress.start([], SMALL);
+    await using fortress = await Fortress.start([], { flags: SMALL });
     await fortress.withstand(
       async () => {
         for (let round = 0; round < 30; round += 1) {
@@ -58,7 +58,7 @@ test(
   'calls: given a device that offers calls without end and vanishes, then it is stopped early, and nobody waits for its end',
   limits,
   async () => {
-    await using fortress = await Fortress.start([], SMALL);
+    await using fortress = await Fortress.start([], { flags: SMALL });
     await fortress.withstand(
       async () => {
         const mallory = await fortress.intruder();

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { startHaproxy } from '../haproxy/haproxy-process.ts';
+import { freePort, type ProxyProcess } from '../kit/proxy-process.ts';
 import { ServerProcess } from '../kit/server-process.ts';
+import { asking, untilUp } from '../kit/through-proxy.ts';
 import { comesAbout, until, within } from '../kit/waiting.ts';
-import { WireClient, type WireOptions } from '../kit/wire-client.ts';
+import { type ServerAddress, WireClient, type WireOptions } from '../kit/wire-client.ts';
 import { HOSTILE_ADDRESS } from './attacker.ts';
 import { Chat, type Round } from './chat.ts';
 
@@ -25,6 +28,16 @@ const SHORT = [
 
 const MIB = 1_048_576;
 
+/** How everybody comes to the server: to its own port, or through HAProxy, over connections that are shared. */
+export type Way = 'direct' | 'HAProxy';
+
+export interface FortressOptions {
+  /** Flags of Node.js. */
+  readonly flags?: readonly string[];
+  /** @default 'direct' */
+  readonly way?: Way;
+}
+
 export interface Expectation {
   /**
    * Metrics that the attack must move: names with labels as they are exposed, or without for the sum of all. A list: one of
@@ -43,25 +56,59 @@ export class Fortress implements AsyncDisposable {
   readonly server: ServerProcess;
   readonly ca: Buffer;
   readonly #chat: Chat;
+  readonly #proxy: ProxyProcess | undefined;
+  /** Of the listener that HAProxy comes to. */
+  readonly plainPort: number;
   readonly #attackers: WireClient[] = [];
   #names = 0;
 
-  private constructor(server: ServerProcess, chat: Chat) {
+  private constructor(server: ServerProcess, chat: Chat, plainPort = 0, proxy?: ProxyProcess) {
     this.server = server;
     this.ca = server.ca;
     this.#chat = chat;
+    this.plainPort = plainPort;
+    this.#proxy = proxy;
   }
 
-  /** @param flags of Node.js */
-  static async start(overrides: readonly string[] = [], flags: readonly string[] = []): Promise<Fortress> {
+  static async start(
+    overrides: readonly string[] = [],
+    { flags = [], way = 'direct' }: FortressOptions = {},
+  ): Promise<Fortress> {
     const chat = new Chat();
     let fortress: Fortress | undefined;
     try {
-      fortress = new Fortress(await ServerProcess.start([...SHORT, ...overrides], undefined, flags), chat);
-      await chat.talk(addressOf(fortress.server));
+      if (way === 'direct') {
+        const server = await ServerProcess.start([...SHORT, ...overrides], undefined, flags);
+        fortress = new Fortress(server, chat);
+      } else fortress = await Fortress.#behindProxy(chat, overrides, flags);
+      await chat.talk(fortress.address);
       return fortress;
     } catch (error) {
       await (fortress ?? chat)[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  static async #behindProxy(
+    chat: Chat,
+    overrides: readonly string[],
+    flags: readonly string[],
+  ): Promise<Fortress> {
+    const plain = await freePort();
+    const way = [`server.plain_bind=127.0.0.1:${plain}`, 'server.forwarded_from=127.0.0.1'];
+    const server = await ServerProcess.start([...SHORT, ...way, ...overrides], undefined, flags);
+    try {
+      const identity = dirname(server.ready.ca_file);
+      const certificate = ['key.pem', 'cert.pem'].map((name) => readFileSync(join(identity, name), 'utf8'));
+      const proxy = await startHaproxy('tls-termination.cfg', certificate.join(''), {
+        '127.0.0.1:8080': `127.0.0.1:${plain}`,
+        // Threads do not share with each other.
+        'maxconn 100': 'maxconn 400\n    nbthread 1',
+      });
+      await untilUp(proxy, asking(proxy.port, server.ca).http2);
+      return new Fortress(server, chat, plain, proxy);
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -92,11 +139,17 @@ export class Fortress implements AsyncDisposable {
     for (const client of this.#attackers.splice(0)) client.close();
     assert.equal(await this.server.stop(), 0);
     await this.server.start();
-    await this.#chat.talk(addressOf(this.server));
+    await this.#chat.talk(this.address);
   }
 
+  /** Where everybody connects. */
   get port(): number {
-    return this.server.port;
+    return this.#proxy?.port ?? this.server.port;
+  }
+
+  get address(): ServerAddress {
+    const { domain, noise_public: noisePublic } = this.server.ready;
+    return { port: this.port, ca: this.ca, domain, noisePublic };
   }
 
   /** A name of its own for each device. */
@@ -107,7 +160,7 @@ export class Fortress implements AsyncDisposable {
 
   /** A session of an attacker, established. */
   async intruder(device = this.name('mallory'), options: WireOptions = {}): Promise<WireClient> {
-    const client = await WireClient.connect(addressOf(this.server), device, {
+    const client = await WireClient.connect(this.address, device, {
       from: HOSTILE_ADDRESS,
       ...options,
     });
@@ -117,7 +170,7 @@ export class Fortress implements AsyncDisposable {
 
   /** A connection of an attacker that has not said HELLO. */
   stranger(device = this.name('mallory'), options: WireOptions = {}): WireClient {
-    const client = new WireClient(addressOf(this.server), device, { from: HOSTILE_ADDRESS, ...options });
+    const client = new WireClient(this.address, device, { from: HOSTILE_ADDRESS, ...options });
     this.#attackers.push(client);
     return client;
   }
@@ -160,6 +213,7 @@ export class Fortress implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#chat[Symbol.asyncDispose]();
     for (const client of this.#attackers) client.close();
+    await this.#proxy?.[Symbol.asyncDispose]();
     await this.server[Symbol.asyncDispose]();
   }
 
@@ -189,7 +243,7 @@ export class Fortress implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const options = {
         host: '127.0.0.1',
-        port: this.port,
+        port: this.server.port,
         path,
         ca: this.ca,
         agent: false,
@@ -227,11 +281,6 @@ function sizeOf(folder: string): number {
     const { blocks = 0 } = statSync(join(folder, file), { throwIfNoEntry: false }) ?? {};
     return sum + blocks * 512;
   }, 0);
-}
-
-function addressOf(server: ServerProcess) {
-  const { domain, noise_public: noisePublic } = server.ready;
-  return { port: server.port, ca: server.ca, domain, noisePublic };
 }
 
 export const limitReached = (limit: string): string => `commucat_limit_reached_total{limit="${limit}"}`;

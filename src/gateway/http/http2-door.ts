@@ -5,6 +5,7 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
+  type ServerOptions,
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { LIMIT_TABLE } from '../../limits/index.ts';
@@ -28,6 +29,16 @@ import type { HttpAnswer } from './problem.ts';
 const STREAM_WINDOW = 1_048_576;
 /** Window of a connection, so that one stream that is not read cannot stop all others. */
 const CONNECTION_WINDOW = 4 * STREAM_WINDOW;
+/**
+ * Windows of a connection that a proxy shares among clients. A stream that is not read waits with its own window full, and
+ * the proxy sends what fits: it needs no room for a whole frame. All streams together have room on the connection.
+ */
+const SHARED_STREAM_WINDOW = 262_144;
+const SHARED_CONNECTION_WINDOW = 128 * SHARED_STREAM_WINDOW;
+/** What Node.js may keep for such a connection, in MB: the limits of the sessions on it hold, each for itself. */
+const SHARED_MEMORY_MB = 4096;
+/** Streams beyond the limit that a proxy may have opened before Node.js ends its connection. */
+const MANY_REJECTED = 10_000;
 /** How long a GET of `/connect` may take to end its request before the response ends, in milliseconds. */
 const REQUEST_END_MS = 500;
 /** How often connections are asked for a sign of life; one that has not answered the last question is closed. */
@@ -42,6 +53,8 @@ interface Connection {
   readonly session: ServerHttp2Session;
   /** Of the peer; requests that a proxy forwards may name another. */
   readonly address: string;
+  /** The peer is a proxy whose requests are those of many clients. */
+  readonly isShared: boolean;
   readonly guard: Http2Guard;
   awaitsPong: boolean;
   /** The connection's receive window has its size. */
@@ -59,7 +72,9 @@ export class Http2Door {
   readonly #context: GatewayContext;
   readonly #doorman: Doorman;
   readonly #routes: HttpRoutes;
+  /** For clients, and for proxies that share a connection among clients. */
   readonly #server: Http2Server;
+  readonly #sharedServer: Http2Server;
   readonly #connections = new Map<ServerHttp2Session, Connection>();
   readonly #guards: Http2Guards;
   /** Address of the connection that is being accepted: 'session' is emitted within `accept`. */
@@ -74,31 +89,20 @@ export class Http2Door {
       clock: context.clock,
       limits: context.bounds,
       reached: (limit) => context.counters.limitReached(limit),
+      shared: context.sharedStreams,
     });
-    this.#server = createServer({
-      ...FIELDS,
-      maxHeaderListPairs: LIMIT_TABLE.requestHeaders.value,
-      settings: {
-        initialWindowSize: STREAM_WINDOW,
-        maxConcurrentStreams: context.bounds.streamsPerConnection,
-        maxHeaderListSize: LIMIT_TABLE.requestHeadBytes.value,
-        enableConnectProtocol: true,
-      },
-    });
-    this.#server.on('session', (session) => this.#onSession(session));
-    // Not the 'request' event: its objects cost memory and a turn per stream.
-    this.#server.on('stream', (stream, headers) => this.#onStream(stream, headers));
-    this.#server.on('sessionError', (error: NodeJS.ErrnoException) => {
-      if (error.code?.startsWith('ERR_HTTP2') === true) context.counters.httpViolated(error.code);
-      context.logger.debug({ err: error }, 'HTTP/2 session error');
-    });
+    this.#server = this.#createServer(STREAM_WINDOW, {});
+    // Too many streams are the haste of a proxy that has not seen our limit yet.
+    const ofProxies = { maxSessionMemory: SHARED_MEMORY_MB, maxSessionRejectedStreams: MANY_REJECTED };
+    this.#sharedServer = this.#createServer(SHARED_STREAM_WINDOW, ofProxies);
     this.#cancelSweep = context.clock.after(SWEEP_MS, () => this.#sweep());
   }
 
   /** @param address of the peer; behind a proxy that says it, not the socket's */
   accept(socket: Socket, address: string): void {
     this.#arriving = address;
-    this.#server.emit('connection', socket);
+    const server = this.#context.namesClients(address) ? this.#sharedServer : this.#server;
+    server.emit('connection', socket);
   }
 
   /** Announces the end on every connection; each closes with its last stream. */
@@ -113,12 +117,38 @@ export class Http2Door {
     }
   }
 
+  #createServer(window: number, options: ServerOptions): Http2Server {
+    const { bounds, counters, logger } = this.#context;
+    const server = createServer({
+      ...FIELDS,
+      ...options,
+      maxHeaderListPairs: LIMIT_TABLE.requestHeaders.value,
+      settings: {
+        initialWindowSize: window,
+        maxConcurrentStreams: bounds.streamsPerConnection,
+        maxHeaderListSize: LIMIT_TABLE.requestHeadBytes.value,
+        enableConnectProtocol: true,
+      },
+    });
+    server.on('session', (session) => this.#onSession(session));
+    // Not the 'request' event: its objects cost memory and a turn per stream.
+    server.on('stream', (stream, headers) => this.#onStream(stream, headers));
+    server.on('sessionError', (error: NodeJS.ErrnoException) => {
+      if (error.code?.startsWith('ERR_HTTP2') === true) counters.httpViolated(error.code);
+      logger.debug({ err: error }, 'HTTP/2 session error');
+    });
+    return server;
+  }
+
   #onSession(session: ServerHttp2Session): void {
     nameErrorsOf(session);
+    const address = this.#arriving;
+    const isShared = this.#context.namesClients(address);
     this.#connections.set(session, {
       session,
-      address: this.#arriving,
-      guard: this.#guards.guard(session),
+      address,
+      isShared,
+      guard: this.#guards.guard(session, isShared),
       awaitsPong: false,
       widened: false,
     });
@@ -151,16 +181,18 @@ export class Http2Door {
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       return;
     }
-    if (!connection.guard.open(stream)) return;
+    const address = this.#context.clientAddress(connection.address, headers);
+    if (!connection.guard.open(stream, address)) return;
     if (!connection.widened) {
       this.#context.guard.settle(connection.session.socket);
       // Here and not when the connection opens: the update leaves in the same write as the response head.
       connection.widened = true;
-      connection.session.setLocalWindowSize(CONNECTION_WINDOW);
+      connection.session.setLocalWindowSize(
+        connection.isShared ? SHARED_CONNECTION_WINDOW : CONNECTION_WINDOW,
+      );
     }
     const method = headers[':method'] ?? '';
     const target = headers[':path'] ?? '';
-    const address = this.#context.clientAddress(connection.address, headers);
     const protocol = headers[':protocol'] as string | undefined;
     const admission = this.#doorman.admit({ method, target, headers, address, httpVersion: '2', protocol });
     switch (admission.kind) {

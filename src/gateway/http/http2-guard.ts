@@ -1,13 +1,19 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { type CountedLimit, LIMIT_TABLE } from '../../limits/index.ts';
 import type { CancelTimer, Clock } from '../../ports/ports.ts';
-import { EventWindow } from './event-window.ts';
+import { EventWindow, WINDOW_MS } from '../admission/event-window.ts';
+import type { SharedStream, SharedStreams } from '../admission/shared-streams.ts';
 
-const WINDOW_MS = 10_000;
 /** How often the bytes of all connections are looked at. */
 const REVIEW_MS = 5_000;
 /** How many bytes of frames may come with each byte of data. */
 const OVERHEAD_PER_DATA = 4;
+/**
+ * The same for the connection of a proxy, whose requests are those of many clients. Each DATA frame of ours brings a
+ * WINDOW_UPDATE or two, which are never longer than twice the frame.
+ */
+const PROXY_OVERHEAD = 32;
+const OVERHEAD_PER_WRITTEN = 2;
 /** Time for a connection to end by itself once it was told to. */
 const FAREWELL_MS = 1_000;
 
@@ -21,6 +27,8 @@ export interface Http2GuardParts {
     readonly responseMs: number;
   };
   readonly reached: (limit: CountedLimit) => void;
+  /** What clients do behind proxies that share connections among them. */
+  readonly shared: SharedStreams;
 }
 
 /** The guards of all HTTP/2 connections. */
@@ -34,8 +42,9 @@ export class Http2Guards {
     this.#cancel = parts.clock.after(REVIEW_MS, () => this.#review());
   }
 
-  guard(session: ServerHttp2Session): Http2Guard {
-    const guard = new Http2Guard(session, this.#parts);
+  /** @param isShared whether its peer is a proxy that names the client of each request */
+  guard(session: ServerHttp2Session, isShared: boolean): Http2Guard {
+    const guard = new Http2Guard(session, this.#parts, isShared);
     this.#guards.add(guard);
     session.once('close', () => this.#guards.delete(guard));
     return guard;
@@ -47,6 +56,7 @@ export class Http2Guards {
 
   #review(): void {
     for (const guard of this.#guards) guard.review();
+    this.#parts.shared.review();
     this.#cancel = this.#parts.clock.after(REVIEW_MS, () => this.#review());
   }
 }
@@ -56,23 +66,29 @@ export class Http2Guards {
  * nobody takes, and floods of streams, resets, PING, SETTINGS and other frames that are valid one by one. Node.js itself
  * ends connections with too many invalid frames, empty DATA frames or CONTINUATION frames, and bounds what waits to be
  * answered.
+ *
+ * On a connection that a proxy shares among clients, streams and resets are counted by client (`SharedStreams`): too many
+ * cost that client its next streams. What only the proxy itself can send is counted here, and ends the connection.
  */
 export class Http2Guard {
   readonly #session: ServerHttp2Session;
   readonly #parts: Http2GuardParts;
+  readonly #isShared: boolean;
   readonly #opened: EventWindow;
   readonly #resets: EventWindow;
   #streams = 0;
-  /** Bytes of all frames, and of these, bytes of data, when they were last looked at. */
+  /** Bytes of all frames, and of these, bytes of data, when they were last looked at; and what was written by then. */
   #seenBytes = 0;
   #data = 0;
+  #writtenBytes = 0;
   #cancelTimer: CancelTimer;
   #ended = false;
 
-  constructor(session: ServerHttp2Session, parts: Http2GuardParts) {
+  constructor(session: ServerHttp2Session, parts: Http2GuardParts, isShared: boolean) {
     const { clock, limits } = parts;
     this.#session = session;
     this.#parts = parts;
+    this.#isShared = isShared;
     this.#opened = new EventWindow(clock, limits.http2Streams, WINDOW_MS);
     this.#resets = new EventWindow(clock, limits.http2Resets, WINDOW_MS);
     this.#watch('ping', 'http2Pings');
@@ -81,17 +97,24 @@ export class Http2Guard {
     session.once('close', () => this.#cancelTimer());
   }
 
-  /** Counts a stream. False when it is over already, or the connection is: there is nobody to answer. */
-  open(stream: ServerHttp2Stream): boolean {
-    if (this.#opened.add()) this.#end('http2Streams');
-    if (this.#ended || stream.destroyed || stream.closed) {
+  /**
+   * Counts a stream. False when it is over already, was refused, or the connection is over: there is nobody to answer.
+   *
+   * @param address of its client
+   */
+  open(stream: ServerHttp2Stream, address: string): boolean {
+    const client = this.#isShared ? this.#parts.shared.open(address) : undefined;
+    const isRefused = this.#isShared ? client === undefined : this.#opened.add();
+    if (isRefused && !this.#isShared) this.#end('http2Streams');
+    if (isRefused || this.#ended || stream.destroyed || stream.closed) {
       stream.on('error', () => undefined);
-      this.#countReset(stream);
+      this.#countReset(stream, client);
+      if (!stream.destroyed) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return false;
     }
     this.#cancelTimer();
     this.#streams += 1;
-    stream.once('close', () => this.#closed(stream));
+    stream.once('close', () => this.#closed(stream, client));
     return true;
   }
 
@@ -117,23 +140,32 @@ export class Http2Guard {
     if (this.#session.destroyed) return;
     const bytes = this.#session.socket.bytesRead;
     const overhead = bytes - this.#seenBytes - this.#data;
-    if (overhead > LIMIT_TABLE.http2Overhead.value + OVERHEAD_PER_DATA * this.#data) {
-      this.#end('http2Overhead');
-    }
+    if (overhead > this.#allowedOverhead()) this.#end('http2Overhead');
     this.#seenBytes = bytes;
     this.#data = 0;
   }
 
-  #closed(stream: ServerHttp2Stream): void {
+  #allowedOverhead(): number {
+    const fixed = LIMIT_TABLE.http2Overhead.value;
+    if (!this.#isShared) return fixed + OVERHEAD_PER_DATA * this.#data;
+    const { bytesWritten } = this.#session.socket;
+    const written = bytesWritten - this.#writtenBytes;
+    this.#writtenBytes = bytesWritten;
+    return PROXY_OVERHEAD * fixed + OVERHEAD_PER_DATA * this.#data + OVERHEAD_PER_WRITTEN * written;
+  }
+
+  #closed(stream: ServerHttp2Stream, client: SharedStream | undefined): void {
     this.#streams -= 1;
-    this.#countReset(stream);
+    this.#countReset(stream, client);
     if (this.#streams > 0 || this.#ended || this.#session.destroyed) return;
     const { clock, limits } = this.#parts;
     this.#cancelTimer = clock.after(limits.connectionIdleMs, () => this.#endIdle());
   }
 
-  #countReset(stream: ServerHttp2Stream): void {
-    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR && this.#resets.add()) this.#end('http2Resets');
+  #countReset(stream: ServerHttp2Stream, client: SharedStream | undefined): void {
+    const reset = stream.rstCode !== constants.NGHTTP2_NO_ERROR;
+    if (this.#isShared) client?.ended(reset);
+    else if (reset && this.#resets.add()) this.#end('http2Resets');
   }
 
   #watch(event: 'ping' | 'remoteSettings', limit: 'http2Pings' | 'http2Settings'): void {

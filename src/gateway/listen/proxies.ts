@@ -22,6 +22,11 @@ export class Proxies {
     return this.speakProxyProtocol.has(address) || this.#forward.has(address);
   }
 
+  /** Whether a peer names the client of each of its requests: its connections may be shared among clients. */
+  namesClients(peer: string): boolean {
+    return this.#forward.has(peer);
+  }
+
   /** Who sent a request, given who is at the other end of its connection. */
   clientOf(peer: string, headers: IncomingHttpHeaders): string {
     return forwardedAddress(peer, headers, this.#forward, this.#header);

@@ -6,6 +6,7 @@ import type { RelayPort } from '../../relay-port/relay-port.ts';
 import type { Logger, NameTags } from '../../telemetry/index.ts';
 import type { ConnectionGuard } from '../admission/connection-guard.ts';
 import type { PartialInput } from '../admission/partial-input.ts';
+import type { SharedStreams } from '../admission/shared-streams.ts';
 import type { Tickets } from '../admission/tickets.ts';
 import type { GatewayCounters } from './gateway-counters.ts';
 import type { ServerIdentity } from './handshake.ts';
@@ -41,6 +42,10 @@ export interface GatewayContext {
   readonly counters: GatewayCounters;
   /** Decrypted records of all sessions lie here. */
   readonly arena: ByteArena;
+  /** Whether a peer is a proxy that names the client of each request, and may share a connection among clients. */
+  readonly namesClients: (peer: string) => boolean;
+  /** What clients do on such connections. */
+  readonly sharedStreams: SharedStreams;
   /** Who sent a request: the connection's peer, or whom a trusted proxy names in a header. */
   readonly clientAddress: (peer: string, headers: IncomingHttpHeaders) => string;
   /** Names for devices and users in logs. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Scheduler } from '../../../test/kit/scheduler.ts';
-import { EventWindow } from '../http/event-window.ts';
+import { EventWindow } from '../admission/event-window.ts';
 import { SessionMeter } from './session-meter.ts';
 
 function setUp(sessionFramesPerSecond: number, sessionBytesPerSecond: number) {

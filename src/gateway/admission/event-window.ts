@@ -1,5 +1,8 @@
 import type { Clock } from '../../ports/ports.ts';
 
+/** What is counted of a peer's streams and frames is counted within so much time, in milliseconds. */
+export const WINDOW_MS = 10_000;
+
 /**
  * Counts events of one peer and says when more than `most` came within `windowMs`. The clock is looked at once in `most`
  * events, so that counting costs an addition; between once and twice `most` may pass before it is noticed.

@@ -1,0 +1,3 @@
+import { attackSessions } from './session-attacks.ts';
+
+attackSessions('HAProxy');
