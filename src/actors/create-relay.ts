@@ -1,7 +1,7 @@
 import type { MailboxCapacity } from '../delivery/mailboxes/mailbox.ts';
 import type { OutboxLimits } from '../delivery/outbox.ts';
 import { PostOffice, type PostOfficeLimits } from '../delivery/post-office.ts';
-import type { EventLog } from '../log/event-log.ts';
+import type { EventLog, StreamName } from '../log/event-log.ts';
 import type { Clock, Random } from '../ports/ports.ts';
 import type { Presence } from '../presence/index.ts';
 import { PresenceRefresher } from '../presence/index.ts';
@@ -185,7 +185,7 @@ function createActors(
   const { facts, journal, routes } = state;
   const numbers = new NumberTurns(policy.reach !== 'joined');
   const userOf = (device: string): Promise<string | undefined> => accounts.userOf(device);
-  const settled = (stream: string): Promise<void> | undefined => facts.settled(stream);
+  const settled = (stream: StreamName): Promise<void> | undefined => facts.settled(stream);
   const common = { log, clock, random, routes, numbers, policy, userOf };
   const groups = new Groups({ ...common, directory: state.groups, settled });
   const channels = new Channels({

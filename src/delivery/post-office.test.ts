@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Scheduler } from '../../test/kit/scheduler.ts';
 import { turns } from '../../test/kit/waiting.ts';
+import { STREAMS } from '../events/streams.ts';
 import type { StreamAppend } from '../log/event-log.ts';
 import { LogError } from '../log/log-error.ts';
 import { MemoryLog } from '../log/memory/memory-log.ts';
@@ -14,7 +15,7 @@ const LIMITS = { collected: 16_000_000, collectedPerDevice: 4_000_000 };
 const TTL = 3600;
 const MIB = 1_048_576;
 const FACT: StreamAppend = {
-  stream: 'group-g',
+  stream: STREAMS.group.stream('g'),
   expected: 0,
   events: [{ type: 'x', data: new Uint8Array(1) }],
 };
@@ -190,7 +191,7 @@ test('given a letter that the log can never take, then it does not fit; and one 
 
 test('given a post that the log refuses for good, when others are in its batch, then only its sender is told', async () => {
   const { log, mailboxes, office, acknowledged, refused, channel } = world();
-  log.cursed = 'mail-cursed';
+  log.cursed = STREAMS.mail.stream('cursed');
   const good = channel('good', 'alice', 'bob', 'carol');
   const cursed = channel('cursed', 'mallory', 'bob');
   office.post(good('alice', 1));

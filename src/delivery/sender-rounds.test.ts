@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { seededRandom } from '../../test/kit/seeded-random.ts';
+import { group } from '../../test/kit/stream-names.ts';
 import type { StreamAppend } from '../log/event-log.ts';
 import { MailStream } from './mailboxes/letter.ts';
 import { Mailbox } from './mailboxes/mailbox.ts';
@@ -9,7 +10,7 @@ import { SenderRounds } from './sender-rounds.ts';
 
 const KIB = 1024;
 const ROOM = 512 * KIB;
-const FACT: StreamAppend = { stream: 'group-g', expected: 'any', events: [] };
+const FACT: StreamAppend = { stream: group('g'), expected: 'any', events: [] };
 
 function silentPoster(device: string): Poster {
   return { mailbox: new Mailbox(device), resumes: true, posted: () => undefined, refused: () => undefined };

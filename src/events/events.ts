@@ -3,9 +3,7 @@
  * hot types (`mail.posted`, `inbox.advanced`) are binary, see `mail-encoding.ts`. Secrets never appear: the session
  * category is keyed by a hash of the session token.
  */
-
-/** Where the facts about the log's own histories are (`history.begun`). */
-export const HISTORY_STREAM = 'history';
+import type { StreamName } from '../log/event-log.ts';
 
 export interface HandleReserved {
   readonly type: 'handle.reserved';
@@ -77,7 +75,7 @@ export interface ChannelLeft {
 }
 /** Owner, admin or member; a group has one owner. */
 export type GroupRole = 'owner' | 'admin' | 'member';
-/** The group's id is the stream's name behind `group-`. */
+/** The group's id is the key of its stream. */
 export interface GroupCreated {
   readonly type: 'group.created';
   /** Key of the group's mail, as that of a channel. */
@@ -144,7 +142,7 @@ export interface SessionsNoted {
   readonly type: 'sessions.noted';
   readonly open: readonly (readonly [session: string, device: string])[];
   /** Streams of calls; null: noted by a version that did not look at calls. */
-  readonly calls: readonly string[] | null;
+  readonly calls: readonly StreamName[] | null;
 }
 /** Written by nobody: a log names the events that it may hold, and earlier versions named this one. */
 export interface HandshakeRejected {

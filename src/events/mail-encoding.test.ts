@@ -10,6 +10,7 @@ import {
   encodeMailPosted,
   type MailPosted,
 } from './mail-encoding.ts';
+import { STREAMS } from './streams.ts';
 
 const letter: MailPosted = {
   sender: 'device-a',
@@ -127,7 +128,7 @@ const EXTRAS = {
     { sequence: 0, error: 'unknown_channel' },
   ],
   fact: {
-    stream: 'group-ä',
+    stream: STREAMS.group.stream('ä'),
     expected: 7,
     events: [
       { type: 'group.ended', data: new Uint8Array([1, 2, 255]) },

@@ -1,4 +1,4 @@
-import type { ExpectedRevision, NewEvent, StreamAppend } from '../log/event-log.ts';
+import type { ExpectedRevision, NewEvent, StreamAppend, StreamName } from '../log/event-log.ts';
 import { LogError } from '../log/log-error.ts';
 
 /** A durable frame of a device that was refused for good, and why: a code of PROTOCOL.md 9.2. */
@@ -67,7 +67,12 @@ function readRefused(value: unknown): RefusedFrame {
 
 function readFact(value: unknown): StreamAppend {
   const { stream, expected, events } = fieldsOf(value);
-  return { stream: textOf(stream), expected: readExpected(expected), events: listOf(events).map(readEvent) };
+  // As it was written: the name of a stream.
+  return {
+    stream: textOf(stream) as StreamName,
+    expected: readExpected(expected),
+    events: listOf(events).map(readEvent),
+  };
 }
 
 function readExpected(value: unknown): ExpectedRevision {

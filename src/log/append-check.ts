@@ -1,6 +1,5 @@
-import type { ExpectedRevision, StreamAppend } from './event-log.ts';
+import type { ExpectedRevision } from './event-log.ts';
 import { LogError } from './log-error.ts';
-import { type RetentionClass, retentionOf } from './retention.ts';
 
 /** Names of streams and event types: UTF-8 bytes. A stream name is also a key of the index, whose keys are short. */
 export const MAX_NAME_BYTES = 512;
@@ -20,30 +19,6 @@ export function eventCost(stream: string, type: string, dataLength: number): num
 
 /** Streams with this first character are the log's own. */
 export const RESERVED = '$';
-
-/**
- * The one retention class of an append.
- *
- * @throws LogError `LOG_INVALID` when it names none, several, or a reserved stream.
- */
-export function retentionOfAppend(appends: readonly StreamAppend[]): RetentionClass {
-  const [first] = appends;
-  if (first === undefined) throw new LogError('LOG_INVALID', 'an append names at least one stream');
-  const retention = retentionOf(first.stream);
-  for (const append of appends) {
-    if (append.stream.length === 0 || append.stream.startsWith(RESERVED)) {
-      throw new LogError('LOG_INVALID', `a stream name is not empty and does not start with ${RESERVED}`);
-    }
-    if (append.events.length === 0) throw new LogError('LOG_INVALID', 'an append holds at least one event');
-    if (append !== first && retentionOf(append.stream) !== retention) {
-      throw new LogError(
-        'LOG_INVALID',
-        `${first.stream} and ${append.stream} have different retention classes`,
-      );
-    }
-  }
-  return retention;
-}
 
 /** @throws LogError `LOG_WRONG_REVISION` */
 export function checkExpectedRevision(stream: string, expected: ExpectedRevision, last: number): void {

@@ -4,6 +4,10 @@
  * Every adapter passes `test/kit/event-log.contract.ts`.
  */
 
+declare const streamName: unique symbol;
+/** The name of a stream: `src/events/streams.ts` makes it, and nobody else, or it was read from the log. */
+export type StreamName = string & { readonly [streamName]: true };
+
 /** `any`: no check. `no-stream`: the stream must have no event yet. A number: the revision of its last event. */
 export type ExpectedRevision = 'any' | 'no-stream' | number;
 
@@ -15,7 +19,7 @@ export interface NewEvent {
 }
 
 export interface StreamAppend {
-  readonly stream: string;
+  readonly stream: StreamName;
   readonly expected: ExpectedRevision;
   readonly events: readonly NewEvent[];
 }
@@ -30,7 +34,7 @@ export interface Appended {
 export interface RecordedEvent {
   /** Strictly increasing over the whole log; gaps are possible. */
   readonly position: number;
-  readonly stream: string;
+  readonly stream: StreamName;
   /** 0, 1, 2, … in the stream. */
   readonly revision: number;
   readonly type: string;
@@ -40,7 +44,7 @@ export interface RecordedEvent {
 }
 
 export interface EventRef {
-  readonly stream: string;
+  readonly stream: StreamName;
   readonly revision: number;
 }
 
@@ -93,16 +97,16 @@ export interface EventLog extends AsyncDisposable {
    * @throws LogError `LOG_UNAVAILABLE` when the disk refused (full, failing): nothing is acknowledged; `retryable` says whether a later append may succeed.
    */
   append(appends: readonly StreamAppend[]): Promise<readonly Appended[]>;
-  readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent>;
+  readStream(stream: StreamName, options?: ReadStreamOptions): AsyncIterable<RecordedEvent>;
   /** The named events, in the order asked for; `undefined` where one is truncated, expired or was never there. */
   readEvents(refs: readonly EventRef[]): Promise<readonly (RecordedEvent | undefined)[]>;
   /** Durable events in position order at the time of the call, all retention classes merged. */
   readAll(options?: ReadAllOptions): AsyncIterable<RecordedEvent>;
   subscribeAll(subscriber: Subscriber, options?: ReadAllOptions): Subscription;
   /** Drops all events below the revision; their space is given back some time later. Lower than before: no effect. */
-  truncate(stream: string, beforeRevision: number): Promise<void>;
-  streamState(stream: string): Promise<StreamState>;
-  setStreamMetadata(stream: string, metadata: StreamMetadata): Promise<void>;
+  truncate(stream: StreamName, beforeRevision: number): Promise<void>;
+  streamState(stream: StreamName): Promise<StreamState>;
+  setStreamMetadata(stream: StreamName, metadata: StreamMetadata): Promise<void>;
   /**
    * What one append may hold, in bytes as `eventCost` counts them. A larger one is refused for good (`LOG_INVALID`),
    * however empty the disk is: whoever collects the work of many cuts it before.

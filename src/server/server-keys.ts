@@ -1,5 +1,5 @@
 import type { Config } from '../config/index.ts';
-import { decodeFact, encodeFact } from '../events/fact-encoding.ts';
+import { STREAMS } from '../events/streams.ts';
 import { loadFederationSeed, loadNoiseKeys, type NoiseKey, readSecretFile } from '../keys/index.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { CommuCatError } from '../ports/commucat-error.ts';
@@ -9,8 +9,8 @@ import type { CryptoBackend } from '../protocol/crypto-backend.ts';
 import { deriveAuthorityKey } from '../protocol/identity/keys.ts';
 
 /** The public parts of the server's keys are facts: auditors see which it has used, and a start with others is noticed. */
-const NOISE_STREAM = 'secret-noise';
-const AUTHORITY_STREAM = 'secret-authority';
+const NOISE = 'noise';
+const AUTHORITY = 'authority';
 
 /**
  * The keys beside a log are missing, or are not those that the log knows: `SERVER_KEYS_MISSING`, `SERVER_KEYS_FOREIGN`.
@@ -46,8 +46,8 @@ export async function loadServerKeys(options: ServerKeysOptions): Promise<Server
   const { config, log, backend, clock, random, accept = false } = options;
   const { crypto } = config;
   const known = {
-    noise: await recorded(log, NOISE_STREAM),
-    authority: await recorded(log, AUTHORITY_STREAM),
+    noise: await recorded(log, NOISE),
+    authority: await recorded(log, AUTHORITY),
   };
   if (!accept && known.noise.size > 0) {
     if (crypto.noisePrivate === undefined) requireFile('crypto.noise_key_file', crypto.noiseKeyFile);
@@ -67,32 +67,29 @@ export async function loadServerKeys(options: ServerKeysOptions): Promise<Server
     );
     requireKnown('device authority (crypto.federation_seed_file)', known.authority, [signer]);
   }
-  await record(log, NOISE_STREAM, known.noise, versions.toReversed());
-  await record(log, AUTHORITY_STREAM, known.authority, [
-    { version: known.authority.size + 1, publicKey: signer },
-  ]);
+  await record(log, NOISE, known.noise, versions.toReversed());
+  await record(log, AUTHORITY, known.authority, [{ version: known.authority.size + 1, publicKey: signer }]);
   return { noise, authority };
 }
 
-async function recorded(log: EventLog, stream: string): Promise<ReadonlySet<string>> {
+async function recorded(log: EventLog, secret: string): Promise<ReadonlySet<string>> {
   const keys = new Set<string>();
-  for await (const event of log.readStream(stream)) {
-    const fact = decodeFact(event);
-    if (fact.type === 'secret.rotated') keys.add(fact.publicKey);
+  for await (const event of log.readStream(STREAMS.secret.stream(secret))) {
+    keys.add(STREAMS.secret.decode(event).publicKey);
   }
   return keys;
 }
 
 async function record(
   log: EventLog,
-  stream: string,
+  secret: string,
   known: ReadonlySet<string>,
   keys: readonly { readonly version: number; readonly publicKey: string }[],
 ): Promise<void> {
   const events = keys
     .filter(({ publicKey }) => !known.has(publicKey))
-    .map((key) => encodeFact({ type: 'secret.rotated', ...key }));
-  if (events.length > 0) await log.append([{ stream, expected: 'any', events }]);
+    .map((key) => ({ type: 'secret.rotated', ...key }) as const);
+  if (events.length > 0) await log.append([STREAMS.secret.append(secret, 'any', events)]);
 }
 
 function requireFile(key: string, path: string): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { STREAMS } from '../../src/events/streams.ts';
 import { openSegmentLog } from '../../src/log/segments/open-segment-log.ts';
 import { systemClock } from '../../src/system/index.ts';
 import { commucat, RunningCommand, startDev, temporaryFolder } from './cli-support.ts';
@@ -114,7 +115,7 @@ test('given a log that has lost a file, when its operator accepts the loss, then
   const directory = join(folder.path, 'log');
   {
     await using log = await openSegmentLog({ directory, clock: systemClock, segmentSize: 65_536 });
-    for (const stream of ['user-a', 'mail-a']) {
+    for (const stream of [STREAMS.user.stream('a'), STREAMS.mail.stream('a')]) {
       await log.append([{ stream, expected: 'any', events: [{ type: 't', data: Buffer.alloc(9) }] }]);
     }
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { decodeFact } from '../../src/events/fact-encoding.ts';
+import { STREAMS } from '../../src/events/streams.ts';
 import { tailLog, verifyLog } from '../../src/log/segments/inspect.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { systemClock } from '../../src/system/index.ts';
@@ -73,7 +73,7 @@ test(
     assert.equal(await server.stop(), 0);
     const life: string[] = [];
     for await (const recorded of tailLog(server.logDirectory, 1000, { clock: systemClock })) {
-      if (recorded.stream.startsWith('call-')) life.push(recorded.type);
+      if (STREAMS.call.has(recorded.stream)) life.push(recorded.type);
     }
     assert.deepEqual(life, ['call.offered', 'call.answered', 'call.left', 'call.ended']);
   },
@@ -96,8 +96,8 @@ test(
     assert.equal(await server.stop(), 0);
     const reasons = new Map<string, string[]>();
     for await (const recorded of tailLog(server.logDirectory, 10_000, { clock: systemClock })) {
-      if (!recorded.stream.startsWith('session-')) continue;
-      const event = decodeFact(recorded);
+      if (!STREAMS.session.has(recorded.stream)) continue;
+      const event = STREAMS.session.decode(recorded);
       const life = reasons.get(recorded.stream) ?? [];
       reasons.set(recorded.stream, life);
       if (event.type === 'session.closed') life.push(event.reason);

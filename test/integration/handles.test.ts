@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { sodiumBackend as backend } from '../../src/crypto/index.ts';
-import { encodeFact } from '../../src/events/fact-encoding.ts';
+import { STREAMS } from '../../src/events/streams.ts';
 import { parseRegistration, register } from '../../src/operator/registration.ts';
 import { toHex } from '../../src/protocol/bytes.ts';
 import { deriveDeviceKey } from '../../src/protocol/identity/keys.ts';
@@ -73,32 +73,14 @@ test(
     const [device, user, handle] = ['veteran', 'user-of-old', 'Rene\u0301 \u200d'];
     const profile = { domain: server.domain, displayName: null, avatarUrl: null };
     await server.server.log.append([
-      {
-        stream: `handle-${handle}`,
-        expected: 'no-stream',
-        events: [encodeFact({ type: 'handle.reserved', user })],
-      },
-      {
-        stream: `user-${user}`,
-        expected: 'no-stream',
-        events: [
-          encodeFact({ type: 'user.registered', user, handle, ...profile }),
-          encodeFact({ type: 'user.device_added', device }),
-        ],
-      },
-      {
-        stream: `device-${device}`,
-        expected: 'no-stream',
-        events: [
-          encodeFact({
-            type: 'device.registered',
-            device,
-            user,
-            publicKey: publicKeyOf(device),
-            by: 'operator',
-          }),
-        ],
-      },
+      STREAMS.handle.append(handle, 'no-stream', [{ type: 'handle.reserved', user }]),
+      STREAMS.user.append(user, 'no-stream', [
+        { type: 'user.registered', user, handle, ...profile },
+        { type: 'user.device_added', device },
+      ]),
+      STREAMS.device.append(device, 'no-stream', [
+        { type: 'device.registered', device, user, publicKey: publicKeyOf(device), by: 'operator' },
+      ]),
     ]);
     assert.equal(await enter(device, handle), handle);
     assert.equal(await enter(device, handle.normalize('NFC')), handle);

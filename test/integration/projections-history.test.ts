@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import type pg from 'pg';
-import type { FactEvent } from '../../src/events/events.ts';
-import { encodeFact } from '../../src/events/fact-encoding.ts';
+import { type EventOf, STREAMS } from '../../src/events/streams.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import {
   type EmbeddedPostgres,
@@ -49,14 +48,14 @@ after(async () => {
 async function logOf(epoch: string | undefined, ...devices: readonly string[]): Promise<MemoryLog> {
   const log = new MemoryLog(systemClock, epoch === undefined ? {} : { epoch });
   for (const device of devices) {
-    const fact: FactEvent = {
+    const fact: EventOf<'device'> = {
       type: 'device.registered',
       device,
       user: 'u1',
       publicKey: 'ab'.repeat(32),
       by: 'auto_approval',
     };
-    await log.append([{ stream: `device-${device}`, expected: 'any', events: [encodeFact(fact)] }]);
+    await log.append([STREAMS.device.append(device, 'any', [fact])]);
   }
   return log;
 }

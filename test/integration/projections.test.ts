@@ -6,14 +6,9 @@ import { after, before, beforeEach, test } from 'node:test';
 import type pg from 'pg';
 import type { FactEvent } from '../../src/events/events.ts';
 import { encodeFact } from '../../src/events/fact-encoding.ts';
-import {
-  encodeInboxAdvanced,
-  encodeMailPosted,
-  INBOX_ADVANCED,
-  MAIL_POSTED,
-  type MailRecipient,
-} from '../../src/events/mail-encoding.ts';
-import type { EventLog, NewEvent } from '../../src/log/event-log.ts';
+import type { MailRecipient } from '../../src/events/mail-encoding.ts';
+import { STREAMS } from '../../src/events/streams.ts';
+import type { EventLog, NewEvent, StreamName } from '../../src/log/event-log.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import type { Clock } from '../../src/ports/ports.ts';
 import {
@@ -27,6 +22,7 @@ import {
   startEmbeddedPostgres,
 } from '../../src/projections/index.ts';
 import { systemClock, systemRandom } from '../../src/system/index.ts';
+import { call } from '../kit/stream-names.ts';
 import { until } from '../kit/waiting.ts';
 import { dump, postgresProblem, recordingLogger } from './projections-support.ts';
 
@@ -78,10 +74,11 @@ const options = (over: { readonly log?: EventLog } = {}) => ({
   ...over,
 });
 
-async function append(stream: string, ...events: readonly NewEvent[]): Promise<void> {
+async function append(stream: StreamName, ...events: readonly NewEvent[]): Promise<void> {
   await log.append([{ stream, expected: 'any', events }]);
 }
-const facts = (stream: string, ...events: readonly FactEvent[]) => append(stream, ...events.map(encodeFact));
+const facts = (stream: StreamName, ...events: readonly FactEvent[]) =>
+  append(stream, ...events.map(encodeFact));
 
 async function post(recipients: readonly MailRecipient[], channel = 'alice~7', ttlMs = DAY): Promise<void> {
   const expiresAt = (now + ttlMs) / 1000;
@@ -94,21 +91,20 @@ async function post(recipients: readonly MailRecipient[], channel = 'alice~7', t
     channel: 7,
     expiresAt,
   };
-  const data = encodeMailPosted({ ...letter, refused: [], fact: undefined, recipients, payload });
-  await append(`mail-${channel}`, { type: MAIL_POSTED, data });
+  const posted = { ...letter, refused: [], fact: undefined, recipients, payload };
+  await log.append([STREAMS.mail.append(channel, 'any', [posted])]);
 }
-const advance = (device: string, confirmed: number, next = confirmed + 1) =>
-  append(`inbox-${device}`, {
-    type: INBOX_ADVANCED,
-    data: encodeInboxAdvanced({
-      confirmed,
-      next: next % 2 ** 32,
-      received: 9,
-      refused: [],
-      missed: 0,
-      expired: undefined,
-    }),
-  });
+async function advance(device: string, confirmed: number, after = confirmed + 1): Promise<void> {
+  const counters = {
+    confirmed,
+    next: after % 2 ** 32,
+    received: 9,
+    refused: [],
+    missed: 0,
+    expired: undefined,
+  };
+  await log.append([STREAMS.inbox.append(device, 'any', [counters])]);
+}
 
 async function caughtUp(runner: ProjectionRunner): Promise<void> {
   await until(() => runner.projectionStatus().up && runner.projectionStatus().lag === 0);
@@ -159,10 +155,10 @@ test('given facts of every kind, when they are projected, then the rows say what
 }, async () => {
   await using runner = runProjections(options());
   const user = { user: 'u1', handle: 'cat', domain: 'example.org', displayName: 'a\0b', avatarUrl: null };
-  await facts('handle-cat', { type: 'handle.reserved', user: 'u1' });
-  await facts('user-u1', { type: 'user.registered', ...user });
-  await facts('user-u1', { type: 'user.device_added', device: 'd1' });
-  await facts('device-d1', registered('d1'), {
+  await facts(STREAMS.handle.stream('cat'), { type: 'handle.reserved', user: 'u1' });
+  await facts(STREAMS.user.stream('u1'), { type: 'user.registered', ...user });
+  await facts(STREAMS.user.stream('u1'), { type: 'user.device_added', device: 'd1' });
+  await facts(STREAMS.device.stream('d1'), registered('d1'), {
     type: 'device.certificate_issued',
     device: 'd1',
     publicKey: KEY,
@@ -170,9 +166,9 @@ test('given facts of every kind, when they are projected, then the rows say what
     issuedAt: START / 1000,
     expiresAt: START / 1000 + 60,
   } as FactEvent);
-  await facts('session-h1', opened('d1'));
-  await facts('audit-1', { type: 'handshake.rejected', reason: 'proof', device: null });
-  await facts('call-c1', {
+  await facts(STREAMS.session.stream('h1'), opened('d1'));
+  await facts(STREAMS.audit.stream('1'), { type: 'handshake.rejected', reason: 'proof', device: null });
+  await facts(call('c1'), {
     type: 'call.offered',
     call: 'c1',
     channel: 'd1~7',
@@ -183,10 +179,15 @@ test('given facts of every kind, when they are projected, then the rows say what
   });
   await caughtUp(runner);
   now += 1000;
-  await facts('user-u1', { type: 'user.profile_changed', displayName: 'Cat', avatarUrl: null, device: 'd1' });
-  await facts('session-h1', { type: 'session.closed', device: 'd1', reason: 'replaced' });
-  await facts('call-c1', { type: 'call.answered', device: 'd2', accept: true, reason: null });
-  await facts('call-c1', { type: 'call.ended', reason: 'hangup' });
+  await facts(STREAMS.user.stream('u1'), {
+    type: 'user.profile_changed',
+    displayName: 'Cat',
+    avatarUrl: null,
+    device: 'd1',
+  });
+  await facts(STREAMS.session.stream('h1'), { type: 'session.closed', device: 'd1', reason: 'replaced' });
+  await facts(call('c1'), { type: 'call.answered', device: 'd2', accept: true, reason: null });
+  await facts(call('c1'), { type: 'call.ended', reason: 'hangup' });
   await caughtUp(runner);
   const [first, then] = [new Date(START), new Date(START + 1000)];
   assert.deepEqual(await rows('select * from users'), [
@@ -225,10 +226,10 @@ test('given a channel, when devices come and go, then its members follow, and it
   const members = () => rows('select device_id, state from channel_members order by device_id');
   const lists = { listed: ['b', 'c'], admitted: ['d'] };
   const channel = { number: 4_294_967_295, creator: 'a', relay: true, open: false };
-  await facts('channel-k', { type: 'channel.opened', ...channel, ...lists });
-  await facts('channel-k', { type: 'channel.joined', device: 'b' });
+  await facts(STREAMS.channel.stream('k'), { type: 'channel.opened', ...channel, ...lists });
+  await facts(STREAMS.channel.stream('k'), { type: 'channel.joined', device: 'b' });
   await caughtUp(runner);
-  await facts('channel-k', { type: 'channel.left', device: 'a' });
+  await facts(STREAMS.channel.stream('k'), { type: 'channel.left', device: 'a' });
   await caughtUp(runner);
   assert.deepEqual(await rows('select number, creator from channels'), [
     { number: 4_294_967_295, creator: 'a' },
@@ -239,7 +240,11 @@ test('given a channel, when devices come and go, then its members follow, and it
     { device_id: 'c', state: 'listed' },
     { device_id: 'd', state: 'joined' },
   ]);
-  await facts('channel-k', { type: 'channel.left', device: 'b' }, { type: 'channel.left', device: 'd' });
+  await facts(
+    STREAMS.channel.stream('k'),
+    { type: 'channel.left', device: 'b' },
+    { type: 'channel.left', device: 'd' },
+  );
   await caughtUp(runner);
   assert.deepEqual(await rows('select * from channels'), []);
   assert.deepEqual(await members(), []);
@@ -255,7 +260,7 @@ test('given a group, when its members come, change and go, then its rows say wha
     { device: 'b', role: 'admin' },
     { device: 'c', role: 'member' },
   ] as const;
-  await facts('group-g-1', {
+  await facts(STREAMS.group.stream('g-1'), {
     type: 'group.created',
     channel: 'k',
     number: 4_294_967_295,
@@ -263,11 +268,11 @@ test('given a group, when its members come, change and go, then its rows say wha
     relay: true,
     invited,
   });
-  await facts('group-g-1', { type: 'group.member_joined', device: 'b' });
+  await facts(STREAMS.group.stream('g-1'), { type: 'group.member_joined', device: 'b' });
   await caughtUp(runner);
   now += 1000;
   await facts(
-    'group-g-1',
+    STREAMS.group.stream('g-1'),
     { type: 'group.member_invited', device: 'd', role: 'member', by: 'b' },
     { type: 'group.member_paused', device: 'b' },
     { type: 'group.member_removed', device: 'c', by: 'a' },
@@ -283,7 +288,11 @@ test('given a group, when its members come, change and go, then its rows say wha
     { device_id: 'b', role: 'owner', standing: 'paused', invited_by: 'a' },
     { device_id: 'd', role: 'member', standing: 'invited', invited_by: 'b' },
   ]);
-  await facts('group-g-1', { type: 'group.member_left', device: 'a' }, { type: 'group.ended' });
+  await facts(
+    STREAMS.group.stream('g-1'),
+    { type: 'group.member_left', device: 'a' },
+    { type: 'group.ended' },
+  );
   await caughtUp(runner);
   assert.deepEqual(await rows('select owner, ended_at from groups'), [
     { owner: 'b', ended_at: new Date(now) },
@@ -353,13 +362,13 @@ test('given mail and sessions past their time, when later events come, then thei
   skip,
 }, async () => {
   await using runner = runProjections(options());
-  await facts('session-old', opened('d1'));
+  await facts(STREAMS.session.stream('old'), opened('d1'));
   await post([{ device: 'bob', inboxNumber: 1 }], 'k', 60_000);
   await post([{ device: 'bob', inboxNumber: 2 }], 'k', 40 * DAY);
   await caughtUp(runner);
   assert.deepEqual(await waiting(), ['bob 1', 'bob 2']);
   now += 31 * DAY;
-  await facts('session-new', opened('d1'));
+  await facts(STREAMS.session.stream('new'), opened('d1'));
   await caughtUp(runner);
   assert.deepEqual(await waiting(), ['bob 2']);
   assert.deepEqual(await rows('select session_hash from sessions'), [{ session_hash: 'new' }]);
@@ -369,8 +378,8 @@ test('given mail and sessions past their time, when later events come, then thei
 async function channelTraffic(round: number): Promise<void> {
   const device = `m${round % 7}`;
   const other = `m${(round + 3) % 7}`;
-  const channel = `channel-c${Math.floor(round / 20)}`;
-  const group = `group-g${Math.floor(round / 20)}`;
+  const channel = STREAMS.channel.stream(`c${Math.floor(round / 20)}`);
+  const group = STREAMS.group.stream(`g${Math.floor(round / 20)}`);
   if (round % 20 === 0 || round === 1) {
     const common = { number: 7, relay: true };
     const lists = { creator: 'm0', open: false, listed: [device, other], admitted: [] };
@@ -392,11 +401,15 @@ async function traffic(first: number, last: number): Promise<void> {
   for (let round = first; round <= last; round += 1) {
     now += 7000;
     const devices = [`d${round % 5}`, `d${(round + 1) % 5}`];
-    await facts(`device-x${round}`, registered(`x${round}`));
-    await facts(`session-${round}`, opened(`d${round % 5}`));
+    await facts(STREAMS.device.stream(`x${round}`), registered(`x${round}`));
+    await facts(STREAMS.session.stream(`${round}`), opened(`d${round % 5}`));
     await channelTraffic(round);
     if (round % 3 === 0) {
-      await facts(`session-${round - 1}`, { type: 'session.closed', device: 'd', reason: 'bye' });
+      await facts(STREAMS.session.stream(`${round - 1}`), {
+        type: 'session.closed',
+        device: 'd',
+        reason: 'bye',
+      });
     }
     await post(
       devices.map((device) => ({ device, inboxNumber: round })),
@@ -429,10 +442,10 @@ test('given a log whose delivered mail is gone, when the rows are dropped and bu
   );
   for (const key of ['k0', 'k1', 'k2', 'k3']) {
     let before = 0;
-    const { lastRevision } = await log.streamState(`mail-${key}`);
+    const { lastRevision } = await log.streamState(STREAMS.mail.stream(key));
     while (before <= lastRevision && !kept.has(`${key} ${before}`)) before += 1;
     assert.ok(before > 0);
-    await log.truncate(`mail-${key}`, before);
+    await log.truncate(STREAMS.mail.stream(key), before);
   }
   await rebuildProjections(options());
   assert.deepEqual(await dump(pool), incremental);
@@ -443,11 +456,17 @@ test('given room for three entries only, when the log is read in many small batc
 }, async () => {
   const channel = { number: 7, creator: 'a', relay: true, open: false, listed: ['b'], admitted: ['c'] };
   for (let round = 0; round < 3; round += 1) {
-    await facts('channel-k', { type: 'channel.opened', ...channel }, { type: 'channel.joined', device: 'b' });
-    for (const device of ['a', 'b', 'c']) await facts('channel-k', { type: 'channel.left', device });
-    await facts('channel-k', { type: 'channel.joined', device: 'late' });
     await facts(
-      `channel-l${round}`,
+      STREAMS.channel.stream('k'),
+      { type: 'channel.opened', ...channel },
+      { type: 'channel.joined', device: 'b' },
+    );
+    for (const device of ['a', 'b', 'c']) {
+      await facts(STREAMS.channel.stream('k'), { type: 'channel.left', device });
+    }
+    await facts(STREAMS.channel.stream('k'), { type: 'channel.joined', device: 'late' });
+    await facts(
+      STREAMS.channel.stream(`l${round}`),
       { type: 'channel.opened', ...channel },
       { type: 'channel.left', device: 'c' },
     );
@@ -489,14 +508,14 @@ test('given two servers, when both run, then one writes and the other takes over
   skip,
 }, async () => {
   const first = runProjections(options());
-  await facts('device-1', registered('1'));
+  await facts(STREAMS.device.stream('1'), registered('1'));
   await caughtUp(first);
   await using second = runProjections(options());
   await until(() => second.projectionStatus().role === 'standby' && second.projectionStatus().lag === 0);
   assert.equal(first.projectionStatus().role, 'active');
   assert.equal(second.projectionStatus().up, true);
   await first[Symbol.asyncDispose]();
-  await facts('device-2', registered('2'));
+  await facts(STREAMS.device.stream('2'), registered('2'));
   await until(() => second.projectionStatus().role === 'active');
   await caughtUp(second);
   assert.deepEqual(await rows('select device_id from devices order by 1'), [
@@ -510,9 +529,9 @@ test('given an event of an unknown type, when it is met, then only the projectio
 }, async () => {
   const logger = recordingLogger();
   const runner = runProjections({ ...options(), logger });
-  await facts('device-1', registered('1'));
-  await append('device-2', { type: 'device.teleported', data: Buffer.from('{"v":1}') });
-  await facts('device-3', registered('3'));
+  await facts(STREAMS.device.stream('1'), registered('1'));
+  await append(STREAMS.device.stream('2'), { type: 'device.teleported', data: Buffer.from('{"v":1}') });
+  await facts(STREAMS.device.stream('3'), registered('3'));
   await post([{ device: 'bob', inboxNumber: 1 }]);
   const state = (name: string) => runner.projectionStatus().projections.find((one) => one.name === name);
   await until(() => state('devices')?.error !== undefined && state('mail')?.lag === 0);
@@ -534,11 +553,11 @@ test('given an event whose rows PostgreSQL refuses, when it is written, then onl
   skip,
 }, async () => {
   await using runner = runProjections(options());
-  await append('user-u1', {
+  await append(STREAMS.user.stream('u1'), {
     type: 'user.registered',
     data: Buffer.from('{"v":1,"handle":"x","domain":"d"}'),
   });
-  await facts('device-1', registered('1'));
+  await facts(STREAMS.device.stream('1'), registered('1'));
   const state = (name: string) => runner.projectionStatus().projections.find((one) => one.name === name);
   await until(() => state('users')?.error !== undefined && state('devices')?.lag === 0);
   assert.match(state('users')?.error ?? '', /users stopped/);
@@ -548,7 +567,7 @@ test('given an event whose rows PostgreSQL refuses, when it is written, then onl
 test('given rows of an older version of a projection, when a newer one runs, then they are built again', {
   skip,
 }, async () => {
-  await facts('device-1', registered('1'));
+  await facts(STREAMS.device.stream('1'), registered('1'));
   await rebuildProjections(options());
   await pool.query(`update projection_checkpoint set version = 0; update devices set status = 'outdated'`);
   await using runner = runProjections(options());

@@ -1,3 +1,4 @@
+import { retentionOf } from '../../src/events/retention.ts';
 import type {
   Appended,
   EventLog,
@@ -7,13 +8,14 @@ import type {
   RecordedEvent,
   StreamAppend,
   StreamMetadata,
+  StreamName,
   StreamState,
   Subscriber,
   Subscription,
 } from '../../src/log/event-log.ts';
 import { LogError } from '../../src/log/log-error.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
-import { RETENTION_CLASSES, type RetentionClass, retentionOf } from '../../src/log/retention.ts';
+import { RETENTION_CLASSES, type RetentionClass } from '../../src/log/retention.ts';
 import type { Clock } from '../../src/ports/ports.ts';
 
 /** Reads of letters between two resets above which an outbox is reading in circles. */
@@ -27,7 +29,7 @@ const LANES: readonly Lane[] = [...RETENTION_CLASSES, 'reads'];
 /** An event as it became durable, whatever is truncated later. */
 export interface DurableEvent {
   readonly position: number;
-  readonly stream: string;
+  readonly stream: StreamName;
   readonly revision: number;
   readonly type: string;
   readonly data: Uint8Array;
@@ -247,7 +249,7 @@ class LogOfOneLifetime implements EventLog {
     return this.#whileAlive(() => this.#disk.enqueue(lane, () => this.#disk.write(copies)));
   }
 
-  async *readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent> {
+  async *readStream(stream: StreamName, options?: ReadStreamOptions): AsyncIterable<RecordedEvent> {
     await this.#whileAlive(() => this.#disk.enqueue('reads', async () => undefined));
     yield* this.#disk.memory.readStream(stream, options);
   }
@@ -265,15 +267,15 @@ class LogOfOneLifetime implements EventLog {
     return this.#disk.memory.subscribeAll(subscriber, options);
   }
 
-  truncate(stream: string, beforeRevision: number): Promise<void> {
+  truncate(stream: StreamName, beforeRevision: number): Promise<void> {
     return this.#isAlive() ? this.#disk.memory.truncate(stream, beforeRevision) : never();
   }
 
-  streamState(stream: string): Promise<StreamState> {
+  streamState(stream: StreamName): Promise<StreamState> {
     return this.#disk.memory.streamState(stream);
   }
 
-  setStreamMetadata(stream: string, metadata: StreamMetadata): Promise<void> {
+  setStreamMetadata(stream: StreamName, metadata: StreamMetadata): Promise<void> {
     return this.#isAlive() ? this.#disk.memory.setStreamMetadata(stream, metadata) : never();
   }
 

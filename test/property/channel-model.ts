@@ -1,4 +1,4 @@
-import { decodeFact } from '../../src/events/fact-encoding.ts';
+import { STREAMS } from '../../src/events/streams.ts';
 import type { DurableEvent } from '../kit/simulated-disk.ts';
 
 /** What the log says about one channel, folded by a second, simpler hand than the server's own. */
@@ -21,11 +21,9 @@ export class ChannelModel {
   follow(history: readonly DurableEvent[], until = history.length): void {
     for (; this.#read < until; this.#read += 1) {
       const recorded = history[this.#read];
-      if (recorded?.stream.startsWith('channel-')) {
-        this.#evolve(recorded.stream.slice('channel-'.length), recorded, this.#read);
-      } else if (recorded?.stream.startsWith('group-')) {
-        this.#evolveGroup(recorded);
-      }
+      if (recorded === undefined) continue;
+      if (STREAMS.channel.has(recorded.stream)) this.#evolve(recorded, this.#read);
+      else if (STREAMS.group.has(recorded.stream)) this.#evolveGroup(recorded);
     }
   }
 
@@ -57,8 +55,9 @@ export class ChannelModel {
     return [...this.#channels.values()].filter((channel) => channel.number === number);
   }
 
-  #evolve(key: string, recorded: DurableEvent, place: number): void {
-    const fact = decodeFact(recorded as Parameters<typeof decodeFact>[0]);
+  #evolve(recorded: DurableEvent, place: number): void {
+    const key = STREAMS.channel.keyOf(recorded.stream);
+    const fact = STREAMS.channel.decode(recorded);
     const channel = this.#channels.get(key);
     switch (fact.type) {
       case 'channel.opened':
@@ -85,7 +84,7 @@ export class ChannelModel {
   }
 
   #evolveGroup(recorded: DurableEvent): void {
-    const fact = decodeFact(recorded as Parameters<typeof decodeFact>[0]);
+    const fact = STREAMS.group.decode(recorded);
     const channel = this.#channels.get(this.#groups.get(recorded.stream) ?? '');
     switch (fact.type) {
       case 'group.created':

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { decodeMailPosted, type MailPosted } from '../../src/events/mail-encoding.ts';
+import type { MailPosted } from '../../src/events/mail-encoding.ts';
+import { STREAMS } from '../../src/events/streams.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import type { DurableEvent } from '../kit/simulated-disk.ts';
 import { ChannelModel } from './channel-model.ts';
@@ -48,11 +49,11 @@ export interface PostedLetter {
 const decoder = new TextDecoder();
 
 export function postedLetters(history: readonly DurableEvent[]): PostedLetter[] {
-  return history.flatMap(({ stream, type, data }, place) => {
-    if (type !== 'mail.posted') return [];
-    const mail = decodeMailPosted(data);
+  return history.flatMap((event, place) => {
+    if (!STREAMS.mail.has(event.stream)) return [];
+    const mail = STREAMS.mail.decode(event);
     const text = decoder.decode(mail.payload);
-    return [{ id: idOf(text), place, key: stream.slice('mail-'.length), text, mail }];
+    return [{ id: idOf(text), place, key: STREAMS.mail.keyOf(event.stream), text, mail }];
   });
 }
 

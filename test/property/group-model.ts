@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { FactEvent, GroupRole } from '../../src/events/events.ts';
-import { decodeFact } from '../../src/events/fact-encoding.ts';
-import { decodeMailPosted } from '../../src/events/mail-encoding.ts';
+import type { GroupRole } from '../../src/events/events.ts';
+import type { MailPosted } from '../../src/events/mail-encoding.ts';
+import { type EventOf, STREAMS } from '../../src/events/streams.ts';
 import type { NewEvent } from '../../src/log/event-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import type { DurableEvent } from '../kit/simulated-disk.ts';
@@ -47,10 +47,11 @@ export class GroupModel {
   follow(history: readonly DurableEvent[]): void {
     for (; this.#read < history.length; this.#read += 1) {
       const recorded = history[this.#read];
-      if (recorded?.stream.startsWith('group-')) {
-        this.#fact(recorded.stream, recorded.revision, recorded);
-      } else if (recorded?.type === 'mail.posted') {
-        this.#letter(recorded.stream.slice('mail-'.length), recorded.data);
+      if (recorded === undefined) continue;
+      const { stream, revision } = recorded;
+      if (STREAMS.group.has(stream)) this.#fact(stream, revision, recorded);
+      else if (STREAMS.mail.has(stream)) {
+        this.#letter(STREAMS.mail.keyOf(stream), STREAMS.mail.decode(recorded));
       }
     }
     for (const group of this.groups.values()) {
@@ -76,10 +77,10 @@ export class GroupModel {
     }
     assert.equal(revision, known.length, `${stream} has no gap`);
     known.push({ type, data: Uint8Array.from(data) });
-    this.#evolve(stream.slice('group-'.length), decodeFact({ type, data }));
+    this.#evolve(STREAMS.group.keyOf(stream), STREAMS.group.decode({ type, data }));
   }
 
-  #evolve(id: string, fact: FactEvent): void {
+  #evolve(id: string, fact: EventOf<'group'>): void {
     if (fact.type === 'group.created') {
       assert.ok(!this.groups.has(id), `${id} is created once`);
       const members = new Map<string, ModelMember>([[fact.owner, { role: 'owner', standing: 'joined' }]]);
@@ -134,13 +135,12 @@ export class GroupModel {
         members.clear();
         break;
       default:
-        assert.fail(fact.type);
+        fact satisfies never;
     }
   }
 
-  #letter(key: string, data: Uint8Array): void {
-    const mail = decodeMailPosted(data);
-    if (mail.fact?.stream.startsWith('group-')) {
+  #letter(key: string, mail: MailPosted): void {
+    if (mail.fact !== undefined && STREAMS.group.has(mail.fact.stream)) {
       const { stream, expected, events } = mail.fact;
       const first = typeof expected === 'number' ? expected + 1 : 0;
       for (const [index, event] of events.entries()) this.#fact(stream, first + index, event);

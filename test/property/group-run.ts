@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { STREAMS } from '../../src/events/streams.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Scheduler } from '../kit/scheduler.ts';
 import { seededRandom } from '../kit/seeded-random.ts';
@@ -64,7 +65,7 @@ export class GroupRun {
     }
     await this.#settle();
     this.figures.letters = this.#model.letters.length;
-    this.figures.changes = this.#disk.history.filter(({ stream }) => stream.startsWith('group-')).length;
+    this.figures.changes = this.#disk.history.filter(({ stream }) => STREAMS.group.has(stream)).length;
     return this.figures;
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { decodeMailPosted, encodeInboxAdvanced, type MailPosted } from '../../src/events/mail-encoding.ts';
+import type { MailPosted } from '../../src/events/mail-encoding.ts';
+import { STREAMS } from '../../src/events/streams.ts';
 import type { EventLog } from '../../src/log/event-log.ts';
 import { LogError } from '../../src/log/log-error.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
@@ -141,21 +142,15 @@ export class RelayRun implements Watcher {
     const log = this.#disk.open();
     if (this.#start !== 0) {
       await this.#register(log);
-      const data = encodeInboxAdvanced({
+      const counters = {
         confirmed: this.#start,
         next: serialNext(this.#start),
         received: this.#start,
         refused: [],
         missed: 0,
         expired: undefined,
-      });
-      await log.append(
-        this.#devices.map(({ name }) => ({
-          stream: `inbox-${name}`,
-          expected: 'any' as const,
-          events: [{ type: 'inbox.advanced', data }],
-        })),
-      );
+      };
+      await log.append(this.#devices.map(({ name }) => STREAMS.inbox.append(name, 'any', [counters])));
     }
     await this.#boot();
     const everybody = this.#devices.map(({ name }) => name);
@@ -204,12 +199,12 @@ export class RelayRun implements Watcher {
     const { history } = this.#disk;
     for (; this.#read < history.length; this.#read += 1) {
       const event = history[this.#read];
-      if (event?.type === 'mail.posted') {
-        const mail = decodeMailPosted(event.data);
+      if (event !== undefined && STREAMS.mail.has(event.stream)) {
+        const mail = STREAMS.mail.decode(event);
         const text = decoder.decode(mail.payload);
         const id = idOf(text);
         this.#durable.add(id);
-        this.#posted.push({ key: event.stream.slice('mail-'.length), place: this.#read, id, text, mail });
+        this.#posted.push({ key: STREAMS.mail.keyOf(event.stream), place: this.#read, id, text, mail });
       }
     }
   }
@@ -591,7 +586,7 @@ export class RelayRun implements Watcher {
     let always = new Set(of(model));
     const ever = new Set(always);
     for (let place = from + 1; place <= to; place += 1) {
-      if (!this.#disk.history[place - 1]?.stream.startsWith('channel-')) continue;
+      if (!STREAMS.channel.has(this.#disk.history[place - 1]?.stream ?? '')) continue;
       model.follow(this.#disk.history, place);
       const now = of(model) ?? new Set<string>();
       always = new Set([...always].filter((device) => now.has(device)));

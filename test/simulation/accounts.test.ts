@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decideAccount } from '../../src/actors/accounts/account-decider.ts';
-import { encodeFact } from '../../src/events/fact-encoding.ts';
+import { STREAMS } from '../../src/events/streams.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { toHex } from '../../src/protocol/bytes.ts';
 import { Scheduler } from '../kit/scheduler.ts';
@@ -72,7 +72,7 @@ test('given a log whose profiles stand in the streams of the users, as older ser
     avatarUrl: null,
     device: 'alice',
   } as const;
-  await log.append([{ stream: `user-${id}`, expected: 'any', events: [encodeFact(older)] }]);
+  await log.append([STREAMS.user.append(id, 'any', [older])]);
   await using server = await RelayWorld.start({ clock, log });
   assert.equal(await nameOf(server), 'as it was');
   assert.equal(await nameOf(server, 'as it is'), 'as it is');

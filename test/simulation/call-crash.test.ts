@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeFact } from '../../src/events/fact-encoding.ts';
+import { STREAMS } from '../../src/events/streams.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Scheduler } from '../kit/scheduler.ts';
 import { SimulatedDisk } from '../kit/simulated-disk.ts';
@@ -28,16 +28,17 @@ async function call(id: string, caller: TestClient, ...accepting: readonly TestC
 /** What the log has of each call, in short: `one: offered, left failure, ended failure`. */
 function lives(disk: SimulatedDisk): string[] {
   const found = new Map<string, string[]>();
-  for (const { stream, type, data } of disk.history.filter(({ stream }) => stream.startsWith('call-'))) {
-    const event = decodeFact({ type, data });
-    const life = found.get(stream) ?? [];
-    found.set(stream, life);
+  for (const recorded of disk.history.filter(({ stream }) => STREAMS.call.has(stream))) {
+    const event = STREAMS.call.decode(recorded);
+    const { callId } = STREAMS.call.keyOf(recorded.stream);
+    const life = found.get(callId) ?? [];
+    found.set(callId, life);
     if (event.type === 'call.left') life.push(`left ${event.reason}`);
     else {
       life.push(event.type.slice('call.'.length) + (event.type === 'call.ended' ? ` ${event.reason}` : ''));
     }
   }
-  return [...found].map(([stream, life]) => `${stream.split('-').slice(2).join('-')}: ${life.join(', ')}`);
+  return [...found].map(([callId, life]) => `${callId}: ${life.join(', ')}`);
 }
 
 async function killed(server: RelayWorld, disk: SimulatedDisk): Promise<void> {

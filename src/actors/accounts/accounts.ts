@@ -1,4 +1,4 @@
-import type { FactEvent } from '../../events/events.ts';
+import { type EventOf, STREAMS } from '../../events/streams.ts';
 import type { EventLog, StreamAppend } from '../../log/event-log.ts';
 import { LogError } from '../../log/log-error.ts';
 import type { Clock, Random } from '../../ports/ports.ts';
@@ -11,7 +11,6 @@ import {
 } from '../../protocol/identity/certificate.ts';
 import { handleKey } from '../../protocol/identity/handle.ts';
 import type { HandshakeRefusal, HelloFacts, UserSnapshot } from '../../relay-port/relay-port.ts';
-import { appendFacts } from '../runtime/append-facts.ts';
 import { Budget } from '../runtime/budget.ts';
 import type { WriteBreaker } from '../runtime/write-breaker.ts';
 import {
@@ -220,24 +219,24 @@ export class Accounts {
     certificate: DeviceCertificate,
   ): readonly StreamAppend[] {
     const { claim } = admission;
-    const device: FactEvent[] = [];
+    const device: EventOf<'device'>[] = [];
     const appends: StreamAppend[] = [];
     const { id: user, handle, displayName, avatarUrl } = decision.user;
     if (decision.newcomer) {
       const { domain } = this.#options.policy;
       const { deviceId, devicePublic: publicKey } = claim;
       appends.push(
-        appendFacts(`handle-${handleKey(handle)}`, 'no-stream', [{ type: 'handle.reserved', user }]),
+        STREAMS.handle.append(handleKey(handle), 'no-stream', [{ type: 'handle.reserved', user }]),
       );
       appends.push(
-        appendFacts(`user-${user}`, 'no-stream', [
+        STREAMS.user.append(user, 'no-stream', [
           { type: 'user.registered', user, handle, domain, displayName, avatarUrl },
           { type: 'user.device_added', device: deviceId },
         ]),
       );
       device.push({ type: 'device.registered', device: deviceId, user, publicKey, by: 'auto_approval' });
     } else if (decision.profile !== undefined) {
-      appends.push(appendFacts(`profile-${user}`, 'any', [decision.profile]));
+      appends.push(STREAMS.profile.append(user, 'any', [decision.profile]));
     }
     if (decision.certificate === 'issue') {
       const { serial } = certificate;
@@ -255,7 +254,7 @@ export class Accounts {
     }
     if (device.length > 0) {
       const expected = loaded.deviceRevision < 0 ? 'no-stream' : loaded.deviceRevision;
-      appends.push(appendFacts(`device-${claim.deviceId}`, expected, device));
+      appends.push(STREAMS.device.append(claim.deviceId, expected, device));
     }
     return appends;
   }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
+import { STREAMS } from '../../events/streams.ts';
 import { MemoryLog } from '../../log/memory/memory-log.ts';
 import { systemClock, systemRandom } from '../../system/index.ts';
-import { appendFacts } from '../runtime/append-facts.ts';
 import { AccountReader } from './account-reader.ts';
 import { type RegisterRequest, RegistrationDesk } from './registration-desk.ts';
 
@@ -45,7 +45,7 @@ describe('given a registered user with a device', () => {
     const first = await desk.register(ALICE);
     const user = first?.user.id ?? '';
     const changed = { displayName: 'Alice B.', avatarUrl: null, device: 'phone' };
-    await log.append([appendFacts(`profile-${user}`, 'any', [{ type: 'user.profile_changed', ...changed }])]);
+    await log.append([STREAMS.profile.append(user, 'any', [{ type: 'user.profile_changed', ...changed }])]);
     const again = await desk.register(ALICE);
     assert.deepEqual([again?.before, again?.user.displayName], [true, 'Alice B.']);
   });

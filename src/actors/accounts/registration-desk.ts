@@ -1,11 +1,10 @@
-import type { FactEvent } from '../../events/events.ts';
+import { type EventOf, STREAMS } from '../../events/streams.ts';
 import type { EventLog, StreamAppend } from '../../log/event-log.ts';
 import { LogError } from '../../log/log-error.ts';
 import type { Random } from '../../ports/ports.ts';
 import { toHex } from '../../protocol/bytes.ts';
 import { handleKey } from '../../protocol/identity/handle.ts';
 import type { UserSnapshot } from '../../relay-port/relay-port.ts';
-import { appendFacts } from '../runtime/append-facts.ts';
 import { SerialQueue } from '../runtime/serial-queue.ts';
 import type { AccountReader } from './account-reader.ts';
 
@@ -95,18 +94,20 @@ export class RegistrationDesk {
     { handle, displayName, avatarUrl, device }: RegisterRequest,
   ): readonly StreamAppend[] {
     const { domain } = this.#options.policy;
-    const facts: FactEvent[] = [{ type: 'user.registered', user, handle, domain, displayName, avatarUrl }];
+    const facts: EventOf<'user'>[] = [
+      { type: 'user.registered', user, handle, domain, displayName, avatarUrl },
+    ];
     const devices: StreamAppend[] = [];
     if (device !== undefined) {
       const { id } = device;
       const publicKey = toHex(device.publicKey);
       facts.push({ type: 'user.device_added', device: id });
       const registered = { type: 'device.registered', device: id, user, publicKey, by: 'operator' } as const;
-      devices.push(appendFacts(`device-${id}`, 'no-stream', [registered]));
+      devices.push(STREAMS.device.append(id, 'no-stream', [registered]));
     }
     return [
-      appendFacts(`handle-${handleKey(handle)}`, 'no-stream', [{ type: 'handle.reserved', user }]),
-      appendFacts(`user-${user}`, 'no-stream', facts),
+      STREAMS.handle.append(handleKey(handle), 'no-stream', [{ type: 'handle.reserved', user }]),
+      STREAMS.user.append(user, 'no-stream', facts),
       ...devices,
     ];
   }

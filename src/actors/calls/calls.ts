@@ -1,6 +1,6 @@
 import { createActor } from 'xstate';
-import { decodeFact, encodeFact } from '../../events/fact-encoding.ts';
-import type { EventLog, StreamAppend } from '../../log/event-log.ts';
+import { STREAMS } from '../../events/streams.ts';
+import type { EventLog, StreamAppend, StreamName } from '../../log/event-log.ts';
 import type { Clock } from '../../ports/ports.ts';
 import type { Route } from '../routes/route.ts';
 import type { Outcome } from '../runtime/aggregate.ts';
@@ -30,7 +30,7 @@ export interface CallsOptions {
   readonly idleAfter: number;
   /** A call was offered for the first time. */
   readonly offered: () => void;
-  readonly settled: (stream: string) => Promise<void> | undefined;
+  readonly settled: (stream: StreamName) => Promise<void> | undefined;
   readonly limits: CallLimits;
   /** Is told which calls run. */
   readonly journal: Pick<SessionJournal, 'callBegins' | 'callIsOver'>;
@@ -40,21 +40,8 @@ export type CallResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly rejection: CallRejection | CallLimit };
 
-const PREFIX = 'call-';
 /** Calls whose streams are read together at the start. */
 const READ_AT_ONCE = 256;
-
-/** Calls are scoped by their channel: the same id elsewhere is another call. */
-const streamOf = (channelKey: string, callId: string): string => `${PREFIX}${channelKey}-${callId}`;
-
-/** Whether what is appended belongs to a call. */
-export const isOfCall = ({ stream }: Pick<StreamAppend, 'stream'>): boolean => stream.startsWith(PREFIX);
-
-/** The key of a channel has no hyphen, the id of a call may. */
-function partsOf(stream: string): { readonly channelKey: string; readonly callId: string } {
-  const hyphen = stream.indexOf('-', PREFIX.length);
-  return { channelKey: stream.slice(PREFIX.length, hyphen), callId: stream.slice(hyphen + 1) };
-}
 
 const isOffer = ({ type }: CallEvent): boolean => type === 'call.offered';
 
@@ -78,8 +65,8 @@ export class Calls {
       settled: options.settled,
       kind: {
         start: () => createActor(callMachine).start(),
-        encode: encodeFact,
-        decode: (recorded) => decodeFact(recorded) as CallEvent,
+        encode: (event) => STREAMS.call.encode(event),
+        decode: (recorded) => STREAMS.call.decode(recorded),
         evolve: evolveCall,
         isOver: ({ phase }) => phase === 'ended',
         devices: ({ participants }) => participants.size,
@@ -97,7 +84,7 @@ export class Calls {
   }
 
   async execute(route: Route, callId: string, command: CallCommand): Promise<CallResult> {
-    const stream = streamOf(route.key, callId);
+    const stream = STREAMS.call.stream({ channelKey: route.key, callId });
     const limit = this.#limitOf(stream, route, command);
     if (limit !== undefined) return { ok: false, rejection: limit };
     return this.#done(
@@ -109,7 +96,7 @@ export class Calls {
 
   /** @throws what the letter rejects with: then the decision is not in the log, either */
   async commit(route: Route, callId: string, command: CallCommand, letter: CallLetter): Promise<CallResult> {
-    const stream = streamOf(route.key, callId);
+    const stream = STREAMS.call.stream({ channelKey: route.key, callId });
     const limit = this.#limitOf(stream, route, command);
     if (limit !== undefined) return { ok: false, rejection: limit };
     let begins = false;
@@ -136,7 +123,7 @@ export class Calls {
    * @param routeOf the route of a channel, looked for among these devices
    */
   async restore(
-    streams: readonly string[],
+    streams: readonly StreamName[],
     routeOf: (channelKey: string, devices: Iterable<string>) => Route,
     failed: (error: unknown) => void,
   ): Promise<void> {
@@ -145,7 +132,7 @@ export class Calls {
         streams.slice(from, from + READ_AT_ONCE).map(async (stream) => {
           try {
             const state = await this.#actors.state(stream);
-            const { channelKey, callId } = partsOf(stream);
+            const { channelKey, callId } = STREAMS.call.keyOf(stream);
             this.#note(stream, { callId, route: routeOf(channelKey, state.participants.keys()) }, state);
           } catch (error) {
             failed(error);
@@ -174,7 +161,7 @@ export class Calls {
   }
 
   #done(
-    stream: string,
+    stream: StreamName,
     call: RunningCall,
     outcome: Outcome<CallState, CallEvent, CallRejection>,
   ): CallResult {
@@ -184,12 +171,12 @@ export class Calls {
     return { ok: true };
   }
 
-  #note(stream: string, call: RunningCall, state: CallState): void {
+  #note(stream: StreamName, call: RunningCall, state: CallState): void {
     if (state.phase === 'none' || state.phase === 'ended') this.#journal.callIsOver(stream);
     if (state.phase !== 'none') this.#running.note(stream, call, state);
   }
 
-  #limitOf(stream: string, route: Route, command: CallCommand): CallLimit | undefined {
+  #limitOf(stream: StreamName, route: Route, command: CallCommand): CallLimit | undefined {
     switch (command.type) {
       case 'offer':
         return this.#running.limitOfOffer(command.device, stream, route);

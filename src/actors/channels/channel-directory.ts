@@ -1,11 +1,10 @@
 import type { Mailboxes } from '../../delivery/mailboxes/mailboxes.ts';
-import { decodeFact } from '../../events/fact-encoding.ts';
+import { STREAMS } from '../../events/streams.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { ChannelRoute } from '../routes/route.ts';
 import type { RouteTable } from '../routes/route-table.ts';
 import type { ChannelEvent } from './channel-decider.ts';
 
-const STREAM_PREFIX = 'channel-';
 /** What a listing takes in memory beyond the device's id: two entries of maps. */
 const LISTING_OVERHEAD = 96;
 const NOTHING = { count: 0, bytes: 0 } as const;
@@ -45,7 +44,7 @@ export class ChannelDirectory {
 
   /** Whether this is the stream of a channel that was closed, and so is over: a key is never given to another channel. */
   isOver(stream: string): boolean {
-    return stream.startsWith(STREAM_PREFIX) && !this.#channels.has(stream.slice(STREAM_PREFIX.length));
+    return STREAMS.channel.has(stream) && !this.#channels.has(STREAMS.channel.keyOf(stream));
   }
 
   /** What all listings take in memory, roughly. */
@@ -108,8 +107,8 @@ export class ChannelDirectory {
 
   /** Reads all channel streams of the log. */
   async restore(log: EventLog): Promise<void> {
-    for await (const recorded of log.readAll({ categories: ['channel'] })) {
-      this.apply(recorded.stream.slice(STREAM_PREFIX.length), decodeFact(recorded) as ChannelEvent);
+    for await (const recorded of log.readAll({ categories: [STREAMS.channel.category] })) {
+      this.apply(STREAMS.channel.keyOf(recorded.stream), STREAMS.channel.decode(recorded));
     }
   }
 

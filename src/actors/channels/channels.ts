@@ -1,5 +1,5 @@
 import { createActor } from 'xstate';
-import { decodeFact, encodeFact } from '../../events/fact-encoding.ts';
+import { STREAMS } from '../../events/streams.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import type { Clock, Random } from '../../ports/ports.ts';
 import { toHex } from '../../protocol/bytes.ts';
@@ -95,8 +95,8 @@ export class Channels {
       idleAfter: options.policy.idleAfter,
       kind: {
         start: () => createActor(channelMachine).start(),
-        encode: encodeFact,
-        decode: (recorded) => decodeFact(recorded) as ChannelEvent,
+        encode: (event) => STREAMS.channel.encode(event),
+        decode: (recorded) => STREAMS.channel.decode(recorded),
         evolve: evolveChannel,
         isOver: ({ phase }) => phase === 'closed',
         devices: ({ participants, listed }) => participants.size + listed.size,
@@ -187,7 +187,7 @@ export class Channels {
    * are elsewhere. Otherwise a stranger could hold the number (with `channels.reach = anyone`).
    */
   async #supersedes(request: JoinRequest, key: string, others: readonly string[]): Promise<boolean> {
-    const state = await this.#actors.state(`channel-${key}`);
+    const state = await this.#actors.state(STREAMS.channel.stream(key));
     const admittedOnly = state.participants.get(request.device) === false;
     if (!admittedOnly || others.length === 0 || others.some((other) => state.participants.has(other))) {
       return false;
@@ -277,7 +277,7 @@ export class Channels {
   async #execute(key: string, command: ChannelCommand): Promise<Change> {
     const { directory, policy } = this.#options;
     const limits = { members: policy.membersPerChannel };
-    const stream = `channel-${key}`;
+    const stream = STREAMS.channel.stream(key);
     const outcome = await this.#actors.execute(stream, (state) => decideChannel(state, command, limits));
     if (outcome.ok) {
       for (const event of outcome.events) directory.apply(key, event);

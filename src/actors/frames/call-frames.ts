@@ -1,6 +1,6 @@
 import { MailStream } from '../../delivery/mailboxes/letter.ts';
 import type { Mailbox } from '../../delivery/mailboxes/mailbox.ts';
-import type { StreamAppend } from '../../log/event-log.ts';
+import type { StreamAppend, StreamName } from '../../log/event-log.ts';
 import type { CancelTimer, Clock } from '../../ports/ports.ts';
 import {
   ControlError,
@@ -99,7 +99,7 @@ export class CallFrames implements Disposable {
   }
 
   /** Ends the calls of these streams that an earlier process left: everybody who took part in them has been cut off. */
-  async restore(streams: readonly string[]): Promise<void> {
+  async restore(streams: readonly StreamName[]): Promise<void> {
     const { calls, events, routes } = this.#parts;
     await calls.restore(
       streams,

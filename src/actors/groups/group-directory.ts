@@ -1,11 +1,9 @@
 import type { Mailboxes } from '../../delivery/mailboxes/mailboxes.ts';
-import { decodeFact } from '../../events/fact-encoding.ts';
+import { STREAMS } from '../../events/streams.ts';
 import type { EventLog, StreamAppend } from '../../log/event-log.ts';
 import { ChannelRoute } from '../routes/route.ts';
 import type { RouteTable } from '../routes/route-table.ts';
 import type { GroupEvent } from './group-decider.ts';
-
-const STREAM_PREFIX = 'group-';
 
 /** The channels of all groups: a fold over the group streams, kept current by the groups' own decisions. */
 export class GroupDirectory {
@@ -84,13 +82,11 @@ export class GroupDirectory {
 
   /** Reads all group streams of the log. @param owed what has been decided and could not be brought into its stream yet */
   async restore(log: EventLog, owed: readonly StreamAppend[]): Promise<void> {
-    for await (const recorded of log.readAll({ categories: ['group'] })) {
-      this.apply(recorded.stream.slice(STREAM_PREFIX.length), decodeFact(recorded) as GroupEvent);
+    for await (const recorded of log.readAll({ categories: [STREAMS.group.category] })) {
+      this.apply(STREAMS.group.keyOf(recorded.stream), STREAMS.group.decode(recorded));
     }
-    for (const { stream, events } of owed.filter((fact) => fact.stream.startsWith(STREAM_PREFIX))) {
-      for (const event of events) {
-        this.apply(stream.slice(STREAM_PREFIX.length), decodeFact(event) as GroupEvent);
-      }
+    for (const { stream, events } of owed.filter((fact) => STREAMS.group.has(fact.stream))) {
+      for (const event of events) this.apply(STREAMS.group.keyOf(stream), STREAMS.group.decode(event));
     }
   }
 

@@ -1,7 +1,7 @@
 import { createActor } from 'xstate';
 import type { Mailbox } from '../../delivery/mailboxes/mailbox.ts';
-import { decodeFact, encodeFact } from '../../events/fact-encoding.ts';
-import type { EventLog, StreamAppend } from '../../log/event-log.ts';
+import { STREAMS } from '../../events/streams.ts';
+import type { EventLog, StreamAppend, StreamName } from '../../log/event-log.ts';
 import type { Clock, Random } from '../../ports/ports.ts';
 import { toHex } from '../../protocol/bytes.ts';
 import type { ChannelPolicy } from '../channels/channels.ts';
@@ -37,7 +37,7 @@ export interface GroupsOptions {
   readonly policy: ChannelPolicy;
   /** The user of a registered device, `undefined` for an unknown one. */
   readonly userOf: (device: string) => Promise<string | undefined>;
-  readonly settled: (stream: string) => Promise<void> | undefined;
+  readonly settled: (stream: StreamName) => Promise<void> | undefined;
 }
 
 export interface Creator {
@@ -97,8 +97,8 @@ export class Groups {
       settled: options.settled,
       kind: {
         start: () => createActor(groupMachine).start(),
-        encode: encodeFact,
-        decode: (recorded) => decodeFact(recorded) as GroupEvent,
+        encode: (event) => STREAMS.group.encode(event),
+        decode: (recorded) => STREAMS.group.decode(recorded),
         evolve: evolveGroup,
         isOver: ({ phase }) => phase === 'ended',
         devices: ({ members }) => members.size,
@@ -257,12 +257,12 @@ export class Groups {
   }
 
   #state(group: string): Promise<GroupState> {
-    return this.#actors.state(`group-${group}`);
+    return this.#actors.state(STREAMS.group.stream(group));
   }
 
   async #execute(group: string, command: GroupCommand): Promise<GroupResult> {
     const limits = this.#limits;
-    const outcome = await this.#actors.execute(`group-${group}`, (state) =>
+    const outcome = await this.#actors.execute(STREAMS.group.stream(group), (state) =>
       decideGroup(state, command, limits),
     );
     return this.#done(group, outcome);
@@ -275,7 +275,7 @@ export class Groups {
   ): Promise<GroupResult> {
     const limits = this.#limits;
     const outcome = await this.#actors.commit(
-      `group-${group}`,
+      STREAMS.group.stream(group),
       (state) => decideGroup(state, command, limits),
       letter,
     );

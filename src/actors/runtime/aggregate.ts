@@ -1,4 +1,4 @@
-import type { EventLog, NewEvent, RecordedEvent, StreamAppend } from '../../log/event-log.ts';
+import type { EventLog, NewEvent, RecordedEvent, StreamAppend, StreamName } from '../../log/event-log.ts';
 import { LogError } from '../../log/log-error.ts';
 
 /** What a decision says: events to append, or why not. */
@@ -47,10 +47,10 @@ const MOST_CONFLICTS = 8;
  * together what waited meanwhile.
  */
 export class Aggregate<State, Event> {
-  readonly stream: string;
+  readonly stream: StreamName;
   readonly #kind: AggregateKind<State, Event>;
   readonly #log: EventLog;
-  readonly #settled: (stream: string) => Promise<void> | undefined;
+  readonly #settled: (stream: StreamName) => Promise<void> | undefined;
   #actor: FoldingActor<State, Event> | undefined;
   #revision = -1;
   /** Monotonic milliseconds of the last use, and bytes of memory as of then, for the registry. */
@@ -59,10 +59,10 @@ export class Aggregate<State, Event> {
 
   /** @param settled undefined when the stream holds all that was decided about it; otherwise resolves when it does */
   constructor(
-    stream: string,
+    stream: StreamName,
     kind: AggregateKind<State, Event>,
     log: EventLog,
-    settled: (stream: string) => Promise<void> | undefined,
+    settled: (stream: StreamName) => Promise<void> | undefined,
   ) {
     this.stream = stream;
     this.#kind = kind;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { channel } from '../../../test/kit/stream-names.ts';
 import { turns } from '../../../test/kit/waiting.ts';
 import type { EventLog, StreamAppend } from '../../log/event-log.ts';
 import { LogError } from '../../log/log-error.ts';
@@ -9,7 +10,7 @@ import type { Decision } from './aggregate.ts';
 import { Registry } from './registry.ts';
 
 type Added = { readonly type: 'added'; readonly amount: number };
-const STREAM = 'channel-sum';
+const STREAM = channel('sum');
 /** No more can be added. */
 const OVER = 255;
 
@@ -135,9 +136,9 @@ test('given an actor in which nothing can happen any more, then it is dropped at
 
 test('given more actors than memory is allowed for, then those used longest ago are dropped, and come back when they are needed', async () => {
   const { registry, add } = sums(20_000);
-  for (let number = 0; number < 20; number += 1) await add(number + 1, 255, `channel-${number}`);
+  for (let number = 0; number < 20; number += 1) await add(number + 1, 255, channel(`${number}`));
   assert.ok(registry.size < 6, `${registry.size} actors`);
-  assert.equal(await registry.state('channel-0'), 1);
-  assert.equal(await registry.state('channel-19'), 20);
+  assert.equal(await registry.state(channel('0')), 1);
+  assert.equal(await registry.state(channel('19')), 20);
   registry.stop();
 });

@@ -1,5 +1,5 @@
 import { LIMIT_TABLE } from '../../limits/index.ts';
-import type { EventLog } from '../../log/event-log.ts';
+import type { EventLog, StreamName } from '../../log/event-log.ts';
 import type { CancelTimer, Clock } from '../../ports/ports.ts';
 import { Aggregate, type AggregateKind, type Commit, type Decision, type Outcome } from './aggregate.ts';
 import { SerialQueue } from './serial-queue.ts';
@@ -16,7 +16,7 @@ export interface RegistryOptions<State, Event> {
    * For streams whose facts letters carry: undefined when a stream holds all that was decided about it, otherwise resolves
    * when it does.
    */
-  readonly settled?: (stream: string) => Promise<void> | undefined;
+  readonly settled?: (stream: StreamName) => Promise<void> | undefined;
 }
 
 /** What an actor takes in memory, and what each device that its state names does, roughly. */
@@ -41,11 +41,11 @@ interface Command<State, Event> {
 export class Registry<State, Event> {
   readonly #options: RegistryOptions<State, Event>;
   /** The least recently used first. */
-  readonly #aggregates = new Map<string, Aggregate<State, Event>>();
+  readonly #aggregates = new Map<StreamName, Aggregate<State, Event>>();
   #bytes = 0;
-  readonly #queue = new SerialQueue<string>();
+  readonly #queue = new SerialQueue<StreamName>();
   /** Commands that came while an earlier one was being written: the next append takes all of them. */
-  readonly #waiting = new Map<string, Command<State, Event>[]>();
+  readonly #waiting = new Map<StreamName, Command<State, Event>[]>();
   #sweep: CancelTimer | undefined;
 
   constructor(options: RegistryOptions<State, Event>) {
@@ -56,12 +56,12 @@ export class Registry<State, Event> {
     return this.#aggregates.size;
   }
 
-  state(stream: string): Promise<State> {
+  state(stream: StreamName): Promise<State> {
     return this.#queue.run(stream, () => this.#with(stream, (aggregate) => aggregate.state()));
   }
 
   execute<Rejection>(
-    stream: string,
+    stream: StreamName,
     decide: (state: State) => Decision<Event, Rejection>,
   ): Promise<Outcome<State, Event, Rejection>> {
     return new Promise((resolve, reject) => {
@@ -84,7 +84,7 @@ export class Registry<State, Event> {
 
   /** Decides, and lets `commit` write it; nothing has happened when that rejects. Commands that come later are decided upon it. */
   commit<Rejection>(
-    stream: string,
+    stream: StreamName,
     decide: (state: State) => Decision<Event, Rejection>,
     commit: Commit<State, Event>,
   ): Promise<Outcome<State, Event, Rejection>> {
@@ -101,7 +101,7 @@ export class Registry<State, Event> {
 
   /** One use of an actor, in the turn of its stream. */
   async #with<Result>(
-    stream: string,
+    stream: StreamName,
     use: (aggregate: Aggregate<State, Event>) => Promise<Result>,
   ): Promise<Result> {
     const aggregate = this.#aggregate(stream);
@@ -112,7 +112,7 @@ export class Registry<State, Event> {
     }
   }
 
-  #weigh(stream: string, aggregate: Aggregate<State, Event>): void {
+  #weigh(stream: StreamName, aggregate: Aggregate<State, Event>): void {
     const { kind, maxBytes = LIMIT_TABLE.actorBytes.value } = this.#options;
     if (this.#aggregates.get(stream) !== aggregate) return;
     const state = aggregate.known;
@@ -133,13 +133,13 @@ export class Registry<State, Event> {
     }
   }
 
-  #drop(stream: string, aggregate: Aggregate<State, Event>): void {
+  #drop(stream: StreamName, aggregate: Aggregate<State, Event>): void {
     aggregate.stop();
     this.#aggregates.delete(stream);
     this.#bytes -= aggregate.bytes;
   }
 
-  async #executeAll(stream: string, commands: readonly Command<State, Event>[]): Promise<void> {
+  async #executeAll(stream: StreamName, commands: readonly Command<State, Event>[]): Promise<void> {
     if (this.#waiting.get(stream) === commands) this.#waiting.delete(stream);
     try {
       const decisions = commands.map(({ decide }) => decide);
@@ -150,7 +150,7 @@ export class Registry<State, Event> {
     }
   }
 
-  #aggregate(stream: string): Aggregate<State, Event> {
+  #aggregate(stream: StreamName): Aggregate<State, Event> {
     let aggregate = this.#aggregates.get(stream);
     if (aggregate === undefined) {
       const { kind, log, settled = ALWAYS_SETTLED } = this.#options;

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Scheduler } from '../../../test/kit/scheduler.ts';
 import { turns } from '../../../test/kit/waiting.ts';
-import type { FactEvent, SessionOpened } from '../../events/events.ts';
-import { decodeFact, encodeFact } from '../../events/fact-encoding.ts';
-import type { EventLog, ReadAllOptions, StreamAppend } from '../../log/event-log.ts';
+import type { SessionOpened } from '../../events/events.ts';
+import { STREAMS } from '../../events/streams.ts';
+import type { EventLog, ReadAllOptions, StreamAppend, StreamName } from '../../log/event-log.ts';
 import { LogError } from '../../log/log-error.ts';
 import { MemoryLog } from '../../log/memory/memory-log.ts';
 import type { Clock } from '../../ports/ports.ts';
@@ -37,13 +37,13 @@ async function started(
 /** What the log has of each session, in short: `a: opened, closed server_restart`. */
 async function lives(log: EventLog): Promise<string[]> {
   const found = new Map<string, string[]>();
-  for await (const recorded of log.readAll({ categories: ['session'] })) {
-    const event: FactEvent = decodeFact(recorded);
+  for await (const recorded of log.readAll({ categories: [STREAMS.session.category] })) {
+    const event = STREAMS.session.decode(recorded);
     const life = found.get(recorded.stream) ?? [];
     found.set(recorded.stream, life);
     life.push(event.type === 'session.closed' ? `closed ${event.reason}` : 'opened');
   }
-  return [...found].map(([stream, life]) => `${stream.slice('session-'.length)}: ${life.join(', ')}`).sort();
+  return [...found].map(([stream, life]) => `${STREAMS.session.keyOf(stream)}: ${life.join(', ')}`).sort();
 }
 
 /** The same log, and how many events of sessions were read from it. */
@@ -86,8 +86,7 @@ test('given sessions that were open when the process was killed, when a journal 
 
 test('given a log of a version that noted nothing, when a journal starts, then what it left open is closed', async () => {
   const log = new MemoryLog(new Scheduler());
-  const opened = { stream: 'session-a', expected: 'any', events: [encodeFact(openedBy('phone'))] } as const;
-  await log.append([opened]);
+  await log.append([STREAMS.session.append('a', 'any', [openedBy('phone')])]);
   await started(log);
   assert.deepEqual(await lives(log), ['a: opened, closed server_restart']);
 });
@@ -206,58 +205,46 @@ test('given a disk that refuses when a journal starts, when it is well, then wha
   assert.deepEqual(await lives(log), ['a: opened, closed server_restart']);
 });
 
-const offered = (stream: string): StreamAppend => ({
-  stream,
-  expected: 'no-stream',
-  events: [
-    encodeFact({
-      type: 'call.offered',
-      call: 'c',
-      channel: 'k',
-      initiator: 'a',
-      participants: ['a', 'b'],
-      mode: 'full_duplex',
-      video: false,
-    }),
-  ],
-});
-const ended = (stream: string): StreamAppend => ({
-  stream,
-  expected: 0,
-  events: [encodeFact({ type: 'call.ended', reason: 'hangup' })],
-});
+const call = (callId: string): StreamName => STREAMS.call.stream({ channelKey: 'k', callId });
+const offered = (callId: string): StreamAppend => {
+  const parties = { initiator: 'a', participants: ['a', 'b'] };
+  const offer = { call: 'c', channel: 'k', ...parties, mode: 'full_duplex', video: false } as const;
+  return STREAMS.call.append({ channelKey: 'k', callId }, 'no-stream', [{ type: 'call.offered', ...offer }]);
+};
+const ended = (callId: string): StreamAppend =>
+  STREAMS.call.append({ channelKey: 'k', callId }, 0, [{ type: 'call.ended', reason: 'hangup' }]);
 
 test('given calls before and behind a note, when a journal starts, then it knows those that have not ended, and reads what came behind the note only', async () => {
   const log = new MemoryLog(new Scheduler());
   const { journal } = await started(log);
   // A call that runs through all of it, and one whose end stands in the log although the note still names it.
-  for (const stream of ['call-k-long', 'call-k-noted']) {
-    journal.callBegins(stream);
-    await log.append([offered(stream)]);
+  for (const id of ['long', 'noted']) {
+    journal.callBegins(call(id));
+    await log.append([offered(id)]);
   }
-  await log.append([ended('call-k-noted')]);
+  await log.append([ended('noted')]);
   for (let i = 0; i < 3000; i += 1) {
-    const stream = `call-k-${i}`;
-    journal.callBegins(stream);
-    await log.append([offered(stream)]);
-    await log.append([ended(stream)]);
-    journal.callIsOver(stream);
+    journal.callBegins(call(`${i}`));
+    await log.append([offered(`${i}`)]);
+    await log.append([ended(`${i}`)]);
+    journal.callIsOver(call(`${i}`));
   }
-  journal.callBegins('call-k-last');
-  await log.append([offered('call-k-last')]);
+  journal.callBegins(call('last'));
+  await log.append([offered('last')]);
   const after = counted(log);
   const next = await started(after.log);
-  assert.deepEqual(next.journal.calls, ['call-k-long', 'call-k-noted', 'call-k-last']);
+  assert.deepEqual(next.journal.calls, [call('long'), call('noted'), call('last')]);
   assert.ok(after.reads() <= 4096, `${after.reads()} events of 6004`);
 });
 
 test('given a note of a version that noted no calls, when a journal starts, then it looks for them in the whole log', async () => {
   const log = new MemoryLog(new Scheduler());
-  await log.append([offered('call-k-old')]);
+  await log.append([offered('old')]);
   const data = Buffer.from(JSON.stringify({ v: 1, open: [['a', 'phone']] }));
-  await log.append([{ stream: 'session-a', expected: 'any', events: [encodeFact(openedBy('phone'))] }]);
-  await log.append([{ stream: 'sessions', expected: 'any', events: [{ type: 'sessions.noted', data }] }]);
+  await log.append([STREAMS.session.append('a', 'any', [openedBy('phone')])]);
+  const { stream } = STREAMS.sessions;
+  await log.append([{ stream, expected: 'any', events: [{ type: 'sessions.noted', data }] }]);
   const { journal } = await started(log);
-  assert.deepEqual(journal.calls, ['call-k-old']);
+  assert.deepEqual(journal.calls, [call('old')]);
   assert.deepEqual(await lives(log), ['a: opened, closed server_restart']);
 });

@@ -1,13 +1,12 @@
 import type { SessionOpened, SessionsNoted } from '../../events/events.ts';
-import { decodeFact, encodeFact } from '../../events/fact-encoding.ts';
-import type { EventLog, NewEvent } from '../../log/event-log.ts';
+import { type EventOf, STREAMS } from '../../events/streams.ts';
+import type { EventLog, RecordedEvent, StreamName } from '../../log/event-log.ts';
 import type { CancelTimer, Clock } from '../../ports/ports.ts';
 import type { RelayEvents } from '../runtime/relay-events.ts';
 import type { WriteBreaker } from '../runtime/write-breaker.ts';
 
-/** Where the notes are. */
-const NOTES = 'sessions';
-const PREFIX = 'session-';
+/** What a start looks through behind the last note. */
+const JOURNALS = [STREAMS.session.category, STREAMS.call.category];
 /** What opens and closes until what is open is noted again: at most what a start has to read. */
 const NOTE_EVERY = 4096;
 /** Sessions that are closed with one append. */
@@ -29,7 +28,7 @@ export interface SessionJournalOptions {
 }
 
 /**
- * The journal of sessions: stream `session-<hash of the token>`, and now and then a note of what is open. Calls have streams
+ * The journal of sessions: a stream for each, by the hash of its token, and now and then a note of what is open. Calls have streams
  * of their own and tell here when they begin and end: what a kill cuts off is found by the same note.
  */
 export class SessionJournal implements AsyncDisposable {
@@ -38,7 +37,7 @@ export class SessionJournal implements AsyncDisposable {
   /** Device of each session whose end is not durable. */
   readonly #open = new Map<string, string>();
   /** Streams of calls whose end is not durable. */
-  readonly #calls = new Set<string>();
+  readonly #calls = new Set<StreamName>();
   /** Ends that are not durable, the oldest first. While the log refuses, they wait here. */
   readonly #ends = new Map<string, End>();
   #writing: Promise<void> | undefined;
@@ -61,12 +60,12 @@ export class SessionJournal implements AsyncDisposable {
     for (const stream of noted.calls ?? []) this.#calls.add(stream);
     // A version that noted no calls may have left one open long before its last note.
     const after = noted.calls === null ? 0 : noted.position;
-    for await (const recorded of this.#log.readAll({ after, categories: ['session', 'call'] })) {
-      this.#fold(recorded.stream, recorded);
+    for await (const recorded of this.#log.readAll({ after, categories: JOURNALS })) {
+      this.#fold(recorded);
     }
     for (const [id, device] of this.#open) {
       // A note may name a session whose end was on its way: the log says whether it got there.
-      const { lastRevision } = await this.#log.streamState(PREFIX + id);
+      const { lastRevision } = await this.#log.streamState(STREAMS.session.stream(id));
       if (lastRevision > 0) this.#open.delete(id);
       else this.#ends.set(id, { device, reason: 'server_restart' });
     }
@@ -76,18 +75,18 @@ export class SessionJournal implements AsyncDisposable {
   }
 
   /** Streams of calls that may run. Behind `restore`: what an earlier process has left. */
-  get calls(): readonly string[] {
+  get calls(): readonly StreamName[] {
     return [...this.#calls];
   }
 
   /** Called before the offer of a call is written: in time for every note that stands behind it. */
-  callBegins(stream: string): void {
+  callBegins(stream: StreamName): void {
     this.#calls.add(stream);
     this.#changed();
   }
 
   /** The end of a call is durable, or its offer was not written. */
-  callIsOver(stream: string): void {
+  callIsOver(stream: StreamName): void {
     if (this.#calls.delete(stream)) this.#changed();
   }
 
@@ -95,7 +94,7 @@ export class SessionJournal implements AsyncDisposable {
   async opened(id: string, event: SessionOpened): Promise<void> {
     const { breaker } = this.#options;
     this.#open.set(id, event.device);
-    const durable = this.#append([[id, encodeFact(event)]]);
+    const durable = this.#append([[id, event]]);
     this.#changed();
     try {
       await durable;
@@ -123,19 +122,25 @@ export class SessionJournal implements AsyncDisposable {
     if (this.#changes > 0) await this.#note();
   }
 
-  #fold(stream: string, recorded: NewEvent): void {
-    const event = decodeFact(recorded);
-    const id = stream.slice(PREFIX.length);
+  #fold(recorded: RecordedEvent): void {
+    const { stream } = recorded;
+    if (STREAMS.call.has(stream)) {
+      const { type } = STREAMS.call.decode(recorded);
+      if (type === 'call.offered') this.#calls.add(stream);
+      else if (type === 'call.ended') this.#calls.delete(stream);
+      return;
+    }
+    const event = STREAMS.session.decode(recorded);
+    const id = STREAMS.session.keyOf(stream);
     if (event.type === 'session.opened') this.#open.set(id, event.device);
-    else if (event.type === 'session.closed') this.#open.delete(id);
-    else if (event.type === 'call.offered') this.#calls.add(stream);
-    else if (event.type === 'call.ended') this.#calls.delete(stream);
+    else this.#open.delete(id);
   }
 
   async #lastNote(): Promise<Pick<SessionsNoted, 'open' | 'calls'> & { readonly position: number }> {
-    const { lastRevision } = await this.#log.streamState(NOTES);
-    for await (const recorded of this.#log.readStream(NOTES, { fromRevision: Math.max(0, lastRevision) })) {
-      const { open, calls } = decodeFact(recorded) as SessionsNoted;
+    const { stream } = STREAMS.sessions;
+    const { lastRevision } = await this.#log.streamState(stream);
+    for await (const recorded of this.#log.readStream(stream, { fromRevision: Math.max(0, lastRevision) })) {
+      const { open, calls } = STREAMS.sessions.decode(recorded);
       return { open, calls, position: recorded.position };
     }
     return { open: [], calls: [], position: 0 };
@@ -157,7 +162,7 @@ export class SessionJournal implements AsyncDisposable {
     while (this.#ends.size > 0) {
       const together = Array.from(this.#ends).slice(0, CLOSED_AT_ONCE);
       try {
-        await this.#append(together.map(([id, end]) => [id, encodeFact({ type: 'session.closed', ...end })]));
+        await this.#append(together.map(([id, end]) => [id, { type: 'session.closed', ...end }]));
       } catch (error) {
         breaker.failed();
         events.failed('session.closed', error);
@@ -193,15 +198,13 @@ export class SessionJournal implements AsyncDisposable {
     this.#changes = 0;
     const noted = { type: 'sessions.noted', open: [...this.#open], calls: this.calls } as const;
     try {
-      await this.#log.append([{ stream: NOTES, expected: 'any', events: [encodeFact(noted)] }]);
+      await this.#log.append([STREAMS.sessions.append('any', [noted])]);
     } catch (error) {
       this.#options.events.failed('sessions.noted', error);
     }
   }
 
-  async #append(events: readonly (readonly [id: string, event: NewEvent])[]): Promise<void> {
-    await this.#log.append(
-      events.map(([id, event]) => ({ stream: PREFIX + id, expected: 'any', events: [event] })),
-    );
+  async #append(events: readonly (readonly [id: string, event: EventOf<'session'>])[]): Promise<void> {
+    await this.#log.append(events.map(([id, event]) => STREAMS.session.append(id, 'any', [event])));
   }
 }

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Scheduler } from '../../../test/kit/scheduler.ts';
+import { STREAMS } from '../../events/streams.ts';
 import type { StreamAppend } from '../../log/event-log.ts';
 import { LogError } from '../../log/log-error.ts';
 import { MemoryLog } from '../../log/memory/memory-log.ts';
 import { CarriedFacts } from './carried-facts.ts';
 import { type Letter, MailStream } from './letter.ts';
 
-const STREAM = 'group-g';
+const STREAM = STREAMS.group.stream('g');
 
 function factBehind(revision: number): StreamAppend {
   const expected = revision < 0 ? 'no-stream' : revision;

@@ -1,4 +1,4 @@
-import type { EventLog, StreamAppend } from '../../log/event-log.ts';
+import type { EventLog, StreamAppend, StreamName } from '../../log/event-log.ts';
 import { LogError } from '../../log/log-error.ts';
 import type { CancelTimer, Clock } from '../../ports/ports.ts';
 import type { Letter, MailStream } from './letter.ts';
@@ -58,7 +58,7 @@ export class CarriedFacts implements AsyncDisposable {
    *
    * @throws LogError `LOG_UNAVAILABLE` when the log refuses.
    */
-  settled(stream: string): Promise<void> | undefined {
+  settled(stream: StreamName): Promise<void> | undefined {
     const owed = this.#owed.get(stream);
     return owed === undefined ? undefined : this.#bring(owed);
   }

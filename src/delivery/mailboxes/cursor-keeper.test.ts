@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Scheduler } from '../../../test/kit/scheduler.ts';
+import { STREAMS } from '../../events/streams.ts';
 import { MemoryLog } from '../../log/memory/memory-log.ts';
 import { CursorKeeper } from './cursor-keeper.ts';
 import { Mailbox } from './mailbox.ts';
@@ -16,7 +17,7 @@ test('given more changed mailboxes than one append can hold, when they are writt
   await keeper.flush();
 
   assert.deepEqual(failures, []);
-  for (const device of [devices[0], devices[5_000], devices[9_999]]) {
-    assert.equal((await log.streamState(`inbox-${device}`)).lastRevision, 0);
+  for (const device of [devices[0], devices[5_000], devices[9_999]].map(String)) {
+    assert.equal((await log.streamState(STREAMS.inbox.stream(device))).lastRevision, 0);
   }
 });

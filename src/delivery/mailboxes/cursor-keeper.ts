@@ -1,5 +1,5 @@
-import { encodeInboxAdvanced } from '../../events/mail-encoding.ts';
-import type { EventLog } from '../../log/event-log.ts';
+import { STREAMS } from '../../events/streams.ts';
+import type { EventLog, StreamAppend, StreamName } from '../../log/event-log.ts';
 import type { Clock } from '../../ports/ports.ts';
 import type { Letter, MailStream } from './letter.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -25,7 +25,7 @@ export class CursorKeeper {
   #dirty = new Set<Mailbox>();
   #released = new Set<MailStream>();
   /** Truncations whose counters are durable, or will be with the write in progress. */
-  readonly #truncations = new Map<string, number>();
+  readonly #truncations = new Map<StreamName, number>();
   #timer: (() => void) | undefined;
   #writing: Promise<void> | undefined;
 
@@ -105,13 +105,9 @@ export class CursorKeeper {
   }
 }
 
-function cursorAppend(mailbox: Mailbox) {
+function cursorAppend(mailbox: Mailbox): StreamAppend {
   const { confirmed, next, missed, expired, lane } = mailbox;
   const { receivedToStore: received, refusals: refused } = lane;
-  const data = encodeInboxAdvanced({ confirmed, next, received, refused, missed, expired });
-  return {
-    stream: `inbox-${mailbox.device}`,
-    expected: 'any' as const,
-    events: [{ type: 'inbox.advanced', data }],
-  };
+  const counters = { confirmed, next, received, refused, missed, expired };
+  return STREAMS.inbox.append(mailbox.device, 'any', [counters]);
 }

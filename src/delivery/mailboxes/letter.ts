@@ -1,14 +1,16 @@
+import { STREAMS } from '../../events/streams.ts';
 import { RECORD_HEADER } from '../../log/append-check.ts';
+import type { StreamName } from '../../log/event-log.ts';
 import { Deque } from './deque.ts';
 
 /** The mail of one channel: its stream in the log and the letters that somebody still waits for. */
 export class MailStream {
-  readonly name: string;
+  readonly name: StreamName;
   /** In revision order; the front is the first letter that is not released. */
   readonly letters = new Deque<Letter>();
 
   constructor(channelKey: string) {
-    this.name = `mail-${channelKey}`;
+    this.name = STREAMS.mail.stream(channelKey);
   }
 
   /** Forgets the released letters at the front; returns the revision to truncate before, or `undefined`. */

@@ -1,6 +1,6 @@
-import { type FactEvent, HISTORY_STREAM } from '../../events/events.ts';
-import { decodeFact } from '../../events/fact-encoding.ts';
-import { decodeInboxAdvanced, decodeMailPosted, type RefusedFrame } from '../../events/mail-encoding.ts';
+import type { HistoryBegun } from '../../events/events.ts';
+import type { RefusedFrame } from '../../events/mail-encoding.ts';
+import { STREAMS } from '../../events/streams.ts';
 import type { EventLog, RecordedEvent } from '../../log/event-log.ts';
 import { isWireErrorCode } from '../../protocol/frames/errors.ts';
 import type { FrameRefusal } from '../../relay-port/relay-port.ts';
@@ -9,8 +9,7 @@ import { type Letter, letterBytes, MailStream, shareOf } from './letter.ts';
 import type { MailClock } from './mail-clock.ts';
 import { Mailbox } from './mailbox.ts';
 
-const MAIL_PREFIX = 'mail-';
-const INBOX_PREFIX = 'inbox-';
+const { mail: MAIL, inbox: INBOX, history: HISTORY } = STREAMS;
 
 /** All mailboxes and mail streams of this server: a fold over the mail of the log. */
 export class Mailboxes {
@@ -65,7 +64,7 @@ export class Mailboxes {
 
   /** Whether this is the mail of a channel that is no more, and nobody waits for any of it. */
   isOver(stream: string): boolean {
-    return stream.startsWith(MAIL_PREFIX) && !this.#streams.has(stream.slice(MAIL_PREFIX.length));
+    return MAIL.has(stream) && !this.#streams.has(MAIL.keyOf(stream));
   }
 
   /** Letters that somebody still waits for, over all mailboxes. */
@@ -77,15 +76,12 @@ export class Mailboxes {
 
   /** Reads the mail of the log; returns streams whose first letters are done and can be truncated. */
   async restore(log: EventLog, mailClock: MailClock): Promise<void> {
-    for await (const event of log.readAll({ categories: ['mail', 'inbox', HISTORY_STREAM] })) {
+    const categories = [MAIL, INBOX, HISTORY].map(({ category }) => category);
+    for await (const event of log.readAll({ categories })) {
       mailClock.observe(event.recordedAt);
-      if (event.stream === HISTORY_STREAM) {
-        this.#beginHistory(decodeFact(event));
-      } else if (event.type === 'mail.posted') {
-        this.#restoreLetter(event, mailClock.now());
-      } else if (event.type === 'inbox.advanced') {
-        this.#restoreCounters(event.stream.slice(INBOX_PREFIX.length), event.data);
-      }
+      if (MAIL.has(event.stream)) this.#restoreLetter(event, mailClock.now());
+      else if (INBOX.has(event.stream)) this.#restoreCounters(event);
+      else this.#beginHistory(HISTORY.decode(event));
     }
     mailClock.start();
   }
@@ -121,16 +117,17 @@ export class Mailboxes {
   }
 
   /** Also devices that this log does not know may have had numbers in a history that it has forgotten. */
-  #beginHistory(fact: FactEvent): void {
-    if (fact.type !== 'history.begun' || fact.gap === 0) return;
-    for (const mailbox of this.#mailboxes.values()) mailbox.skip(fact.gap);
-    this.#first = (this.#first + fact.gap) >>> 0;
+  #beginHistory({ gap }: HistoryBegun): void {
+    if (gap === 0) return;
+    for (const mailbox of this.#mailboxes.values()) mailbox.skip(gap);
+    this.#first = (this.#first + gap) >>> 0;
   }
 
-  #restoreLetter({ stream, revision, recordedAt, data }: RecordedEvent, postedAt: number): void {
-    const mail = decodeMailPosted(data);
+  #restoreLetter(recorded: RecordedEvent, postedAt: number): void {
+    const { stream, revision, recordedAt, data } = recorded;
+    const mail = MAIL.decode(recorded);
     const letter: Letter = {
-      mail: this.mail(stream.slice(MAIL_PREFIX.length)),
+      mail: this.mail(MAIL.keyOf(stream)),
       revision,
       bytes: shareOf(letterBytes(data.length), mail.recipients.length),
       expiresAt: postedAt + mail.expiresAt * 1000 - recordedAt,
@@ -148,10 +145,10 @@ export class Mailboxes {
     }
   }
 
-  #restoreCounters(device: string, data: Uint8Array): void {
-    const counters = decodeInboxAdvanced(data);
+  #restoreCounters(recorded: RecordedEvent): void {
+    const counters = INBOX.decode(recorded);
     const { received, refused } = counters;
-    const mailbox = this.mailbox(device);
+    const mailbox = this.mailbox(INBOX.keyOf(recorded.stream));
     for (const letter of mailbox.restoreCounters(counters)) letter.waiting -= 1;
     mailbox.lane.restoreCounters(received, refused.map(asRefusal));
     if (mailbox.lane.receivedToStore === received) this.#unsaved.delete(mailbox);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventLogContract } from '../../../test/kit/event-log.contract.ts';
 import { Scheduler } from '../../../test/kit/scheduler.ts';
+import { user } from '../../../test/kit/stream-names.ts';
 import { LogError } from '../log-error.ts';
 import { MemoryLog } from './memory-log.ts';
 
@@ -12,7 +13,7 @@ eventLogContract('memory log', async () => {
 });
 
 const append = (log: MemoryLog, data: string) =>
-  log.append([{ stream: 'user-a', expected: 'any', events: [{ type: 't', data: Buffer.from(data) }] }]);
+  log.append([{ stream: user('a'), expected: 'any', events: [{ type: 't', data: Buffer.from(data) }] }]);
 
 test('given appends that are not flushed, when the log crashes, then they are refused and gone', async () => {
   const log = new MemoryLog(new Scheduler(), { manualFlush: true });
@@ -22,7 +23,7 @@ test('given appends that are not flushed, when the log crashes, then they are re
   log.crash();
   await kept;
   await assert.rejects(lost, { code: 'LOG_CLOSED' });
-  assert.deepEqual(await log.streamState('user-a'), { lastRevision: 0 });
+  assert.deepEqual(await log.streamState(user('a')), { lastRevision: 0 });
 });
 
 test('given a failing disk, when it works again, then the log goes on at the revision before', async () => {

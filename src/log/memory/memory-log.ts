@@ -1,5 +1,8 @@
 import type { Clock } from '../../ports/ports.ts';
-import { checkExpectedRevision, eventCost, retentionOfAppend } from '../append-check.ts';
+import { checkExpectedRevision, eventCost } from '../append-check.ts';
+import { retentionOfAppend } from '../engine/append-retention.ts';
+import { limitsOf, replacedMetadata } from '../engine/stream-limits.ts';
+import { categoryFilter, follow } from '../engine/subscription.ts';
 import type {
   Appended,
   EventLog,
@@ -9,19 +12,18 @@ import type {
   RecordedEvent,
   StreamAppend,
   StreamMetadata,
+  StreamName,
   StreamState,
   Subscriber,
   Subscription,
 } from '../event-log.ts';
 import { LogError } from '../log-error.ts';
-import { limitsOf, replacedMetadata } from '../stream-limits.ts';
-import { categoryFilter, follow } from '../subscription.ts';
 
 /** As in segment files of the usual size. */
 const APPEND_LIMIT = 64 * 1024 * 1024;
 
 interface MemoryStream {
-  readonly name: string;
+  readonly name: StreamName;
   /** Also of what is not flushed yet. */
   accepted: number;
   durable: number;
@@ -145,7 +147,7 @@ export class MemoryLog implements EventLog {
     this.#drop(waiting, new LogError('LOG_CLOSED', 'the log crashed'));
   }
 
-  async *readStream(name: string, options: ReadStreamOptions = {}): AsyncIterable<RecordedEvent> {
+  async *readStream(name: StreamName, options: ReadStreamOptions = {}): AsyncIterable<RecordedEvent> {
     const stream = this.#streams.get(name);
     if (stream === undefined) return;
     let left = options.limit ?? Number.POSITIVE_INFINITY;
@@ -188,17 +190,17 @@ export class MemoryLog implements EventLog {
     });
   }
 
-  async truncate(name: string, beforeRevision: number): Promise<void> {
+  async truncate(name: StreamName, beforeRevision: number): Promise<void> {
     const old = this.#stream(name).metadata;
     await this.setStreamMetadata(name, { ...old, truncateBefore: beforeRevision });
   }
 
-  async streamState(name: string): Promise<StreamState> {
+  async streamState(name: StreamName): Promise<StreamState> {
     const stream = this.#streams.get(name);
     return { lastRevision: stream?.durable ?? -1, ...stream?.metadata };
   }
 
-  async setStreamMetadata(name: string, metadata: StreamMetadata): Promise<void> {
+  async setStreamMetadata(name: StreamName, metadata: StreamMetadata): Promise<void> {
     this.#requireOpen();
     const stream = this.#stream(name);
     stream.metadata = replacedMetadata(stream.metadata, metadata);
@@ -233,7 +235,7 @@ export class MemoryLog implements EventLog {
     }
   }
 
-  #stream(name: string): MemoryStream {
+  #stream(name: StreamName): MemoryStream {
     let stream = this.#streams.get(name);
     if (stream === undefined) {
       stream = { name, accepted: -1, durable: -1, metadata: undefined, events: new Map() };

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { faultyDisk } from '../../../test/kit/faulty-disk.ts';
 import { Scheduler } from '../../../test/kit/scheduler.ts';
-import type { RecordedEvent } from '../event-log.ts';
+import { mail, user } from '../../../test/kit/stream-names.ts';
+import type { RecordedEvent, StreamName } from '../event-log.ts';
 import { LogError } from '../log-error.ts';
 import { verifyLog } from './inspect.ts';
 import { openSegmentLog, type SegmentLogOptions } from './open-segment-log.ts';
@@ -31,7 +32,7 @@ async function directoryWith(files: ReadonlyMap<string, Buffer>): Promise<string
 const opened = (directory: string, options: Partial<SegmentLogOptions> = {}): Promise<SegmentLog> =>
   openSegmentLog({ directory, clock, segmentSize: 4096, ...options });
 
-const append = (log: SegmentLog, stream: string, data: string) =>
+const append = (log: SegmentLog, stream: StreamName, data: string) =>
   log.append([{ stream, expected: 'any', events: [{ type: 't', data: Buffer.from(data) }] }]);
 
 async function contents(log: SegmentLog): Promise<string[]> {
@@ -46,7 +47,7 @@ async function contents(log: SegmentLog): Promise<string[]> {
 async function smallLog(batches: number): Promise<{ files: Map<string, Buffer>; events: string[] }> {
   const directory = await directoryWith(new Map());
   const log = await opened(directory);
-  for (let i = 0; i < batches; i++) await append(log, i % 2 ? 'mail-b' : 'mail-a', `letter ${i}`);
+  for (let i = 0; i < batches; i++) await append(log, i % 2 ? mail('b') : mail('a'), `letter ${i}`);
   const events = await contents(log);
   await log[Symbol.asyncDispose]();
   const files = new Map<string, Buffer>();
@@ -142,24 +143,24 @@ test('given a failing fdatasync, when it works again, then what was refused is g
   const { disk, faults } = faultyDisk();
   const directory = await directoryWith(new Map());
   const log = await opened(directory, { disk });
-  await append(log, 'mail-a', 'kept');
-  await append(log, 'user-a', 'fact');
+  await append(log, mail('a'), 'kept');
+  await append(log, user('a'), 'fact');
   faults.syncFails = true;
-  const refused = [append(log, 'mail-a', 'refused 1'), append(log, 'mail-a', 'refused 2')];
+  const refused = [append(log, mail('a'), 'refused 1'), append(log, mail('a'), 'refused 2')];
   for (const one of refused) await assert.rejects(one, { code: 'LOG_UNAVAILABLE', retryable: true });
-  await assert.rejects(append(log, 'mail-a', 'refused 3'), { code: 'LOG_UNAVAILABLE' });
+  await assert.rejects(append(log, mail('a'), 'refused 3'), { code: 'LOG_UNAVAILABLE' });
   assert.equal(log.healthy, false);
-  assert.deepEqual(await log.streamState('mail-a'), { lastRevision: 0 });
+  assert.deepEqual(await log.streamState(mail('a')), { lastRevision: 0 });
   faults.syncFails = false;
   const [appended] = await log.append([
-    { stream: 'mail-a', expected: 0, events: [{ type: 't', data: Buffer.from('again') }] },
+    { stream: mail('a'), expected: 0, events: [{ type: 't', data: Buffer.from('again') }] },
   ]);
   assert.equal(appended?.revision, 1);
   assert.equal(log.healthy, true);
   const events = await contents(log);
   assert.deepEqual(
     events.map((one) => one.split(' ').slice(1).join(' ')),
-    ['mail-a 0 kept', 'user-a 0 fact', 'mail-a 1 again'],
+    [mail('a 0 kept'), user('a 0 fact'), mail('a 1 again')],
   );
   await log[Symbol.asyncDispose]();
   const report = await verifyLog(directory, { clock });
@@ -173,14 +174,14 @@ test('given a full disk, when there is space again, then the log goes on; what w
   const { disk, faults } = faultyDisk();
   const directory = await directoryWith(new Map());
   const log = await opened(directory, { disk });
-  await append(log, 'mail-a', '0');
+  await append(log, mail('a'), '0');
   for (let space = 0; space < 600; space += 37) {
     faults.spaceLeft = space;
     faults.shortWrites = 100;
-    const big = append(log, 'mail-a', 'x'.repeat(700));
+    const big = append(log, mail('a'), 'x'.repeat(700));
     await assert.rejects(big, { code: 'LOG_UNAVAILABLE', retryable: true });
     faults.spaceLeft = undefined;
-    await append(log, 'mail-a', String(space));
+    await append(log, mail('a'), String(space));
   }
   const events = await contents(log);
   assert.equal(events.length, 18);
@@ -192,23 +193,26 @@ test('given a full disk, when there is space again, then the log goes on; what w
 });
 
 test('given a segment that another writer wrote over, when a stream is read, then reading fails and does not go on for ever', async () => {
-  for (const category of ['mail', 'user']) {
+  for (const [family, named] of [
+    ['mail', mail],
+    ['facts', user],
+  ] as const) {
     const directories = await Promise.all([directoryWith(new Map()), directoryWith(new Map())]);
     const logs = await Promise.all(directories.map((directory) => opened(directory)));
     const [ours, theirs] = logs;
     assert.ok(ours !== undefined && theirs !== undefined);
     for (let i = 0; i < 3; i++) {
-      await append(ours, `${category}-ours`, `event ${i}`);
-      await append(theirs, `${category}-they`, `event ${i}`);
+      await append(ours, named('ours'), `event ${i}`);
+      await append(theirs, named('they'), `event ${i}`);
     }
-    const name = `${category === 'mail' ? 'mail' : 'facts'}-0000000001.seg`;
+    const name = `${family}-0000000001.seg`;
     const bytes = await readFile(join(directories[1] ?? '', name));
     await writeFile(join(directories[0] ?? '', name), bytes, { flag: 'r+' });
     const read = async (): Promise<void> => {
-      for await (const event of ours.readStream(`${category}-ours`)) assert.fail(String(event.position));
+      for await (const event of ours.readStream(named('ours'))) assert.fail(String(event.position));
     };
     await assert.rejects(read(), { code: 'LOG_CORRUPT', message: /holds nothing of/ });
-    const [none] = await ours.readEvents([{ stream: `${category}-ours`, revision: 1 }]);
+    const [none] = await ours.readEvents([{ stream: named('ours'), revision: 1 }]);
     assert.equal(none, undefined);
     for (const log of logs) await log[Symbol.asyncDispose]();
   }

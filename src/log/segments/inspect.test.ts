@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { mail, user } from '../../../test/kit/stream-names.ts';
 import { pause } from '../../../test/kit/waiting.ts';
 import { systemClock } from '../../system/system-clock.ts';
 import type { RecordedEvent } from '../event-log.ts';
@@ -24,7 +25,7 @@ test('given a log that is being written, when inspected, then it is whole and sh
     const append = (i: number) =>
       log.append([
         {
-          stream: i % 2 ? 'mail-a' : 'user-a',
+          stream: i % 2 ? mail('a') : user('a'),
           expected: 'any',
           events: [{ type: 't', data: Buffer.alloc(99) }],
         },
@@ -42,7 +43,7 @@ test('given a log that is being written, when inspected, then it is whole and sh
       assert.ok(families.reduce((sum, { events }) => sum + events, 0) >= 600);
     }
     assert.deepEqual(await positions(showEvent(directory, { position: 7 }, options)), [7]);
-    assert.equal((await positions(showEvent(directory, { stream: 'user-a' }, options)))[2], 5 + 1);
+    assert.equal((await positions(showEvent(directory, { stream: user('a') }, options)))[2], 5 + 1);
     const head = log.headPosition;
     assert.deepEqual(await positions(tailLog(directory, 3, options)), [head - 2, head - 1, head]);
     const controller = new AbortController();

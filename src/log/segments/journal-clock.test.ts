@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Scheduler } from '../../../test/kit/scheduler.ts';
+import { session } from '../../../test/kit/stream-names.ts';
 import { openSegmentLog } from './open-segment-log.ts';
 
 const DAY = 86_400_000;
@@ -17,7 +18,7 @@ test('given a journal, when the server starts with its date a year ahead, then n
     const log = await openSegmentLog({ directory, clock, segmentSize: 4096 });
     for (let index = 0; index < 10; index += 1) {
       const events = [{ type: 't', data: Buffer.alloc(900) }];
-      await log.append([{ stream: `session-${index}`, expected: 'any', events }]);
+      await log.append([{ stream: session(`${index}`), expected: 'any', events }]);
     }
     await log[Symbol.asyncDispose]();
     const written = await segments();

@@ -12,8 +12,9 @@ import { openSegmentLog } from './open-segment-log.ts';
 const WRITER = `
 import { openSegmentLog } from './src/log/segments/open-segment-log.ts';
 import { systemClock } from './src/system/system-clock.ts';
+import { call, mail, user } from './test/kit/stream-names.ts';
 const log = await openSegmentLog({ directory: process.argv[1], clock: systemClock, segmentSize: 65536 });
-const streams = ['mail-a', 'mail-b', 'user-a', 'call-a'];
+const streams = [mail('a'), mail('b'), user('a'), call('a')];
 const loop = async (stream) => {
   for (;;) {
     const [{ position, revision }] = await log.append([

@@ -1,6 +1,7 @@
+import { retentionOf } from '../../events/retention.ts';
+import { categoryFilter } from '../engine/subscription.ts';
 import type { EventRef, ReadAllOptions, ReadStreamOptions, RecordedEvent } from '../event-log.ts';
-import { type RetentionClass, retentionOf } from '../retention.ts';
-import { categoryFilter } from '../subscription.ts';
+import type { RetentionClass } from '../retention.ts';
 import type { Family } from './families/family.ts';
 import { FamilyCursor } from './families/family-cursor.ts';
 import { BatchCache } from './files/batch-cache.ts';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { HISTORY_STREAM, type HistoryCause } from '../../events/events.ts';
+import type { HistoryCause } from '../../events/events.ts';
+import { STREAMS } from '../../events/streams.ts';
 import { unknownWords } from '../../events/vocabulary.ts';
 import type { Clock, Random } from '../../ports/ports.ts';
 import { systemRandom } from '../../system/index.ts';
@@ -158,7 +159,7 @@ function historyOf(
   facts: Family,
 ): History {
   const { random = systemRandom, logger = silentLogger, restored = false } = options;
-  const wasNamed = facts.stream(HISTORY_STREAM).durable >= 0;
+  const wasNamed = facts.stream(STREAMS.history.stream).durable >= 0;
   const cause = hasLost ? 'lost' : restored ? 'restored' : causeOf(found, wasNamed);
   if (found !== undefined && cause === undefined) return found;
   const history = { epoch: newEpoch(random), cause: cause ?? 'created' };

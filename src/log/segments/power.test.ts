@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import { eventLogContract } from '../../../test/kit/event-log.contract.ts';
 import { MemoryDisk, MemoryLock } from '../../../test/kit/memory-disk.ts';
 import { chooser, Scheduler } from '../../../test/kit/scheduler.ts';
+import { mail, session, user } from '../../../test/kit/stream-names.ts';
 import { turns } from '../../../test/kit/waiting.ts';
+import type { StreamName } from '../event-log.ts';
 import { openSegmentLog } from './open-segment-log.ts';
 import type { SegmentLog } from './segment-log.ts';
 
-const STREAMS = ['user-a', 'user-b', 'mail-a', 'mail-b', 'session-a'] as const;
+const STREAMS = [user('a'), user('b'), mail('a'), mail('b'), session('a')] as const;
 const SEGMENT_SIZE = 8192;
 const LIVES = 5;
 
@@ -56,7 +58,7 @@ class PoweredLog {
   }
 
   async #step(log: SegmentLog): Promise<void> {
-    const name = STREAMS[this.#choose(STREAMS.length)] ?? 'user-a';
+    const name = STREAMS[this.#choose(STREAMS.length)] ?? STREAMS[0];
     const stream = this.#streams.get(name) ?? assert.fail(name);
     if (this.#choose(12) === 0) {
       stream.truncated = Math.max(stream.truncated, this.#choose(stream.acknowledged + 1));
@@ -70,7 +72,7 @@ class PoweredLog {
     this.#clock.sleep(this.#choose(2000));
   }
 
-  #append(log: SegmentLog, name: string, stream: Stream): void {
+  #append(log: SegmentLog, name: StreamName, stream: Stream): void {
     const data = Array.from({ length: 1 + this.#choose(3) }, () => {
       this.events += 1;
       return `${this.events} `.padEnd(1 + this.#choose(1500), 'x');

@@ -1,5 +1,8 @@
+import { retentionOf } from '../../events/retention.ts';
 import type { Clock } from '../../ports/ports.ts';
-import { retentionOfAppend } from '../append-check.ts';
+import { retentionOfAppend } from '../engine/append-retention.ts';
+import { replacedMetadata } from '../engine/stream-limits.ts';
+import { follow } from '../engine/subscription.ts';
 import type {
   Appended,
   EventLog,
@@ -9,6 +12,7 @@ import type {
   RecordedEvent,
   StreamAppend,
   StreamMetadata,
+  StreamName,
   StreamState,
   Subscriber,
   Subscription,
@@ -16,9 +20,7 @@ import type {
 import { LogError } from '../log-error.ts';
 import type { LogLogger } from '../log-logger.ts';
 import type { LogObserver } from '../log-observer.ts';
-import { type RetentionClass, retentionOf } from '../retention.ts';
-import { replacedMetadata } from '../stream-limits.ts';
-import { follow } from '../subscription.ts';
+import type { RetentionClass } from '../retention.ts';
 import type { Batch } from './families/batch.ts';
 import type { Family, Positions } from './families/family.ts';
 import type { IndexWriter } from './families/index-writer.ts';
@@ -117,7 +119,7 @@ export class SegmentLog implements EventLog {
     }
   }
 
-  readStream(stream: string, options: ReadStreamOptions = {}): AsyncIterable<RecordedEvent> {
+  readStream(stream: StreamName, options: ReadStreamOptions = {}): AsyncIterable<RecordedEvent> {
     return this.#reader.readStream(stream, options);
   }
 
@@ -147,7 +149,7 @@ export class SegmentLog implements EventLog {
   }
 
   /** Mail is truncated in memory only: who delivers it computes after a restart again what is done. */
-  async truncate(stream: string, beforeRevision: number): Promise<void> {
+  async truncate(stream: StreamName, beforeRevision: number): Promise<void> {
     const entry = this.#stream(stream);
     if (beforeRevision <= entry.truncateBefore) return;
     if (retentionOf(stream) !== 'mail') {
@@ -161,7 +163,7 @@ export class SegmentLog implements EventLog {
     this.#parts.retention.changed();
   }
 
-  async streamState(stream: string): Promise<StreamState> {
+  async streamState(stream: StreamName): Promise<StreamState> {
     const entry = this.#stream(stream);
     const { truncateBefore } = entry;
     return {
@@ -171,7 +173,7 @@ export class SegmentLog implements EventLog {
     };
   }
 
-  async setStreamMetadata(stream: string, metadata: StreamMetadata): Promise<void> {
+  async setStreamMetadata(stream: StreamName, metadata: StreamMetadata): Promise<void> {
     this.#requireOpen();
     const next = replacedMetadata(this.#parts.metadata.get(stream), metadata);
     const events = [encodeMetadata(next)];

@@ -1,5 +1,5 @@
+import { retentionOf } from '../../events/retention.ts';
 import type { EventLog, RecordedEvent } from '../../log/event-log.ts';
-import { retentionOf } from '../../log/retention.ts';
 import type { CancelTimer, Clock } from '../../ports/ports.ts';
 import type { ProjectionMetrics } from '../tables/ports.ts';
 import { PoisonError } from '../tables/projection-error.ts';

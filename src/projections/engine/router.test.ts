@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RecordedEvent } from '../../log/event-log.ts';
+import { foreign } from '../../../test/kit/stream-names.ts';
+import { STREAMS } from '../../events/streams.ts';
+import type { RecordedEvent, StreamName } from '../../log/event-log.ts';
 import { READ_MODELS } from '../index.ts';
 import type { Projection, ProjectionBatch } from './projection.ts';
 import { type Lane, Router } from './router.ts';
 
-function recorded(position: number, stream: string, type: string): RecordedEvent {
+function recorded(position: number, stream: StreamName, type: string): RecordedEvent {
   return { position, stream, revision: 0, type, recordedAt: 0, data: new Uint8Array() };
 }
 
@@ -44,17 +46,17 @@ test('given two lanes, when events come, then each goes to the lane that wants i
   const devices = lane('device', ['device.registered']);
   const users = lane('user', ['user.registered'], 3);
   const router = new Router([devices, users]);
-  router.route(recorded(1, 'device-a', 'device.registered'));
-  router.route(recorded(2, 'user-a', 'user.registered'));
-  router.route(recorded(3, 'secret-noise', 'secret.rotated'));
-  router.route(recorded(4, 'user-b', 'user.registered'));
+  router.route(recorded(1, STREAMS.device.stream('a'), 'device.registered'));
+  router.route(recorded(2, STREAMS.user.stream('a'), 'user.registered'));
+  router.route(recorded(3, STREAMS.secret.stream('noise'), 'secret.rotated'));
+  router.route(recorded(4, STREAMS.user.stream('b'), 'user.registered'));
   assert.deepEqual([devices.taken, users.taken], [[1], [4]]);
 });
 
 test('given an unknown type, when its category has a lane, then that lane is named; nobody else is disturbed', () => {
   const router = new Router([lane('device', []), lane('user', [])]);
-  router.route(recorded(1, 'federation-example.org', 'federation.queued'));
-  assert.throws(() => router.route(recorded(2, 'user-a', 'user.cloned')), {
+  router.route(recorded(1, foreign('federation-example.org'), 'federation.queued'));
+  assert.throws(() => router.route(recorded(2, STREAMS.user.stream('a'), 'user.cloned')), {
     code: 'PROJECTION_POISONED',
     projection: 'user',
     message:
@@ -63,12 +65,12 @@ test('given an unknown type, when its category has a lane, then that lane is nam
 });
 
 test('given an unknown type before the checkpoint, when it is read again, then it stops nobody', () => {
-  new Router([lane('user', [], 2)]).route(recorded(2, 'user-a', 'user.cloned'));
+  new Router([lane('user', [], 2)]).route(recorded(2, STREAMS.user.stream('a'), 'user.cloned'));
 });
 
 test('given a lane that refuses an event, when it is routed, then the error names position and cause', () => {
   const router = new Router([lane('device', ['device.registered'], 0, 5)]);
-  assert.throws(() => router.route(recorded(5, 'device-a', 'device.registered')), {
+  assert.throws(() => router.route(recorded(5, STREAMS.device.stream('a'), 'device.registered')), {
     code: 'PROJECTION_POISONED',
     projection: 'device',
     message: /position 5 .*not a key/,

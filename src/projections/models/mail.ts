@@ -1,11 +1,6 @@
 import { sql, type Transaction } from 'kysely';
-import {
-  decodeInboxAdvanced,
-  decodeMailPosted,
-  INBOX_ADVANCED,
-  type InboxAdvanced,
-  MAIL_POSTED,
-} from '../../events/mail-encoding.ts';
+import type { InboxAdvanced } from '../../events/mail-encoding.ts';
+import { STREAMS } from '../../events/streams.ts';
 import type { RecordedEvent } from '../../log/event-log.ts';
 import { serialAfter } from '../../protocol/serial.ts';
 import type { Projection, ProjectionBatch } from '../engine/projection.ts';
@@ -25,7 +20,7 @@ export const mailProjection: Projection = {
   version: 1,
   tables: ['relay_queue', 'inbox_offset'],
   categories: ['mail', 'inbox'],
-  types: [MAIL_POSTED, INBOX_ADVANCED],
+  types: [...STREAMS.mail.types, ...STREAMS.inbox.types],
   batch: () => new MailBatch(),
 };
 
@@ -54,8 +49,6 @@ interface Inbox {
 
 /** Confirmed entries are cut off an inbox's list when there are this many, so that a busy one stays small. */
 const COMPACT_AT = 256;
-const MAIL_PREFIX = 'mail-'.length;
-const INBOX_PREFIX = 'inbox-'.length;
 
 /**
  * Most letters are confirmed milliseconds after they were posted, both within one batch: they cost a decode and two
@@ -72,12 +65,12 @@ class MailBatch implements ProjectionBatch {
   }
 
   add(event: RecordedEvent): void {
-    if (event.type === MAIL_POSTED) this.#posted(event);
+    if (STREAMS.mail.has(event.stream)) this.#posted(event);
     else this.#advanced(event);
   }
 
   #posted(event: RecordedEvent): void {
-    const mail = decodeMailPosted(event.data);
+    const mail = STREAMS.mail.decode(event);
     const letter: LetterFacts = {
       stream: event.stream,
       revision: event.revision,
@@ -96,10 +89,10 @@ class MailBatch implements ProjectionBatch {
   }
 
   #advanced(event: RecordedEvent): void {
-    const advanced = decodeInboxAdvanced(event.data);
+    const advanced = STREAMS.inbox.decode(event);
     let inbox = this.#byStream.get(event.stream);
     if (inbox === undefined) {
-      inbox = this.#inbox(event.stream.slice(INBOX_PREFIX));
+      inbox = this.#inbox(STREAMS.inbox.keyOf(event.stream));
       this.#byStream.set(event.stream, inbox);
     }
     inbox.advanced = advanced;
@@ -171,7 +164,7 @@ function letterRow(device: string, inboxNumber: number, letter: LetterFacts): Re
   return {
     device_id: device,
     inbox_number: inboxNumber,
-    channel_key: letter.stream.slice(MAIL_PREFIX),
+    channel_key: STREAMS.mail.keyOf(letter.stream),
     mail_revision: letter.revision,
     channel_number: letter.channel,
     frame_type: letter.frameType,

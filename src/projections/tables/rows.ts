@@ -1,5 +1,5 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely';
-import { categoryRetention } from '../../log/retention.ts';
+import { categoryRetention } from '../../events/retention.ts';
 import { COLUMN_TYPES, type ReadModels, type TableName } from './schema.ts';
 
 /** Rows in one statement: bounds its size, and for how long the event loop is busy with making it. */

@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { Scheduler } from '../../../../test/kit/scheduler.ts';
+import { mail, user } from '../../../../test/kit/stream-names.ts';
 import { until } from '../../../../test/kit/waiting.ts';
 import { systemRandom } from '../../../system/index.ts';
+import type { StreamName } from '../../event-log.ts';
 import type { LogError } from '../../log-error.ts';
 import { segmentPath } from '../files/segment.ts';
 import { verifyLog } from '../inspect.ts';
@@ -23,7 +25,7 @@ before(async () => {
 after(() => rm(root, { recursive: true, force: true }));
 const newDirectory = (): Promise<string> => mkdtemp(join(root, 'log-'));
 
-const append = (log: SegmentLog, stream: string, data: string) =>
+const append = (log: SegmentLog, stream: StreamName, data: string) =>
   log.append([{ stream, expected: 'any', events: [{ type: 't', data: Buffer.from(data) }] }]);
 
 /** Tries to open the log, says how that went, and holds it. */
@@ -63,7 +65,7 @@ test('given a second opener in the same process, when the first is open, then it
     code: 'LOG_LOCKED',
     message: new RegExp(`process ${process.pid} on `),
   });
-  await append(log, 'mail-a', 'still ours');
+  await append(log, mail('a'), 'still ours');
   await log[Symbol.asyncDispose]();
   assert.equal(await isLocked(directory), false);
   await (await openSegmentLog({ directory, clock }))[Symbol.asyncDispose]();
@@ -128,13 +130,13 @@ for (const [how, take] of TAKEN) {
       const lost: LogError[] = [];
       const onLost = (error: LogError): void => void lost.push(error);
       const log = await openSegmentLog({ directory, clock, segmentSize: 4096, onLost });
-      await append(log, 'mail-a', 'o'.repeat(2000));
+      await append(log, mail('a'), 'o'.repeat(2000));
       await take(directory);
       if (when === 'seconds') {
         clock.sleep(5000);
         await until(() => lost.length > 0);
       } else {
-        await assert.rejects(append(log, 'mail-a', 'x'.repeat(2500)), { code: 'LOG_UNAVAILABLE' });
+        await assert.rejects(append(log, mail('a'), 'x'.repeat(2500)), { code: 'LOG_UNAVAILABLE' });
       }
       assert.deepEqual(
         lost.map((error) => error.code),
@@ -142,8 +144,8 @@ for (const [how, take] of TAKEN) {
       );
       await writeFile(join(directory, 'mail.spare'), "another's");
       const before = await readdir(directory);
-      await assert.rejects(append(log, 'mail-a', 'refused'), { code: 'LOG_UNAVAILABLE' });
-      await assert.rejects(append(log, 'user-a', 'refused'), { code: 'LOG_UNAVAILABLE' });
+      await assert.rejects(append(log, mail('a'), 'refused'), { code: 'LOG_UNAVAILABLE' });
+      await assert.rejects(append(log, user('a'), 'refused'), { code: 'LOG_UNAVAILABLE' });
       await log.maintain();
       await log[Symbol.asyncDispose]();
       assert.deepEqual(await readdir(directory), before);
@@ -158,10 +160,10 @@ test("given another's segment where the next one would begin, when it begins, th
   const lost: LogError[] = [];
   const onLost = (error: LogError): void => void lost.push(error);
   const log = await openSegmentLog({ directory, clock: new Scheduler(), segmentSize: 4096, onLost });
-  await append(log, 'mail-a', 'o'.repeat(2000));
+  await append(log, mail('a'), 'o'.repeat(2000));
   const path = segmentPath(directory, 'mail', 2);
   await writeFile(path, "another's");
-  await assert.rejects(append(log, 'mail-a', 'x'.repeat(2500)), { code: 'LOG_UNAVAILABLE' });
+  await assert.rejects(append(log, mail('a'), 'x'.repeat(2500)), { code: 'LOG_UNAVAILABLE' });
   assert.equal(lost.length, 1);
   await log[Symbol.asyncDispose]();
   assert.equal(await readFile(path, 'utf8'), "another's");

@@ -5,10 +5,10 @@ import {
   MAX_NAME_BYTES,
   RECORD_HEADER,
 } from '../../append-check.ts';
+import { limitsOf } from '../../engine/stream-limits.ts';
 import type { Appended, StreamAppend, StreamMetadata } from '../../event-log.ts';
 import { LogError } from '../../log-error.ts';
 import type { RetentionClass } from '../../retention.ts';
-import { limitsOf } from '../../stream-limits.ts';
 import { BATCH_HEADER, SEGMENT_HEADER } from '../files/format.ts';
 import type { Segment } from '../files/segment.ts';
 import { streamOfMetadata } from '../index/metadata-stream.ts';

@@ -1,5 +1,5 @@
 import { RECORD_HEADER } from '../../append-check.ts';
-import type { RecordedEvent } from '../../event-log.ts';
+import type { RecordedEvent, StreamName } from '../../event-log.ts';
 import { LogError } from '../../log-error.ts';
 import { BATCH_HEADER, type BatchHeader, RECORD_NAME } from './format.ts';
 
@@ -70,7 +70,7 @@ function malformed(): LogError {
 export function recordedEvent(record: BatchReader): RecordedEvent {
   return {
     position: record.position,
-    stream: record.stream,
+    stream: record.stream as StreamName,
     revision: record.revision,
     type: record.type,
     recordedAt: record.header.recordedAt,

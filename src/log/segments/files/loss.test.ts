@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Scheduler } from '../../../../test/kit/scheduler.ts';
+import { mail, user } from '../../../../test/kit/stream-names.ts';
 import { LogError } from '../../log-error.ts';
 import { verifyLog } from '../inspect.ts';
 import { openSegmentLog, type SegmentLogOptions } from '../open-segment-log.ts';
@@ -31,7 +32,7 @@ async function writtenLog(): Promise<string> {
   const directory = freshPath();
   const log = await opened(directory);
   for (let index = 0; index < 20; index += 1) {
-    for (const stream of ['user-a', 'mail-a']) {
+    for (const stream of [user('a'), mail('a')]) {
       const events = [{ type: 't', data: Buffer.alloc(700, index) }];
       await log.append([{ stream, expected: 'any', events }]);
     }
@@ -90,7 +91,7 @@ test('given a newest segment that was replaced by an older copy of it, then the 
   const directory = freshPath();
   const log = await opened(directory);
   const say = (text: string) =>
-    log.append([{ stream: 'user-a', expected: 'any', events: [{ type: 't', data: Buffer.from(text) }] }]);
+    log.append([{ stream: user('a'), expected: 'any', events: [{ type: 't', data: Buffer.from(text) }] }]);
   await say('one');
   const copy = freshPath();
   await cp(await newest(directory, 'facts'), copy);
@@ -105,7 +106,7 @@ test('given a log that was killed, when it is opened, then what its marks had no
   const log = await opened(directory);
   for (let index = 0; index < 20; index += 1) {
     await log.append([
-      { stream: 'mail-a', expected: 'any', events: [{ type: 't', data: Buffer.alloc(700) }] },
+      { stream: mail('a'), expected: 'any', events: [{ type: 't', data: Buffer.alloc(700) }] },
     ]);
   }
   // The marks are written in the background: what is on its way is not copied.

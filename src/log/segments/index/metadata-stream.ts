@@ -1,5 +1,5 @@
 import { RESERVED } from '../../append-check.ts';
-import type { NewEvent, StreamMetadata } from '../../event-log.ts';
+import type { NewEvent, StreamMetadata, StreamName } from '../../event-log.ts';
 import { LogError } from '../../log-error.ts';
 
 /**
@@ -9,8 +9,8 @@ import { LogError } from '../../log-error.ts';
 const PREFIX = `${RESERVED}${RESERVED}`;
 const TYPE = `${RESERVED}metadata`;
 
-export function metadataStream(stream: string): string {
-  return PREFIX + stream;
+export function metadataStream(stream: string): StreamName {
+  return (PREFIX + stream) as StreamName;
 }
 
 /** The stream that a metadata stream is about; undefined for other streams. */

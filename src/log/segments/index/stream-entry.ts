@@ -1,5 +1,5 @@
+import { limitsOf, type StreamLimits } from '../../engine/stream-limits.ts';
 import type { StreamMetadata } from '../../event-log.ts';
-import { limitsOf, type StreamLimits } from '../../stream-limits.ts';
 import type { Segment } from '../files/segment.ts';
 import { Runs } from './runs.ts';
 

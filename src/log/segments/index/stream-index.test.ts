@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { faultyDisk } from '../../../../test/kit/faulty-disk.ts';
 import { Scheduler } from '../../../../test/kit/scheduler.ts';
+import { channel, device, session, user } from '../../../../test/kit/stream-names.ts';
 import { turns } from '../../../../test/kit/waiting.ts';
+import type { StreamName } from '../../event-log.ts';
 import { LogError } from '../../log-error.ts';
 import { verifyLog } from '../inspect.ts';
 import { openSegmentLog, type SegmentLogOptions } from '../open-segment-log.ts';
@@ -46,10 +48,10 @@ async function opened(
   };
 }
 
-const append = (log: SegmentLog, stream: string, data: string) =>
+const append = (log: SegmentLog, stream: StreamName, data: string) =>
   log.append([{ stream, expected: 'any', events: [{ type: 't', data: Buffer.from(data) }] }]);
 
-const STREAMS = ['user-a', 'user-b', 'device-c', 'session-d', 'session-e', 'channel-f', 'user-nobody'];
+const STREAMS = [user('a'), user('b'), device('c'), session('d'), session('e'), channel('f'), user('nobody')];
 
 /** All that can be read by name: each stream from each revision, and each event alone. */
 async function byName(log: SegmentLog): Promise<unknown[]> {
@@ -74,10 +76,10 @@ async function logOfManySegments(salt = ''): Promise<{ directory: string; conten
   const directory = await newDirectory();
   const { log } = await opened(directory);
   for (let i = 0; i < 150; i++) {
-    await append(log, STREAMS[(i * i) % 6] ?? '', `${i} ${salt}${'x'.repeat(i % 90)}`);
+    await append(log, STREAMS[(i * i) % 6] ?? user('nobody'), `${i} ${salt}${'x'.repeat(i % 90)}`);
   }
-  await log.truncate('user-b', 3);
-  for (let i = 0; i < 40; i++) await append(log, 'user-a', `later ${i} ${'y'.repeat(60)}`);
+  await log.truncate(user('b'), 3);
+  for (let i = 0; i < 40; i++) await append(log, user('a'), `later ${i} ${'y'.repeat(60)}`);
   const contents = await byName(log);
   await log[Symbol.asyncDispose]();
   return { directory, contents };
@@ -94,11 +96,11 @@ test('given a log of many segments, when opened again, then its streams are foun
   const { log, rebuilt } = await opened(directory);
   assert.deepEqual(await byName(log), contents);
   assert.deepEqual(rebuilt, { missing: 0, damaged: 0 });
-  const [next] = await append(log, 'session-d', 'next');
+  const [next] = await append(log, session('d'), 'next');
   assert.equal(
     next?.revision,
     ((
-      contents[contents.findIndex((one) => Array.isArray(one) && one[0] === 'session-d')] as number[]
+      contents[contents.findIndex((one) => Array.isArray(one) && one[0] === session('d'))] as number[]
     )[1] as number) + 1,
   );
   await log[Symbol.asyncDispose]();
@@ -185,10 +187,10 @@ test('given the index of an older version, garbage or not, when opened, then it 
 test('given segments of facts that are compacted, once and again, when read and opened again, then the index follows them', async () => {
   const { directory } = await logOfManySegments();
   for (const [stream, before] of [
-    ['user-a', 40],
-    ['channel-f', 6],
-    ['user-b', 10],
-    ['user-a', 60],
+    [user('a'), 40],
+    [channel('f'), 6],
+    [user('b'), 10],
+    [user('a'), 60],
   ] as const) {
     const { log } = await opened(directory);
     await log.truncate(stream, before);
@@ -225,7 +227,7 @@ test('given a disk that refuses any one change, when the log goes on, then all t
     const acknowledged: string[] = [];
     let asked = 0;
     for (let i = 0; i < 20; i++) {
-      const stream = STREAMS[i % 6] ?? '';
+      const stream = STREAMS[i % 6] ?? user('nobody');
       asked += 1;
       try {
         const [appended] = await append(log, stream, `${i} ${'x'.repeat(900)}`);

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Scheduler } from '../../../../test/kit/scheduler.ts';
-import type { RecordedEvent } from '../../event-log.ts';
+import { channel, mail, profile, user } from '../../../../test/kit/stream-names.ts';
+import type { RecordedEvent, StreamName } from '../../event-log.ts';
 import { verifyLog } from '../inspect.ts';
 import { openSegmentLog } from '../open-segment-log.ts';
 import type { SegmentLog } from '../segment-log.ts';
@@ -21,7 +22,7 @@ async function inDirectory(body: (directory: string) => Promise<void>): Promise<
   }
 }
 
-const note = (log: SegmentLog, stream: string, data = 'x'.repeat(100)) =>
+const note = (log: SegmentLog, stream: StreamName, data = 'x'.repeat(100)) =>
   log.append([{ stream, expected: 'any', events: [{ type: 'noted', data: Buffer.from(data) }] }]);
 
 async function read(events: AsyncIterable<RecordedEvent>): Promise<string[]> {
@@ -44,26 +45,26 @@ test('given streams that are over, when the log is maintained, then their space 
     const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, ...OPTIONS });
     for (let i = 0; i < 200; i++) {
-      await note(log, `channel-closed${i}`);
-      await note(log, `channel-closed${i}`);
-      if (i % 20 === 0) await note(log, 'channel-open', `open ${i}`);
+      await note(log, channel(`closed${i}`));
+      await note(log, channel(`closed${i}`));
+      if (i % 20 === 0) await note(log, channel('open'), `open ${i}`);
     }
     const before = await sizeOf(directory);
-    log.retire((stream) => stream.startsWith('channel-closed'));
+    log.retire((stream) => stream.startsWith(channel('closed')));
     await log.maintain();
     assert.equal(await sizeOf(directory), before, 'what is fresh is not touched');
     clock.sleep(HOUR_MS);
-    const open = await read(log.readStream('channel-open'));
+    const open = await read(log.readStream(channel('open')));
     await log.maintain();
     assert.ok((await sizeOf(directory)) < before / 4, `${before} -> ${await sizeOf(directory)} bytes`);
-    assert.deepEqual(await read(log.readStream('channel-open')), open);
-    assert.equal((await note(log, 'channel-open'))[0]?.revision, 10);
+    assert.deepEqual(await read(log.readStream(channel('open'))), open);
+    assert.equal((await note(log, channel('open')))[0]?.revision, 10);
     await log[Symbol.asyncDispose]();
 
     assert.deepEqual((await verifyLog(directory, { clock })).damage, []);
     const again = await openSegmentLog({ directory, clock, ...OPTIONS });
-    assert.deepEqual((await read(again.readStream('channel-open'))).slice(0, 10), open);
-    assert.deepEqual(await read(again.readStream('channel-closed3')), []);
+    assert.deepEqual((await read(again.readStream(channel('open')))).slice(0, 10), open);
+    assert.deepEqual(await read(again.readStream(channel('closed3'))), []);
     await again[Symbol.asyncDispose]();
   }));
 
@@ -71,16 +72,16 @@ test('given a stream that is over and lies in several segments, when only a late
   inDirectory(async (directory) => {
     const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, ...OPTIONS });
-    await note(log, 'channel-long', 'opened');
-    for (let i = 0; i < 60; i++) await note(log, 'user-kept');
-    await note(log, 'channel-long', 'closed');
-    for (let i = 0; i < 100; i++) await note(log, `channel-gone${i}`);
-    log.retire((stream) => stream.startsWith('channel-'));
+    await note(log, channel('long'), 'opened');
+    for (let i = 0; i < 60; i++) await note(log, user('kept'));
+    await note(log, channel('long'), 'closed');
+    for (let i = 0; i < 100; i++) await note(log, channel(`gone${i}`));
+    log.retire((stream) => stream.startsWith(channel('')));
     clock.sleep(HOUR_MS);
     const before = await sizeOf(directory);
     await log.maintain();
     assert.ok((await sizeOf(directory)) < before);
-    const left = await read(log.readStream('channel-long'));
+    const left = await read(log.readStream(channel('long')));
     assert.deepEqual(
       left.map((line) => line.split(' ').at(-1)),
       ['opened', 'closed'],
@@ -92,7 +93,7 @@ test('given events that somebody still has to see, when their stream is over, th
   inDirectory(async (directory) => {
     const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, ...OPTIONS });
-    for (let i = 0; i < 100; i++) await note(log, `channel-${i}`);
+    for (let i = 0; i < 100; i++) await note(log, channel(`${i}`));
     clock.sleep(HOUR_MS);
     let seen = 0;
     log.retire((_stream, position) => position < seen);
@@ -109,18 +110,18 @@ test('given a profile that has changed often, when the log is maintained, then t
   inDirectory(async (directory) => {
     const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, ...OPTIONS });
-    for (let i = 0; i < 200; i++) await note(log, 'profile-a', `${i}`.padEnd(100));
-    await note(log, 'user-a');
-    for (let i = 0; i < 30; i++) await note(log, 'user-b');
+    for (let i = 0; i < 200; i++) await note(log, profile('a'), `${i}`.padEnd(100));
+    await note(log, user('a'));
+    for (let i = 0; i < 30; i++) await note(log, user('b'));
     const before = await sizeOf(directory);
     await log.maintain();
     assert.ok((await sizeOf(directory)) < before / 3, `${before} -> ${await sizeOf(directory)} bytes`);
-    const newest = await read(log.readStream('profile-a'));
+    const newest = await read(log.readStream(profile('a')));
     assert.deepEqual(newest.length, 1);
     await log[Symbol.asyncDispose]();
     const again = await openSegmentLog({ directory, clock, ...OPTIONS });
-    assert.deepEqual(await read(again.readStream('profile-a')), newest);
-    assert.equal((await note(again, 'profile-a'))[0]?.revision, 200);
+    assert.deepEqual(await read(again.readStream(profile('a'))), newest);
+    assert.equal((await note(again, profile('a')))[0]?.revision, 200);
     await again[Symbol.asyncDispose]();
   }));
 
@@ -128,29 +129,29 @@ test('given mail of channels that are no more, when all of it is delivered and o
   inDirectory(async (directory) => {
     const clock = new Scheduler();
     const log = await openSegmentLog({ directory, clock, ...OPTIONS });
-    const post = (stream: string) =>
+    const post = (stream: StreamName) =>
       log.append([
         { stream, expected: 'any', events: [{ type: 'mail.posted', data: Buffer.alloc(200, 1) }] },
       ]);
     for (let i = 0; i < 40; i++) {
-      await post(`mail-over${i}`);
-      await log.truncate(`mail-over${i}`, 1);
+      await post(mail(`over${i}`));
+      await log.truncate(mail(`over${i}`), 1);
     }
-    await post('mail-open');
-    await log.truncate('mail-open', 1);
-    log.retire((stream) => stream.startsWith('mail-over'));
+    await post(mail('open'));
+    await log.truncate(mail('open'), 1);
+    log.retire((stream) => stream.startsWith(mail('over')));
     for (let round = 0; round < 3; round++) {
       // Streams carried on once more, and then a newer segment behind them.
       await log.maintain();
       clock.sleep(HOUR_MS);
-      for (let i = 0; i < 30; i++) await post('mail-busy');
-      await log.truncate('mail-busy', 30 * (round + 1));
+      for (let i = 0; i < 30; i++) await post(mail('busy'));
+      await log.truncate(mail('busy'), 30 * (round + 1));
     }
     await log.maintain();
     await log[Symbol.asyncDispose]();
     const again = await openSegmentLog({ directory, clock, ...OPTIONS });
-    assert.equal((await again.streamState('mail-over3')).lastRevision, -1);
-    assert.equal((await again.streamState('mail-open')).lastRevision, 0);
-    assert.equal((await again.streamState('mail-busy')).lastRevision, 89);
+    assert.equal((await again.streamState(mail('over3'))).lastRevision, -1);
+    assert.equal((await again.streamState(mail('open'))).lastRevision, 0);
+    assert.equal((await again.streamState(mail('busy'))).lastRevision, 89);
     await again[Symbol.asyncDispose]();
   }));

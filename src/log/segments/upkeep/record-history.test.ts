@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Scheduler } from '../../../../test/kit/scheduler.ts';
 import type { HistoryBegun } from '../../../events/events.ts';
-import { decodeFact } from '../../../events/fact-encoding.ts';
+import { STREAMS } from '../../../events/streams.ts';
 import { MemoryLog } from '../../memory/memory-log.ts';
 import { inboxGap, recordHistory } from './record-history.ts';
 
@@ -10,7 +10,7 @@ const DAY = 86_400_000;
 
 async function histories(log: MemoryLog): Promise<HistoryBegun[]> {
   const facts: HistoryBegun[] = [];
-  for await (const event of log.readStream('history')) facts.push(decodeFact(event) as HistoryBegun);
+  for await (const event of log.readStream(STREAMS.history.stream)) facts.push(STREAMS.history.decode(event));
   return facts;
 }
 

@@ -1,5 +1,5 @@
-import { HISTORY_STREAM, type HistoryCause } from '../../../events/events.ts';
-import { decodeFact, encodeFact } from '../../../events/fact-encoding.ts';
+import type { HistoryCause } from '../../../events/events.ts';
+import { STREAMS } from '../../../events/streams.ts';
 import type { Clock } from '../../../ports/ports.ts';
 import type { EventLog } from '../../event-log.ts';
 import { lost } from '../files/loss.ts';
@@ -40,9 +40,8 @@ export async function recordHistory(
   opened: { readonly cause: HistoryCause; readonly newestAt: number | undefined },
 ): Promise<void> {
   let known: string | undefined;
-  for await (const event of log.readStream(HISTORY_STREAM)) {
-    const fact = decodeFact(event);
-    if (fact.type === 'history.begun') known = fact.epoch;
+  for await (const event of log.readStream(STREAMS.history.stream)) {
+    known = STREAMS.history.decode(event).epoch;
   }
   if (known === log.epoch) return;
   if (known === undefined && opened.cause === 'created' && !(await isWhole(log))) {
@@ -51,13 +50,17 @@ export async function recordHistory(
   const { cause, newestAt } = opened;
   const isFirst = known === undefined && cause === 'created';
   const gap = isFirst ? 0 : inboxGap(newestAt === undefined ? undefined : clock.now() - newestAt);
-  const fact = encodeFact({ type: 'history.begun', epoch: log.epoch, cause, gap });
-  await log.append([{ stream: HISTORY_STREAM, expected: 'any', events: [fact] }]);
+  const begun = { type: 'history.begun', epoch: log.epoch, cause, gap } as const;
+  await log.append([STREAMS.history.append('any', [begun])]);
 }
+
+const FIRST_FACTS = [STREAMS.secret, STREAMS.handle, STREAMS.user, STREAMS.device].map(
+  ({ category }) => category,
+);
 
 /** Every server's log begins with facts: its keys, the first account. Versions that named no history knew no more of it. */
 async function isWhole(log: EventLog): Promise<boolean> {
   if (log.headPosition === 0) return true;
-  for await (const _ of log.readAll({ categories: ['secret', 'handle', 'user', 'device'] })) return true;
+  for await (const _ of log.readAll({ categories: FIRST_FACTS })) return true;
   return false;
 }

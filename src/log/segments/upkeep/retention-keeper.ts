@@ -1,7 +1,9 @@
+import { retentionOf } from '../../../events/retention.ts';
+import { STREAMS } from '../../../events/streams.ts';
 import type { CancelTimer, Clock } from '../../../ports/ports.ts';
 import type { StreamMetadata } from '../../event-log.ts';
 import type { LogLogger } from '../../log-logger.ts';
-import { CATEGORY_RETENTION, type RetentionClass, retentionOf } from '../../retention.ts';
+import type { CategoryRetention, RetentionClass } from '../../retention.ts';
 import type { Disk } from '../disk/disk.ts';
 import type { Family } from '../families/family.ts';
 import type { Manifest } from '../files/manifest.ts';
@@ -194,7 +196,8 @@ export class Retention {
 
   #longestJournalAge(): number {
     let longest = 0;
-    for (const { retention, maxAge } of Object.values(CATEGORY_RETENTION)) {
+    for (const { retention: kept } of Object.values(STREAMS)) {
+      const { retention, maxAge }: CategoryRetention = kept;
       if (retention === 'journal') longest = Math.max(longest, maxAge ?? Number.POSITIVE_INFINITY);
     }
     for (const [stream, { maxAge }] of this.#options.metadata) {

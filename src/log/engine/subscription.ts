@@ -1,5 +1,5 @@
-import type { ReadAllOptions, RecordedEvent, Subscriber, Subscription } from './event-log.ts';
-import { categoryOf } from './retention.ts';
+import type { ReadAllOptions, RecordedEvent, Subscriber, Subscription } from '../event-log.ts';
+import { categoryOf } from '../retention.ts';
 
 /** What a subscription needs of a log. */
 export interface FollowedLog {

@@ -1,5 +1,6 @@
-import type { StreamMetadata } from './event-log.ts';
-import { type CategoryRetention, categoryRetention } from './retention.ts';
+import { categoryRetention } from '../../events/retention.ts';
+import type { StreamMetadata } from '../event-log.ts';
+import type { CategoryRetention } from '../retention.ts';
 
 /** The limits in force of one stream: its own metadata over the defaults of its category. */
 export interface StreamLimits {
