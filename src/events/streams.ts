@@ -162,5 +162,8 @@ export const STREAMS = {
 
 export type Category = keyof typeof STREAMS;
 
+/** Every type of event that this program writes and understands. */
+export type EventType = FactType | typeof MAIL_POSTED | typeof INBOX_ADVANCED;
+
 /** The events that a stream of this category may hold. */
 export type EventOf<C extends Category> = ReturnType<(typeof STREAMS)[C]['decode']>;

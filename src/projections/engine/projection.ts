@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely';
+import type { Category, EventType } from '../../events/streams.ts';
 import type { RecordedEvent } from '../../log/event-log.ts';
 import type { ReadModels, TableName } from '../tables/schema.ts';
 
@@ -29,8 +30,8 @@ export interface Projection {
   /** Written by this projection only. */
   readonly tables: readonly TableName[];
   /** An event of a type that this version does not know, in a stream of these categories, stops the projection. */
-  readonly categories: readonly string[];
+  readonly categories: readonly Category[];
   /** The event types that it turns into rows. */
-  readonly types: readonly string[];
+  readonly types: readonly EventType[];
   batch(): ProjectionBatch;
 }

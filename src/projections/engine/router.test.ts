@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { foreign } from '../../../test/kit/stream-names.ts';
-import { STREAMS } from '../../events/streams.ts';
+import { type Category, type EventType, STREAMS } from '../../events/streams.ts';
 import type { RecordedEvent, StreamName } from '../../log/event-log.ts';
 import { READ_MODELS } from '../index.ts';
 import type { Projection, ProjectionBatch } from './projection.ts';
@@ -13,8 +13,8 @@ function recorded(position: number, stream: StreamName, type: string): RecordedE
 
 /** A lane that notes the positions it is handed, and refuses one of them. */
 function lane(
-  name: string,
-  types: readonly string[],
+  category: Category,
+  types: readonly EventType[],
   from = 0,
   refuses = -1,
 ): Lane & { readonly taken: number[] } {
@@ -28,10 +28,10 @@ function lane(
     write: async () => undefined,
   };
   const projection: Projection = {
-    name,
+    name: category,
     version: 1,
     tables: [],
-    categories: [name],
+    categories: [category],
     types,
     batch: () => batch,
   };
@@ -78,11 +78,11 @@ test('given a lane that refuses an event, when it is routed, then the error name
 });
 
 test('given two projections that claim one type, when they are put together, then that is refused', () => {
-  assert.throws(() => new Router([lane('a', ['call.ended']), lane('b', ['call.ended'])]), TypeError);
+  assert.throws(() => new Router([lane('call', ['call.ended']), lane('session', ['call.ended'])]), TypeError);
 });
 
 test('given all read models, when they are put together, then no type and no table has two owners', () => {
-  const lanes = READ_MODELS.map((projection) => ({ ...lane(projection.name, projection.types) }));
+  const lanes = READ_MODELS.map(({ categories: [category = 'audit'], types }) => lane(category, types));
   assert.ok(new Router(lanes));
   const tables = READ_MODELS.flatMap((projection) => projection.tables);
   assert.equal(new Set(tables).size, tables.length);

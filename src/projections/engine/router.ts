@@ -52,7 +52,8 @@ export class Router {
     const category = categoryOf(event.stream);
     for (const lane of this.#lanes) {
       const { projection, position } = lane.progress;
-      if (event.position <= position || !projection.categories.includes(category)) continue;
+      const isOurs = projection.categories.some((one) => one === category);
+      if (event.position <= position || !isOurs) continue;
       throw poisonedBy(
         lane,
         event,

@@ -20,7 +20,7 @@ export const mailProjection: Projection = {
   version: 1,
   tables: ['relay_queue', 'inbox_offset'],
   categories: ['mail', 'inbox'],
-  types: [...STREAMS.mail.types, ...STREAMS.inbox.types],
+  types: ['mail.posted', 'inbox.advanced'],
   batch: () => new MailBatch(),
 };
 
