@@ -8,13 +8,12 @@ import { monotonic } from './time.ts';
 const MIB = 1_048_576;
 /** Messages that tell how quick the server is when nobody attacks it: a p99 of them leaves three out. */
 const AT_REST = 300;
-/** Times by which an attack may make the median of others' messages slower, if nothing else is said. */
-const SLOWER = 40;
 /**
- * The same for the p99: of some hundred messages it is the slowest two or three, and on a machine that is busy with other
- * tests those say more about the machine. It holds that nobody waits for seconds.
+ * Times by which an attack may make the median of others' messages slower, and their p99. The promise is ten (docs/threat-model.md, Figures), and that is what a quiet machine shows; here other tests run beside the siege, and of some
+ * hundred messages a p99 is the slowest two or three.
  */
-const SLOWEST = 150;
+const SLOWER = 15;
+const SLOWEST = 30;
 /** How often the log is measured while an attack goes on, in milliseconds. */
 const LOOK_MS = 200;
 /** Time after an attack in which memory comes back and what the attack has sent expires, in milliseconds. */
@@ -27,8 +26,6 @@ export interface Price extends Expectation {
   readonly spent: number;
   /** MiB that the attack may leave on the disk, once there was time to give it back. */
   readonly left: number;
-  /** Times by which the median of others' messages may be slower. @default 40 */
-  readonly slower?: number;
   /** What the attack needs: it is paid for in memory and on the disk, but others are not timed meanwhile. */
   readonly prepare?: () => Promise<void>;
 }
@@ -42,7 +39,7 @@ export async function besiege(
   t: TestContext,
   fortress: Fortress,
   attack: () => Promise<void>,
-  { spent, left, slower = SLOWER, growth = 64, counted, prepare }: Price,
+  { spent, left, growth = 64, counted, prepare }: Price,
 ): Promise<void> {
   const calm = await rest(fortress);
   const metrics = await fortress.metrics();
@@ -72,8 +69,8 @@ export async function besiege(
       `and ${peace.length} messages); after a restart ${aftermath} x`,
   );
   t.diagnostic(`memory, MiB more: ${said(memory)}; disk, MiB more: ${said(disk)}`);
-  assert.ok(median <= slower, `others are ${median} times slower; ${slower} times are allowed`);
-  assert.ok(p99 <= SLOWEST, `the p99 of others is ${p99} times slower`);
+  assert.ok(median <= SLOWER, `others are ${median} times slower; ${SLOWER} times are allowed`);
+  assert.ok(p99 <= SLOWEST, `the p99 of others is ${p99} times slower; ${SLOWEST} times are allowed`);
   assert.ok(aftermath <= SLOWER, `others are ${aftermath} times slower after the attack`);
   for (const [when, grown] of Object.entries(memory)) {
     assert.ok(grown <= growth, `memory has grown by ${grown} MiB ${when}; ${growth} are allowed`);

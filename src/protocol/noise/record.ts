@@ -26,8 +26,10 @@ export const RECORD_ROOM_BEFORE = 3;
 export const RECORD_ROOM_BEHIND = 16;
 
 const EMPTY = new Uint8Array(0);
-/** The first buffer for a record that arrives in pieces; it doubles as bytes really arrive. */
+/** The first buffer for a record that arrives in pieces, and by how much one is larger than what has really arrived. */
 const FIRST_PARTIAL = 1024;
+/** A record of 64 KiB in pieces of 16 KiB, as HTTP/2 brings it, has one buffer. */
+const GROWTH = 4;
 /** A partial buffer up to this size is kept for the next record. */
 const KEPT_PARTIAL = 2048;
 
@@ -139,8 +141,7 @@ export class RecordOpener {
   /** Memory follows the bytes that arrived, not the length that a peer claims. */
   #growPartial(needed: number): void {
     if (needed <= this.#partial.length) return;
-    const doubled = Math.max(FIRST_PARTIAL, 2 * this.#partial.length, needed);
-    const grown = new Uint8Array(Math.max(needed, Math.min(doubled, this.#length)));
+    const grown = new Uint8Array(Math.min(this.#length, Math.max(FIRST_PARTIAL, GROWTH * needed)));
     grown.set(this.#partial.subarray(0, this.#partialLength));
     this.#partial = grown;
   }
