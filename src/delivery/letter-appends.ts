@@ -7,6 +7,7 @@ import type { Post } from './post.ts';
 
 /** Their names are written as fast as they are looked up. */
 const FEW_MEMBERS = 8;
+const NONE: readonly MailRecipient[] = [];
 
 interface MailAppend extends StreamAppend {
   readonly events: NewEvent[];
@@ -61,26 +62,29 @@ export class LetterAppends {
 function encode(post: Post, expiresAt: number, cache: NameCache): Uint8Array {
   const { members, poster } = post;
   const { mailbox, resumes } = poster;
-  const content = {
+  const names = members.length > FEW_MEMBERS ? cache.of(members) : undefined;
+  const mail = {
     sender: mailbox.device,
     senderSequence: post.sequence,
     resumable: resumes,
     frameType: post.type,
     channel: post.channel,
     expiresAt,
+    recipients: names === undefined ? recipientsOf(members, mailbox) : NONE,
     refused: post.refused,
     fact: post.fact,
     payload: post.payload,
   };
-  if (members.length > FEW_MEMBERS) {
-    const names = cache.of(members);
-    return names.encode(content, members.indexOf(mailbox), (index) => acceptedBy(members, index));
-  }
+  if (names === undefined) return encodeMailPosted(mail);
+  return names.encode(mail, members.indexOf(mailbox), (index) => acceptedBy(members, index));
+}
+
+function recipientsOf(members: readonly Mailbox[], sender: Mailbox): MailRecipient[] {
   const recipients: MailRecipient[] = [];
   for (const member of members) {
-    if (member !== mailbox) recipients.push({ device: member.device, inboxNumber: member.accept() });
+    if (member !== sender) recipients.push({ device: member.device, inboxNumber: member.accept() });
   }
-  return encodeMailPosted({ ...content, recipients });
+  return recipients;
 }
 
 function acceptedBy(members: readonly Mailbox[], index: number): number {

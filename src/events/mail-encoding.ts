@@ -133,23 +133,22 @@ export class EncodedNames {
    */
   encode(mail: MailContent, without: number, numberOf: (index: number) => number): Uint8Array {
     const { count } = this;
-    const start = this.#offsets[without] ?? this.#bytes.length;
-    const end = without < 0 ? start : (this.#offsets[without + 1] ?? start);
-    const recipients = without < 0 ? count : count - 1;
-    return encodeLetter(mail, recipients, this.#bytes.length - (end - start), (into, from) => {
-      into.set(this.#bytes.subarray(0, start), from);
-      into.set(this.#bytes.subarray(end), from + start);
-      let gone = 0;
-      for (let index = 0; index < count; index += 1) {
-        if (index === without) {
-          gone = end - start;
-        } else {
-          const next = this.#offsets[index + 1] ?? 0;
-          into.writeUInt32LE(numberOf(index), from + next - gone - INBOX_NUMBER);
-        }
-      }
-      return from + this.#bytes.length - (end - start);
-    });
+    const bytes = this.#bytes;
+    const start = this.#offsets[without] ?? bytes.length;
+    const end = this.#offsets[without + 1] ?? bytes.length;
+    const gap = without < 0 ? 0 : end - start;
+    const extras = extrasOf(mail);
+    const into = begun(mail, without < 0 ? count : count - 1, bytes.length - gap, extras);
+    const from = MAIL_FIXED + mail.sender.length;
+    into.set(gap === 0 ? bytes : bytes.subarray(0, start), from);
+    if (gap > 0) into.set(bytes.subarray(end), from + start);
+    let at = from;
+    for (let index = 0; index < count; index += 1) {
+      if (index === without) continue;
+      at += (this.#offsets[index + 1] ?? 0) - (this.#offsets[index] ?? 0);
+      into.writeUInt32LE(numberOf(index), at - INBOX_NUMBER);
+    }
+    return finished(into, at, extras, mail.payload);
   }
 }
 
@@ -162,30 +161,33 @@ export function encodeMailPosted(mail: MailPosted): Uint8Array {
   const { recipients } = mail;
   let length = recipients.length * RECIPIENT_FIXED;
   for (const { device } of recipients) length += device.length;
-  return encodeLetter(mail, recipients.length, length, (into, from) => {
-    let offset = from;
-    for (const recipient of recipients) {
-      offset = writeDevice(into, offset, recipient.device);
-      offset = into.writeUInt32LE(recipient.inboxNumber, offset);
-    }
-    return offset;
-  });
+  const extras = extrasOf(mail);
+  const into = begun(mail, recipients.length, length, extras);
+  let offset = MAIL_FIXED + mail.sender.length;
+  for (const recipient of recipients) {
+    offset = writeDevice(into, offset, recipient.device);
+    offset = into.writeUInt32LE(recipient.inboxNumber, offset);
+  }
+  return finished(into, offset, extras, mail.payload);
 }
 
-/** @param write writes the recipients from an offset on, and returns the one behind them */
-function encodeLetter(
+function extrasOf({ fact, refused }: MailContent): Uint8Array | undefined {
+  return refused.length === 0 && fact === undefined
+    ? undefined
+    : encodeExtras({ ...NO_EXTRAS, refused, fact });
+}
+
+/** A letter as far as the name of its sender; its recipients take `recipientsLength` bytes. */
+function begun(
   mail: MailContent,
   recipients: number,
   recipientsLength: number,
-  write: (into: Buffer, from: number) => number,
-): Uint8Array {
+  extras: Uint8Array | undefined,
+): Buffer {
   if (recipients > MAX_RECIPIENTS) {
     throw new LogError('LOG_INVALID', `a letter has at most ${MAX_RECIPIENTS} recipients`);
   }
-  const { fact, payload, refused, sender } = mail;
-  const extras =
-    refused.length === 0 && fact === undefined ? undefined : encodeExtras({ ...NO_EXTRAS, refused, fact });
-  let length = MAIL_FIXED + sender.length + recipientsLength + payload.length;
+  let length = MAIL_FIXED + mail.sender.length + recipientsLength + mail.payload.length;
   if (extras !== undefined) length += EXTRAS_LENGTH + extras.length;
   const into = Buffer.allocUnsafe(length);
   into[0] = extras === undefined ? PLAIN : WITH_EXTRAS;
@@ -195,13 +197,24 @@ function encodeLetter(
   writeUint53(into, 8, mail.senderSequence);
   writeUint53(into, 16, mail.expiresAt);
   into.writeUInt16LE(recipients, 24);
-  let offset = write(into, writeDevice(into, 26, sender));
+  writeDevice(into, MAIL_FIXED - 1, mail.sender);
+  return into;
+}
+
+/** The letter with what comes behind its recipients, which end at `offset`. */
+function finished(
+  into: Buffer,
+  offset: number,
+  extras: Uint8Array | undefined,
+  payload: Uint8Array,
+): Uint8Array {
+  let at = offset;
   if (extras !== undefined) {
-    offset = into.writeUInt32LE(extras.length, offset);
-    into.set(extras, offset);
-    offset += extras.length;
+    at = into.writeUInt32LE(extras.length, at);
+    into.set(extras, at);
+    at += extras.length;
   }
-  into.set(payload, offset);
+  into.set(payload, at);
   return into;
 }
 
