@@ -7,7 +7,7 @@ import type { DeviceCertificate } from '../protocol/identity/certificate.ts';
  * Only plain data crosses it, so that the gateway can move to worker threads: a thread's adapter batches these calls.
  */
 
-/** Chosen by the gateway, never reused while the process lives. */
+/** Chosen by the gateway, 1 to 2^48 - 1, never reused while the process lives. */
 export type SessionNumber = number;
 
 /** A durable frame that was refused for good: sent again, it is refused again. PROTOCOL.md 11.3. */
@@ -116,8 +116,8 @@ export interface LinkPort {
    */
   send(session: SessionNumber, type: number, channel: number, sequence: number, payload: Uint8Array): void;
   /**
-   * Writes what is queued: as few records as possible, one write. With `mark` > 0, `RelayPort.taken` follows once the
-   * transport has taken these bytes.
+   * Writes what is queued: as few records as possible, one write. With `mark` > 0 (at most 2^48 - 1), `RelayPort.taken`
+   * follows once the transport has taken these bytes.
    */
   flush(session: SessionNumber, mark: number): void;
   /** Bytes queued here or in the transport that the peer has not taken. */
