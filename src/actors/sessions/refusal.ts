@@ -33,7 +33,11 @@ export class Refusal extends CommuCatError {
 
   /** @param detail for people: what was wrong, what is allowed */
   constructor(error: WireErrorCode, detail: string, { fields = {}, limit }: RefusalOptions = {}) {
+    const { stackTraceLimit } = Error;
+    // An answer, not a fault: nobody reads where it was made, and a flood of refused frames would pay for the trace.
+    Error.stackTraceLimit = 0;
     super('FRAME_REFUSED', detail);
+    Error.stackTraceLimit = stackTraceLimit;
     this.error = error;
     this.fields = fields;
     this.limit = limit;
