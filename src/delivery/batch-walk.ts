@@ -1,3 +1,4 @@
+import { must } from '../ports/must.ts';
 import type { StoredLetters } from './letter-appends.ts';
 import type { CarriedFacts } from './mailboxes/carried-facts.ts';
 import type { CursorKeeper } from './mailboxes/cursor-keeper.ts';
@@ -92,12 +93,12 @@ export class BatchWalk {
     const recipients = recipientsOf(post);
     const letter: Letter = {
       mail,
-      revision: this.#stored.revisions[index] ?? 0,
-      bytes: shareOf(this.#stored.bytes[index] ?? 0, recipients),
+      revision: must(this.#stored.revisions[index], 'the revision of a letter'),
+      bytes: shareOf(must(this.#stored.bytes[index], 'the size of a letter'), recipients),
       expiresAt: this.#expiresAt,
       waiting: recipients,
     };
-    mail.letters.push(letter);
+    mail.add(letter);
     this.#recipients.push(recipients);
     this.#served += recipients;
     if (fact !== undefined) {
@@ -126,7 +127,7 @@ export class BatchWalk {
     for (let index = 0; this.#start < this.#end; index += 1, this.#start += 1) {
       const post = this.#posts[this.#start];
       if (post === undefined) continue;
-      post.poster.posted(post, this.#recipients[index] ?? 0);
+      post.poster.posted(post, must(this.#recipients[index], 'the number of recipients'));
       post.poster.mailbox.lane.leave();
     }
     this.#letters.length = 0;

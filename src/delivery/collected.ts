@@ -1,5 +1,6 @@
 import { MAIL_POSTED, mailExtrasBytes, mailPostedBytes } from '../events/mail-encoding.ts';
 import { eventCost } from '../log/append-check.ts';
+import { must } from '../ports/must.ts';
 import type { Mailbox } from './mailboxes/mailbox.ts';
 import type { Post } from './post.ts';
 import { SenderRounds } from './sender-rounds.ts';
@@ -72,10 +73,10 @@ export class Collected {
   takeBatch(): Post[] {
     const { posts, costs } = this.#takeNew();
     if (this.#rounds.isEmpty && this.#bytes <= this.#batchBytes) {
-      for (const [index, post] of posts.entries()) this.#uncount(post, costs[index] ?? 0);
+      for (const [index, post] of posts.entries()) this.#uncount(post, must(costs[index], 'a cost'));
       return posts;
     }
-    for (const [index, post] of posts.entries()) this.#rounds.add(post, costs[index] ?? 0);
+    for (const [index, post] of posts.entries()) this.#rounds.add(post, must(costs[index], 'a cost'));
     const batch: Post[] = [];
     this.#rounds.fill(this.#batchBytes, (post, cost) => {
       batch.push(post);
@@ -89,7 +90,7 @@ export class Collected {
     const out: Post[] = [];
     const older = this.#rounds.takeAll();
     const { posts, costs } = this.#takeNew();
-    const newer = posts.map((post, index) => ({ post, cost: costs[index] ?? 0 }));
+    const newer = posts.map((post, index) => ({ post, cost: must(costs[index], 'a cost') }));
     for (const { post, cost } of [...older, ...newer]) {
       this.#uncount(post, cost);
       if (isOut(post)) out.push(post);

@@ -1,5 +1,6 @@
 import { encodeMailPosted, MAIL_POSTED, type MailRecipient } from '../events/mail-encoding.ts';
 import type { Appended, NewEvent, StreamAppend } from '../log/event-log.ts';
+import { must } from '../ports/must.ts';
 import { letterBytes } from './mailboxes/letter.ts';
 import type { Mailbox } from './mailboxes/mailbox.ts';
 import type { NameCache } from './name-cache.ts';
@@ -52,7 +53,7 @@ export class LetterAppends {
   stored(appended: readonly Appended[]): StoredLetters {
     const revisions: number[] = [];
     for (const [index, { events }] of this.appends.entries()) {
-      const last = appended[index]?.revision ?? 0;
+      const last = must(appended[index], 'the place of an append').revision;
       for (let behind = events.length - 1; behind >= 0; behind -= 1) revisions.push(last - behind);
     }
     return { revisions, bytes: this.#bytes };
@@ -76,7 +77,8 @@ function encode(post: Post, expiresAt: number, cache: NameCache): Uint8Array {
     payload: post.payload,
   };
   if (names === undefined) return encodeMailPosted(mail);
-  return names.encode(mail, members.indexOf(mailbox), (index) => acceptedBy(members, index));
+  const numberOf = (index: number): number => must(members[index], 'a recipient').accept();
+  return names.encode(mail, members.indexOf(mailbox), numberOf);
 }
 
 function recipientsOf(members: readonly Mailbox[], sender: Mailbox): MailRecipient[] {
@@ -85,10 +87,4 @@ function recipientsOf(members: readonly Mailbox[], sender: Mailbox): MailRecipie
     if (member !== sender) recipients.push({ device: member.device, inboxNumber: member.accept() });
   }
   return recipients;
-}
-
-function acceptedBy(members: readonly Mailbox[], index: number): number {
-  const member = members[index];
-  if (member === undefined) throw new RangeError(`nobody of ${members.length} is recipient ${index}`);
-  return member.accept();
 }

@@ -13,6 +13,11 @@ export class MailStream {
     this.name = STREAMS.mail.stream(channelKey);
   }
 
+  /** The letter is in the log, behind all others of the stream. */
+  add(letter: Letter): void {
+    this.letters.push(letter);
+  }
+
   /** Forgets the released letters at the front; returns the revision to truncate before, or `undefined`. */
   trim(): number | undefined {
     let before: number | undefined;

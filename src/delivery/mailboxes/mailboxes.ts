@@ -136,7 +136,7 @@ export class Mailboxes {
     for (const { device, inboxNumber } of mail.recipients) {
       if (this.mailbox(device).restoreLetter(inboxNumber, letter)) letter.waiting += 1;
     }
-    letter.mail.letters.push(letter);
+    letter.mail.add(letter);
     if (mail.fact !== undefined) this.#carried.push({ letter, fact: mail.fact });
     if (mail.resumable) {
       const sender = this.mailbox(mail.sender);
