@@ -1,7 +1,13 @@
 // The limits: what bare node:http2 does with the same bytes. A child process of the bench; prints one line of JSON.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createSecureServer, type ServerHttp2Stream } from 'node:http2';
+import {
+  createSecureServer,
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { ensureDevIdentity } from '../src/keys/index.ts';
 import { ByteArena } from '../src/protocol/byte-arena.ts';
@@ -59,23 +65,32 @@ function echoRecords(stream: ServerHttp2Stream): void {
 const folder = process.argv[2];
 if (folder === undefined) throw new TypeError('usage: bare-server.ts FOLDER');
 const identity = await ensureDevIdentity(folder, { clock: systemClock, random: systemRandom });
+const settings = { initialWindowSize: STREAM_WINDOW, maxConcurrentStreams: MAX_STREAMS };
 const server = createSecureServer({
   cert: readFileSync(identity.certFile),
   key: readFileSync(identity.keyFile),
   minVersion: 'TLSv1.3',
-  settings: { initialWindowSize: STREAM_WINDOW, maxConcurrentStreams: MAX_STREAMS },
+  settings,
   noDelay: true,
 });
-server.on('session', (session) => session.setLocalWindowSize(CONNECTION_WINDOW));
-server.on('sessionError', () => undefined);
-server.on('stream', (stream, headers) => {
-  stream.respond({ ':status': 200 });
-  serve(stream, headers[':path']);
-  stream.on('end', () => stream.end());
-  stream.on('error', () => undefined);
-});
-server.listen(0, '127.0.0.1');
-await once(server, 'listening');
-const { port } = server.address() as AddressInfo;
-process.stdout.write(`${JSON.stringify({ host: '127.0.0.1', port, ca_file: identity.caFile })}\n`);
+/** For a proxy that ends TLS. */
+const plain = createServer({ settings });
+
+async function listen(listener: Http2Server | typeof server): Promise<number> {
+  listener.on('session', (session) => session.setLocalWindowSize(CONNECTION_WINDOW));
+  listener.on('sessionError', () => undefined);
+  listener.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    stream.respond({ ':status': 200 });
+    serve(stream, headers[':path']);
+    stream.on('end', () => stream.end());
+    stream.on('error', () => undefined);
+  });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  return (listener.address() as AddressInfo).port;
+}
+
+const [port, plainPort] = [await listen(server), await listen(plain)];
+const ready = { host: '127.0.0.1', port, plain_port: plainPort, ca_file: identity.caFile };
+process.stdout.write(`${JSON.stringify(ready)}\n`);
 process.once('SIGTERM', () => process.exit(0));

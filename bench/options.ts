@@ -15,6 +15,7 @@ export const SCENARIOS = [
   'sessions',
   'stored',
   'workers',
+  'proxy',
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 

@@ -17,6 +17,13 @@ export interface ServerChild extends AsyncDisposable {
   /** Its data. */
   readonly folder: string;
   readonly address: Address;
+  /** PEM of its CA; key and certificate are beside it. */
+  readonly caFile: string;
+}
+
+export interface BareServer extends ServerChild {
+  /** Without TLS: HTTP/2 with prior knowledge. */
+  readonly plainPort: number;
 }
 
 export interface RelayServer extends ServerChild {
@@ -83,17 +90,19 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   return {
     ...child,
     address: addressOf(host, Number(port), readFileSync(caFile, 'utf8'), child.stopping),
+    caFile,
     domain,
     noisePublic,
   };
 }
 
-/** What the limits are measured at: bare node:http2 over TLS 1.3. */
-export async function startBareServer(): Promise<ServerChild> {
+/** What the limits are measured at: bare node:http2, over TLS 1.3 and without. */
+export async function startBareServer(): Promise<BareServer> {
   const child = await startChild((folder) => ['--import', 'tsx', BARE, folder]);
-  const { host, port, ca_file: caFile } = child.ready;
+  const { host, port, plain_port: plainPort, ca_file: caFile } = child.ready;
   if (host === undefined || port === undefined || caFile === undefined) throw new Error('no bare server');
-  return { ...child, address: addressOf(host, Number(port), readFileSync(caFile, 'utf8'), child.stopping) };
+  const address = addressOf(host, Number(port), readFileSync(caFile, 'utf8'), child.stopping);
+  return { ...child, address, caFile, plainPort: Number(plainPort) };
 }
 
 interface StartedChild extends AsyncDisposable {

@@ -9,8 +9,8 @@ import { promisify } from 'node:util';
 import { benchOptions, SCENARIOS } from './options.ts';
 import { RUN_SCENARIO } from './scenarios/index.ts';
 
-/** Scenarios that a Node.js without shared ports leaves out, and says so. */
-const MAY_BE_SKIPPED = ['workers'];
+/** Scenarios that a Node.js without shared ports, or a machine without HAProxy, leaves out, and says so. */
+const MAY_BE_SKIPPED = ['workers', 'proxy'];
 
 for (const name of SCENARIOS) {
   test(`the scenario ${name} runs against the built server and measures something`, async () => {

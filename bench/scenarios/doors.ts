@@ -1,6 +1,4 @@
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { freePort } from '../../test/kit/proxy-process.ts';
 import { generatorNotes, type Peer, throughputRows } from '../figures.ts';
 import { type Dial, DoorClosedError } from '../load/byte-stream.ts';
 import { eventStreams, ownConnections, plaintextConnections, webSockets } from '../load/dial.ts';
@@ -67,14 +65,4 @@ async function reasonWhyClosed(server: RelayServer, { dial }: Door): Promise<str
     if (error instanceof DoorClosedError) return error.message;
     throw error;
   }
-}
-
-/** Free at the moment; nothing else in this bench takes ports. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -7,6 +7,7 @@ import { featuresScenario } from './features.ts';
 import { handshakesScenario } from './handshakes.ts';
 import { idleScenario } from './idle.ts';
 import { latencyScenario } from './latency.ts';
+import { proxyScenario } from './proxy.ts';
 import { relayScenario } from './relay.ts';
 import type { ScenarioOptions } from './scenario.ts';
 import { sessionsScenario } from './sessions.ts';
@@ -28,4 +29,5 @@ export const RUN_SCENARIO: Readonly<Record<ScenarioName, (options: ScenarioOptio
   sessions: sessionsScenario,
   stored: storedScenario,
   workers: workersScenario,
+  proxy: proxyScenario,
 };

@@ -1,4 +1,5 @@
 import { generatorNotes, type Peer, throughputRows } from '../figures.ts';
+import type { Dial } from '../load/byte-stream.ts';
 import { ownConnections } from '../load/dial.ts';
 import { EchoLoad, type EchoWrites } from '../load/echo-load.ts';
 import { RelayLoad } from '../load/relay-load.ts';
@@ -70,8 +71,9 @@ export async function measureEcho(
   { pairs, window }: Shape,
   writes: EchoWrites,
   options: ScenarioOptions,
+  dial: Dial = ownConnections(bare.address),
 ): Promise<Interval> {
-  const load = await EchoLoad.start(ownConnections(bare.address), { connections: pairs, window, writes });
+  const load = await EchoLoad.start(dial, { connections: pairs, window, writes });
   const interval = await measure(bare, timingOf(options), () => load.returned);
   await load.stop();
   return interval;
@@ -81,7 +83,7 @@ export interface RelayVariant {
   readonly writes?: Writes;
   readonly capabilities?: readonly string[];
   /** @default a TLS connection with HTTP/2 for each session */
-  readonly dial?: Parameters<typeof RelayLoad.start>[1]['dial'];
+  readonly dial?: Dial;
 }
 
 export async function measureRelay(

@@ -53,6 +53,12 @@ export class ProxyProcess implements AsyncDisposable {
     }
   }
 
+  get pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new Error(`${this.#parts.program} did not start`);
+    return pid;
+  }
+
   /** @throws Error with what it wrote, when it has ended */
   assertAlive(): void {
     if (this.#hasEnded) throw new Error(`${this.#parts.program} has ended:\n${this.#output}`);
