@@ -5,6 +5,8 @@ import { describe, test } from 'node:test';
 
 /** Files beside each other in one folder, without tests and folders. */
 const FULL = 16;
+/** Lines of a file: one that is longer holds two concepts. */
+const LONG = 400;
 const ROOT = join(import.meta.dirname, '..');
 const TABLE = JSON.parse(readFileSync(join(ROOT, 'layers.json'), 'utf8')) as Record<
   string,
@@ -12,11 +14,15 @@ const TABLE = JSON.parse(readFileSync(join(ROOT, 'layers.json'), 'utf8')) as Rec
 >;
 const ROOMS = Object.keys(TABLE);
 
-function filesBelow(folder: string): string[] {
+function typeScriptBelow(folder: string): string[] {
   const entries = readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true });
   return entries
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length + 1));
+}
+
+function filesBelow(folder: string): string[] {
+  return typeScriptBelow(folder).filter((file) => !file.endsWith('.test.ts'));
 }
 
 /** The innermost room around a file; undefined outside of all. */
@@ -88,6 +94,17 @@ describe('given the table of rooms', () => {
     }
     assert.deepEqual(
       [...counts].filter(([, count]) => count > FULL),
+      [],
+    );
+  });
+
+  test('when lines are counted, then no file is longer than anybody reads at a time, tests among them', () => {
+    const folders = ['src', 'cli', 'test', 'bench', 'fuzz', 'scripts', 'examples'];
+    const lengths = folders
+      .flatMap((folder) => typeScriptBelow(folder))
+      .map((file) => [file, readFileSync(join(ROOT, file), 'utf8').split('\n').length - 1] as const);
+    assert.deepEqual(
+      lengths.filter(([, lines]) => lines > LONG),
       [],
     );
   });

@@ -2,6 +2,7 @@
 import type { ByteArena } from '../protocol/byte-arena.ts';
 import { FRAME } from '../protocol/frames/frame-types.ts';
 import type { JsonInput } from '../protocol/json/json.ts';
+import type { ClientState, CloseOptions, JoinOptions, SendOptions } from './client-calls.ts';
 import { ClientCore } from './client-core.ts';
 import { type ClientOptions, DEFAULTS, handshakeSettings, outboundLimits } from './client-options.ts';
 import { type DeviceState, loadDevice } from './device/device-store.ts';
@@ -24,36 +25,6 @@ import {
   storeError,
 } from './values/client-failures.ts';
 import { Emitter } from './values/emitter.ts';
-
-/**
- * - `idle`: `connect` was not called
- * - `connecting`: no session, an attempt runs or is due
- * - `connected`
- * - `closing`: `close` waits for answers
- * - `closed`: for good
- */
-export type ClientState = 'idle' | 'connecting' | 'connected' | 'closing' | 'closed';
-
-/** Options of `client.join`. */
-export interface JoinOptions {
-  /** Device ids of the other members. */
-  readonly members?: readonly string[];
-  /** @default false */
-  readonly relay?: boolean;
-  readonly groupId?: string;
-}
-
-/** Options of `client.send` and the other calls that wait for an answer. */
-export interface SendOptions {
-  /** Gives up waiting. A frame that was sent already may still arrive. */
-  readonly signal?: AbortSignal;
-}
-
-/** Options of `client.close`. */
-export interface CloseOptions {
-  /** Milliseconds to wait for outstanding answers and the clean end. @default 5000 */
-  readonly deadline?: number;
-}
 
 /**
  * One device of CommuCat: a session that comes back by itself, sends without loss or doubles, and hands over each

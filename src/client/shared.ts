@@ -1,6 +1,7 @@
 /** What the client SDK exports on every platform. */
 
-export { Client, type ClientState, type CloseOptions, type JoinOptions, type SendOptions } from './client.ts';
+export { Client } from './client.ts';
+export type { ClientState, CloseOptions, JoinOptions, SendOptions } from './client-calls.ts';
 export type { ClientOptions, Platform, SessionOptions } from './client-options.ts';
 export { type DeviceIdentity, deviceFromJson, deviceToJson } from './device/device.ts';
 export {

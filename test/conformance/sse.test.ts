@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { encodeFrame } from '../../src/protocol/frames/frame.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { json, Peer, startGateway, type TestGateway } from '../integration/gateway-support.ts';
+import { Peer } from '../integration/gateway-peer.ts';
+import { json, startGateway, type TestGateway } from '../integration/gateway-support.ts';
 import { RawTls } from '../kit/raw-tls.ts';
 
 const limits = { timeout: 20_000 };

@@ -5,12 +5,11 @@ import { encodeFrame } from '../../src/protocol/frames/frame.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { noiseKeyPair } from '../../src/protocol/identity/keys.ts';
 import { until } from '../kit/waiting.ts';
+import { Peer, type PeerOptions } from './gateway-peer.ts';
 import {
   backend,
   EPOCH,
   json,
-  Peer,
-  type PeerOptions,
   startGateway,
   type TestGateway,
   TOKEN,

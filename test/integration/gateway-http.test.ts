@@ -6,7 +6,8 @@ import tls from 'node:tls';
 import { toHex } from '../../src/protocol/bytes.ts';
 import { encodeFrame } from '../../src/protocol/frames/frame.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { json, Peer, startGateway, type TestGateway } from './gateway-support.ts';
+import { Peer } from './gateway-peer.ts';
+import { json, startGateway, type TestGateway } from './gateway-support.ts';
 
 const limits = { timeout: 20_000 };
 let gateway: TestGateway;

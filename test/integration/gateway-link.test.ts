@@ -3,7 +3,8 @@ import { after, before, test } from 'node:test';
 import { encodeFrame } from '../../src/protocol/frames/frame.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { until } from '../kit/waiting.ts';
-import { json, Peer, startGateway, type TestGateway, text } from './gateway-support.ts';
+import { Peer } from './gateway-peer.ts';
+import { json, startGateway, type TestGateway, text } from './gateway-support.ts';
 
 const limits = { timeout: 20_000 };
 let gateway: TestGateway;

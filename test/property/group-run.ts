@@ -4,7 +4,8 @@ import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Scheduler } from '../kit/scheduler.ts';
 import { seededRandom } from '../kit/seeded-random.ts';
 import { SimulatedDisk } from '../kit/simulated-disk.ts';
-import { RelayWorld, type TestClient } from '../simulation/relay-world.ts';
+import { RelayWorld } from '../simulation/relay-world.ts';
+import type { TestClient } from '../simulation/test-client.ts';
 import { GROUP_DEVICES, type GroupAction, type GroupStep } from './group-commands.ts';
 import { GroupModel, type ModelGroup } from './group-model.ts';
 

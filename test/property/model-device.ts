@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { serialAfter, serialNext } from '../../src/protocol/serial.ts';
-import type { SeenFrame, TestClient } from '../simulation/relay-world.ts';
+import type { SeenFrame, TestClient } from '../simulation/test-client.ts';
 
 /** What a device needs of its connection. */
 export interface ModelClient {

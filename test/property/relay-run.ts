@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { MailPosted } from '../../src/events/mail-encoding.ts';
 import { STREAMS } from '../../src/events/streams.ts';
 import type { EventLog } from '../../src/log/event-log.ts';
 import { LogError } from '../../src/log/log-error.ts';
@@ -8,56 +7,19 @@ import { serialNext } from '../../src/protocol/serial.ts';
 import { Scheduler } from '../kit/scheduler.ts';
 import { seededRandom } from '../kit/seeded-random.ts';
 import { SimulatedDisk } from '../kit/simulated-disk.ts';
-import { RelayWorld, type SeenFrame, type TestClient } from '../simulation/relay-world.ts';
-import { ChannelModel } from './channel-model.ts';
-import { type AnyDevice, type Arrival, ModelDevice, type Upstream, type Watcher } from './model-device.ts';
+import { RelayWorld } from '../simulation/relay-world.ts';
+import type { SeenFrame, TestClient } from '../simulation/test-client.ts';
+import { type AnyDevice, ModelDevice, type Upstream, type Watcher } from './model-device.ts';
 import { type Command, DEVICES, type Plan } from './relay-commands.ts';
+import { claimOfJoin, claimOfSend, RelayHistory } from './relay-history.ts';
+import { idOf, noFigures, RelayVerdict, type RunFigures, type Sent } from './relay-verdict.ts';
 
-const decoder = new TextDecoder();
 /** Shortly before the counters wrap. */
 const NEAR_WRAP = 0xffff_fffa;
 
-interface Sent {
-  readonly device: string;
-  readonly channel: number;
-  readonly type: number;
-  readonly body: string;
-  /** Place in history before which everything had reached the relay when it was sent. */
-  readonly from: number;
-}
-
-interface Posted {
-  readonly key: string;
-  readonly place: number;
-  readonly id: string;
-  readonly text: string;
-  readonly mail: MailPosted;
-}
-
-/** What happened in a run, so that a test can see that it tests something. */
-export interface RunFigures {
-  letters: number;
-  deliveries: number;
-  repetitions: number;
-  expired: number;
-  crashes: number;
-  restarts: number;
-  replaced: number;
-  refused: number;
-}
-
 /** One run of the real relay against the model. Every promise that is broken is an AssertionError. */
 export class RelayRun implements Watcher {
-  readonly figures: RunFigures = {
-    letters: 0,
-    deliveries: 0,
-    repetitions: 0,
-    expired: 0,
-    crashes: 0,
-    restarts: 0,
-    replaced: 0,
-    refused: 0,
-  };
+  readonly figures = noFigures();
   readonly #plan: Plan;
   readonly #clock: Scheduler;
   readonly #disk: SimulatedDisk;
@@ -65,14 +27,11 @@ export class RelayRun implements Watcher {
   readonly #devices: readonly ModelDevice[];
   readonly #start: number;
   readonly #sent = new Map<string, Sent>();
-  readonly #posted: Posted[] = [];
-  readonly #durable = new Set<string>();
-  readonly #channels = new ChannelModel();
+  readonly #history: RelayHistory;
   readonly #liveArrivals: { readonly device: string; readonly id: string; readonly place: number }[] = [];
   #world: RelayWorld | undefined;
   #lifetime = 0;
   #messages = 0;
-  #read = 0;
   /** Place in history at the last moment at which nothing was on its way. */
   #quietAt = 0;
   #quiet = false;
@@ -87,6 +46,7 @@ export class RelayRun implements Watcher {
     this.#plan = plan;
     this.#clock = new Scheduler({ seed: plan.order });
     this.#disk = new SimulatedDisk(this.#clock);
+    this.#history = new RelayHistory(this.#disk.history);
     this.#start = plan.wrap ? NEAR_WRAP : 0;
     this.#devices = Array.from({ length: DEVICES }, (_, index) => {
       const kind = {
@@ -112,14 +72,27 @@ export class RelayRun implements Watcher {
       }
     }
     await this.#finish();
-    this.#judge();
+    const { figures } = this;
+    new RelayVerdict({
+      devices: this.#devices,
+      sent: this.#sent,
+      posted: this.#history.posted,
+      durable: this.#history.durable,
+      liveArrivals: this.#liveArrivals,
+      history: this.#disk.history,
+      start: this.#start,
+      now: this.#clock.now(),
+      forgot: this.#forgot,
+      figures,
+    }).judge();
+    assert.equal(this.#world?.running.figures().storedLetters, 0, 'nothing is stored that everybody has');
     return this.figures;
   }
 
   acknowledged(device: AnyDevice, upstream: Upstream): void {
-    this.#follow();
+    this.#history.follow();
     assert.ok(
-      this.#durable.has(upstream.id),
+      this.#history.durable.has(upstream.id),
       `${device.name}: ${upstream.id} is acknowledged and not durable`,
     );
   }
@@ -186,26 +159,11 @@ export class RelayRun implements Watcher {
 
   #absorb(): void {
     if (this.#broken !== undefined) throw this.#broken;
-    this.#follow();
+    this.#history.follow();
     for (const device of this.#devices) device.absorb(this);
     for (const failure of this.#world?.failures.splice(0) ?? []) {
       assert.ok(failure instanceof LogError, `unexpected failure: ${(failure as Error)?.stack}`);
       this.figures.refused += 1;
-    }
-  }
-
-  #follow(): void {
-    this.#channels.follow(this.#disk.history);
-    const { history } = this.#disk;
-    for (; this.#read < history.length; this.#read += 1) {
-      const event = history[this.#read];
-      if (event !== undefined && STREAMS.mail.has(event.stream)) {
-        const mail = STREAMS.mail.decode(event);
-        const text = decoder.decode(mail.payload);
-        const id = idOf(text);
-        this.#durable.add(id);
-        this.#posted.push({ key: STREAMS.mail.keyOf(event.stream), place: this.#read, id, text, mail });
-      }
     }
   }
 
@@ -394,31 +352,13 @@ export class RelayRun implements Watcher {
     if (client === undefined || client.deaf || device.connecting || device.unanswered.length > 0) {
       return undefined;
     }
-    if (command.do === 'join') return this.#claimOfJoin(device, command.channel, this.#named(command.named));
+    if (command.do === 'join') {
+      return claimOfJoin(this.#history, device, command.channel, this.#named(command.named));
+    }
     if (command.do === 'send' && command.size === 0 && command.type !== 'typing') {
-      const member = this.#channels.own(device.name, command.channel) !== undefined;
-      const refusals = device.refusals.length;
-      return () => {
-        assert.equal(device.unanswered.length, 0, `${device.name}: every frame is answered`);
-        const answered = device.refusals.slice(refusals);
-        assert.deepEqual(answered, member ? [] : Array(command.count).fill('unknown_channel'));
-      };
+      return claimOfSend(this.#history, device, command.channel, command.count);
     }
     return undefined;
-  }
-
-  #claimOfJoin(device: ModelDevice, channel: number, members: readonly string[]): () => void {
-    const expected = this.#channels.destination(device.name, channel, members);
-    const before = new Set(this.#posted.map(({ key }) => key));
-    return () => {
-      const key = this.#channels.own(device.name, channel)?.key;
-      assert.ok(key !== undefined, `${device.name} takes part after its JOIN`);
-      if (expected === undefined) {
-        assert.ok(!before.has(key), 'a new channel opens');
-      } else {
-        assert.equal(key, expected, `${device.name} joins the channel that the rules name`);
-      }
-    };
   }
 
   /** Everybody comes back, takes and confirms everything, until nothing happens any more. */
@@ -453,152 +393,6 @@ export class RelayRun implements Watcher {
       return sum + processedFrames.size + arrivals.length;
     }, 0);
   }
-
-  #judge(): void {
-    this.figures.letters = this.#posted.length;
-    this.#judgeSenders();
-    this.#judgeRecipients();
-    for (const device of this.#devices) this.#judgeInbox(device);
-    this.#judgeLive();
-    assert.equal(this.#world?.running.figures().storedLetters, 0, 'nothing is stored that everybody has');
-  }
-
-  /** Once each, in the order of sending, as it was sent; and nothing of a resuming device is left behind. */
-  #judgeSenders(): void {
-    const last = new Map<string, number>();
-    for (const { id, text, mail } of this.#posted) {
-      const sent = this.#sent.get(id) ?? assert.fail(`${id} was never sent`);
-      assert.deepEqual(
-        [mail.sender, mail.channel, mail.frameType, text],
-        [sent.device, sent.channel, sent.type, sent.body],
-      );
-      const number = Number(id.split('#')[1]);
-      assert.ok((last.get(mail.sender) ?? 0) < number, `${id} is posted once, and in its sender's order`);
-      last.set(mail.sender, number);
-    }
-    for (const device of this.#devices) {
-      assert.deepEqual(device.unanswered, [], `${device.name}: everything is answered in the end`);
-    }
-  }
-
-  /** A letter goes to those who take part in its channel: no stranger, and nobody is left out. */
-  #judgeRecipients(): void {
-    for (const { id, key, place, mail } of this.#posted) {
-      const { from } = this.#sent.get(id) ?? assert.fail(id);
-      const { always, ever } = this.#participants(from, place, (model) => model.channel(key)?.participants);
-      assert.ok(ever.has(mail.sender), `${id}: the sender takes part`);
-      const recipients = new Set(mail.recipients.map(({ device }) => device));
-      assert.ok(!recipients.has(mail.sender), `${id}: not to its sender`);
-      for (const recipient of recipients) {
-        assert.ok(ever.has(recipient), `${id}: ${recipient} is a stranger to the channel`);
-      }
-      for (const participant of always) {
-        assert.ok(
-          participant === mail.sender || recipients.has(participant),
-          `${id}: not without ${participant}`,
-        );
-      }
-    }
-  }
-
-  #judgeInbox(device: ModelDevice): void {
-    let number = this.#start;
-    const due: (Arrival & { readonly number: number; readonly expired: boolean })[] = [];
-    for (const { mail, text, id } of this.#posted) {
-      const recipient = mail.recipients.find((one) => one.device === device.name);
-      if (recipient !== undefined) {
-        number = serialNext(number);
-        assert.equal(recipient.inboxNumber, number, `${device.name}: ${id} has the next inbox number`);
-        const expired = mail.expiresAt * 1000 <= this.#clock.now();
-        due.push({ number, expired, type: mail.frameType, channel: mail.channel, text });
-      }
-    }
-    if (device.confirms) {
-      this.#judgeConfirmed(device, due);
-    } else {
-      this.#judgeArrivals(device, due);
-    }
-    this.figures.repetitions += device.repetitions;
-  }
-
-  #judgeConfirmed(
-    device: ModelDevice,
-    due: readonly (Arrival & { readonly number: number; readonly expired: boolean })[],
-  ): void {
-    let found = 0;
-    for (const { number, expired, type, channel, text } of due) {
-      const arrival = device.processedFrames.get(number);
-      if (arrival === undefined) {
-        assert.ok(expired, `${device.name}: ${idOf(text)} (${number}) is lost`);
-        this.figures.expired += 1;
-      } else {
-        found += 1;
-        assert.deepEqual(arrival, { type, channel, text });
-      }
-    }
-    assert.equal(device.processedFrames.size, found, `${device.name} got nothing that was not for it`);
-    this.figures.deliveries += found;
-  }
-
-  #judgeArrivals(device: ModelDevice, due: readonly (Arrival & { readonly expired: boolean })[]): void {
-    const places = new Map(due.map(({ text }, index) => [text, index]));
-    let next = 0;
-    const seen = new Set<number>();
-    for (const arrival of device.arrivals) {
-      const place =
-        places.get(arrival.text) ?? assert.fail(`${device.name}: ${idOf(arrival.text)} was not for it`);
-      if (seen.has(place)) {
-        device.repetitions += 1;
-      } else {
-        assert.ok(place >= next, `${device.name}: ${idOf(arrival.text)} is out of order`);
-        next = place;
-        seen.add(place);
-      }
-    }
-    const mayDouble = this.#forgot || device.cutOff;
-    assert.ok(device.repetitions === 0 || mayDouble, `${device.name}: doubled, and nothing was cut off`);
-    for (const [place, { expired, text }] of due.entries()) {
-      assert.ok(seen.has(place) || expired, `${device.name}: ${idOf(text)} is lost`);
-    }
-    this.figures.expired += due.length - seen.size;
-    this.figures.deliveries += seen.size;
-  }
-
-  #judgeLive(): void {
-    for (const { device, id, place } of this.#liveArrivals) {
-      const sent = this.#sent.get(id) ?? assert.fail(id);
-      const { ever } = this.#participants(sent.from, place, (model) => {
-        return model.own(sent.device, sent.channel)?.participants;
-      });
-      assert.ok(ever.has(device), `${device} takes part where ${id} was sent`);
-      assert.ok(!this.#durable.has(id), 'what is live is never stored');
-    }
-  }
-
-  /** Who took part at all moments, and at some moment, between two places in history. */
-  #participants(
-    from: number,
-    to: number,
-    of: (model: ChannelModel) => ReadonlySet<string> | undefined,
-  ): { always: ReadonlySet<string>; ever: ReadonlySet<string> } {
-    const model = new ChannelModel();
-    model.follow(this.#disk.history, from);
-    let always = new Set(of(model));
-    const ever = new Set(always);
-    for (let place = from + 1; place <= to; place += 1) {
-      if (!STREAMS.channel.has(this.#disk.history[place - 1]?.stream ?? '')) continue;
-      model.follow(this.#disk.history, place);
-      const now = of(model) ?? new Set<string>();
-      always = new Set([...always].filter((device) => now.has(device)));
-      for (const device of now) ever.add(device);
-    }
-    return { always, ever };
-  }
 }
 
 const FRAME_OF = { msg: FRAME.MSG, key_update: FRAME.KEY_UPDATE, typing: FRAME.TYPING } as const;
-
-/** Messages begin with their id; JSON payloads are that text in quotes. */
-function idOf(text: string): string {
-  return text.replace(/^"/, '').split('|')[0] ?? '';
-}

@@ -4,7 +4,8 @@ import { STREAMS } from '../../src/events/streams.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Scheduler } from '../kit/scheduler.ts';
 import { SimulatedDisk } from '../kit/simulated-disk.ts';
-import { RelayWorld, type TestClient } from './relay-world.ts';
+import { RelayWorld } from './relay-world.ts';
+import type { TestClient } from './test-client.ts';
 
 const clock = new Scheduler();
 

@@ -4,7 +4,8 @@ import type { CallLimits } from '../../src/actors/calls/running-calls.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Scheduler } from '../kit/scheduler.ts';
-import { RelayWorld, type TestClient } from './relay-world.ts';
+import { RelayWorld } from './relay-world.ts';
+import type { TestClient } from './test-client.ts';
 
 const ENOUGH: CallLimits = { perDevice: 1000, perChannel: 1000, participants: 1000 };
 

@@ -7,7 +7,9 @@ import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Scheduler } from '../kit/scheduler.ts';
 import { SimulatedDisk } from '../kit/simulated-disk.ts';
 import { turns } from '../kit/waiting.ts';
-import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
+import type { RelayWorld } from './relay-world.ts';
+import type { TestClient } from './test-client.ts';
+import { world } from './worlds.ts';
 
 const CHANNEL = 7;
 const GROUP = 'g';
@@ -21,11 +23,6 @@ class ChoosyLog extends MemoryLog {
     const isRefused = appends.some(({ stream }) => stream.split('-')[0] === this.refuses);
     return isRefused ? Promise.reject(new LogError('LOG_INVALID', 'never')) : super.append(appends);
   }
-}
-
-async function world(options: Partial<WorldOptions> = {}): Promise<RelayWorld> {
-  const clock = options.clock ?? new Scheduler();
-  return RelayWorld.start({ log: options.log ?? new MemoryLog(clock), clock, ...options });
 }
 
 async function diskWorld() {

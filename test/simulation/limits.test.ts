@@ -4,14 +4,11 @@ import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import { Scheduler } from '../kit/scheduler.ts';
 import { SimulatedDisk } from '../kit/simulated-disk.ts';
-import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
+import { RelayWorld } from './relay-world.ts';
+import type { TestClient } from './test-client.ts';
+import { world } from './worlds.ts';
 
 const CHANNEL = 7;
-
-function world(options: Partial<WorldOptions>): Promise<RelayWorld> {
-  const clock = new Scheduler();
-  return RelayWorld.start({ log: new MemoryLog(clock), clock, ...options });
-}
 
 async function channelOf(server: RelayWorld, ...devices: readonly string[]): Promise<TestClient[]> {
   const clients: TestClient[] = [];

@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { Scheduler } from '../kit/scheduler.ts';
-import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
+import type { RelayWorld } from './relay-world.ts';
+import type { TestClient } from './test-client.ts';
+import { world } from './worlds.ts';
 
 const ROOM = 77;
 const INTERVAL = 500;
-
-async function world(options: Partial<WorldOptions> = {}): Promise<RelayWorld> {
-  const clock = new Scheduler();
-  return RelayWorld.start({ log: new MemoryLog(clock), clock, ...options });
-}
 
 const older = (server: RelayWorld, device: string): Promise<TestClient> =>
   server.connect(device, { generation: 'plaintext', capabilities: [] });

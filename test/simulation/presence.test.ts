@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { FRAME } from '../../src/protocol/frames/frame-types.ts';
-import { Scheduler } from '../kit/scheduler.ts';
 import { turns } from '../kit/waiting.ts';
-import { RelayWorld, type TestClient, type WorldOptions } from './relay-world.ts';
-
-async function world(options: Partial<WorldOptions> = {}): Promise<RelayWorld> {
-  const clock = new Scheduler();
-  return RelayWorld.start({ log: new MemoryLog(clock), clock, ...options });
-}
+import type { RelayWorld } from './relay-world.ts';
+import type { TestClient } from './test-client.ts';
+import { world } from './worlds.ts';
 
 async function together(channel: number, ...clients: readonly TestClient[]): Promise<void> {
   const members = clients.map(({ device }) => device);

@@ -2,11 +2,8 @@ import { FRAME } from '../../src/protocol/frames/frame-types.ts';
 import type { Arrived, Connection, Weather, Welcome } from './connection.ts';
 import { type Dispatch, idOf } from './dispatch.ts';
 import { type Draft, describe, type Ledger } from './ledger.ts';
-import type { Request, Room } from './room.ts';
-
-interface Pending extends Request {
-  readonly answered: (accepted: boolean, code: string | undefined) => void;
-}
+import { type Pending, PendingRequests } from './pending-requests.ts';
+import type { Room } from './room.ts';
 
 /** Refusals for good that a run can cause although every frame in it is well formed. */
 const HARMLESS = new Set([
@@ -60,8 +57,7 @@ export class FuzzDevice {
   readonly #ledger: Ledger;
   readonly #weather: Weather;
   readonly #members: () => readonly string[];
-  /** By sequence; a frame that is sent twice has two answers. */
-  #pending = new Map<number, Pending[]>();
+  readonly #pending = new PendingRequests();
   #highestSent = 0;
   #highestAcknowledged = 0;
   #next = 1;
@@ -92,7 +88,7 @@ export class FuzzDevice {
 
   /** Requests of this session that have no answer yet. */
   get waiting(): number {
-    return [...this.#pending.values()].reduce((sum, { length }) => sum + length, 0);
+    return this.#pending.size;
   }
 
   /** The session begins: JOINs again, then what has no answer, with its old sequences. */
@@ -111,10 +107,7 @@ export class FuzzDevice {
   end(): void {
     this.connection = undefined;
     this.cutOff = true;
-    for (const requests of this.#pending.values()) {
-      for (const request of requests) request.lost = true;
-    }
-    this.#pending = new Map();
+    this.#pending.lose();
     if (!this.resumes) {
       for (const dispatch of this.unanswered) this.#ledger.settle(dispatch, { is: 'unknown' });
       this.unanswered = [];
@@ -264,20 +257,14 @@ export class FuzzDevice {
 
   #request(type: number, channel: number, body: object, request: Pending): void {
     const sequence = this.#nextSequence();
-    this.#expect(sequence, request);
+    this.#pending.expect(sequence, request);
     this.connection?.post(type, channel, JSON.stringify(body), sequence);
-  }
-
-  #expect(sequence: number, request: Pending): void {
-    const requests = this.#pending.get(sequence);
-    if (requests === undefined) this.#pending.set(sequence, [request]);
-    else requests.push(request);
   }
 
   #post(dispatch: Dispatch): void {
     if (this.connection === undefined) return;
     dispatch.attempts += 1;
-    this.#expect(dispatch.sequence, { lost: false, answered: () => undefined });
+    this.#pending.expect(dispatch.sequence, { lost: false, answered: () => undefined });
     this.connection.post(dispatch.type, dispatch.room.number, dispatch.body, dispatch.sequence);
   }
 
@@ -298,9 +285,7 @@ export class FuzzDevice {
 
   #answer(frame: Arrived): Pending | undefined {
     const sequence: number = frame.json.ack;
-    const requests = this.#pending.get(sequence);
-    const request = requests?.shift();
-    if (requests?.length === 0) this.#pending.delete(sequence);
+    const request = this.#pending.answered(sequence);
     this.#demand(request !== undefined, 'answer', () => `${frame.text} answers nothing that it has sent`);
     return request;
   }

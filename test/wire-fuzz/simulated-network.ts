@@ -1,4 +1,5 @@
-import type { RelayWorld, TestClient } from '../simulation/relay-world.ts';
+import type { RelayWorld } from '../simulation/relay-world.ts';
+import type { TestClient } from '../simulation/test-client.ts';
 import type { Arrived, Connection, Welcome } from './connection.ts';
 
 interface Upstream {
