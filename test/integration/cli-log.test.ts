@@ -32,7 +32,7 @@ test('given a log in use, when it is verified, counted and listed, then it is cl
     .split('\n')
     .map((line) => (JSON.parse(line) as { type: string }).type);
   assert.deepEqual(types, ['handle.reserved', 'user.registered']);
-  const nothing = await commucat(['log', 'show', 'user-nobody', ...data]);
+  const nothing = await commucat(['log', 'show', STREAMS.user.stream('nobody'), ...data]);
   assert.equal(nothing.code, 1);
 });
 
@@ -44,7 +44,9 @@ test('given a follower of the log, when something is appended, then it prints th
   await using follower = new RunningCommand(['log', 'tail', '-n', '1', '--follow', ...data]);
   await follower.line(0);
   assert.equal((await commucat(['register', 'alice', ...data])).code, 0);
-  await follower.until(() => follower.lines.some((line) => line.includes('handle-alice@0')));
+  await follower.until(() =>
+    follower.lines.some((line) => line.includes(`${STREAMS.handle.stream('alice')}@0`)),
+  );
   assert.equal(await follower.end('SIGINT'), 0);
 });
 
@@ -89,7 +91,7 @@ test('given one flipped bit, when the log is verified, then it says where and en
   assert.equal(await server.end('SIGTERM'), 0);
   const segment = join(folder.path, 'log', 'facts-0000000001.seg');
   const bytes = await readFile(segment);
-  const at = bytes.indexOf('handle-alice');
+  const at = bytes.indexOf(STREAMS.handle.stream('alice'));
   bytes.writeUInt8((bytes[at] ?? 0) ^ 1, at);
   await writeFile(segment, bytes);
   const { code, stdout } = await commucat(['log', 'verify', '--json', ...data]);

@@ -3,6 +3,7 @@ import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { STREAMS } from '../../src/events/streams.ts';
 import { commucat, startDev, temporaryFolder } from './cli-support.ts';
 
 const KEY = '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c';
@@ -21,7 +22,7 @@ test('given a running server, when a user with a device is registered, then the 
     first.stdout,
     /^user_id=[0-9a-f]{64}\nhandle=alice\ndisplay_name=Alice A\.\navatar_url=https:\/\/a\.example\/a\.png\ndevice_id=phone\n$/,
   );
-  const shown = await commucat(['log', 'show', 'device-phone', '--json', ...data]);
+  const shown = await commucat(['log', 'show', STREAMS.device.stream('phone'), '--json', ...data]);
   const event = JSON.parse(shown.stdout) as { type: string; data: Record<string, unknown> };
   assert.equal(event.type, 'device.registered');
   assert.equal(event.data.publicKey, KEY);
@@ -143,7 +144,14 @@ test('given a server that takes the request and stands still, when the same comm
     [once.code, once.stdout, once.stderr],
     [0, again.stdout, 'already registered, same keys\n'],
   );
-  const { stdout } = await commucat(['log', 'show', 'handle-alice', '--data', folder.path, '--json']);
+  const { stdout } = await commucat([
+    'log',
+    'show',
+    STREAMS.handle.stream('alice'),
+    '--data',
+    folder.path,
+    '--json',
+  ]);
   assert.equal(stdout.trim().split('\n').length, 1);
   const chat = await commucat(['chat', 'nobody', '--data', folder.path, '--device', file]);
   assert.equal(chat.code, 0, chat.stderr);

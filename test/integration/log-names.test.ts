@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { findEvents } from '../../cli/log/log-events.ts';
 import { prepareDevServer } from '../../cli/server/dev-server.ts';
+import { STREAMS } from '../../src/events/streams.ts';
 import { startServer } from '../../src/server/server.ts';
 import { createLogger } from '../../src/telemetry/index.ts';
 import { WireClient } from '../kit/wire-client.ts';
@@ -49,7 +50,7 @@ test('given the log lines of a session, then they are tied to the device over re
     const [other] = await visit(data, 'device-of-bob');
     assert.notEqual(other?.device, opened?.device);
     assert.doesNotMatch(JSON.stringify([opened, closed, again, other]), /alice|bob/);
-    for await (const event of findEvents(data, `session-${String(opened?.session)}`, false)) {
+    for await (const event of findEvents(data, STREAMS.session.stream(String(opened?.session)), false)) {
       if (event.type !== 'session.opened') continue;
       assert.deepEqual(event.log_names, { device: opened?.device, user: opened?.user });
       assert.equal(event.data.device, 'device-of-alice');

@@ -12,7 +12,7 @@ test('given a projection whose event type or category is misspelt, then it does 
     categories: ['chanel'],
   };
   // @ts-expect-error A name is made by the table of streams only.
-  const name: ReturnType<typeof STREAMS.channel.stream> = 'channel-7';
+  const name: ReturnType<typeof STREAMS.channel.stream> = 'chanel-7';
   assert.ok(types.types.length > 0 && name.length > 0);
 });
 
